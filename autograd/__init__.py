@@ -1,0 +1,78 @@
+"""Scalar automatic differentiation whose graph you can see: Values, primitives, gradients and checks.
+
+>>> import autograd
+>>> x = autograd.Value(0.5, label="x")
+>>> y = autograd.tanh(2.0 * x - 1.0)
+>>> y.backward()
+>>> x.grad
+2.0
+"""
+
+import os as _os
+
+if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
+    raise ImportError(
+        f"the folder {_os.path.dirname(__file__)} holds files of two packages: glassgrad and the other package called "
+        "autograd (HIPS autograd). Run 'pip uninstall autograd glassgrad', then install the one you want; "
+        "for both, use two virtual environments."
+    )
+
+from autograd.check import GradientMismatch, GradientReport, check_gradients
+from autograd.corners import CORNERS
+from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
+from autograd.primitives import (
+    abs,
+    acos,
+    add,
+    asin,
+    atan,
+    atan2,
+    cos,
+    cosh,
+    div,
+    dot,
+    elu,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gelu,
+    leaky_relu,
+    log,
+    log1p,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    mul,
+    neg,
+    pow,
+    relu,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    sinh,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    stop_gradient,
+    sub,
+    sum,
+    tan,
+    tanh,
+    where,
+)
+from autograd.transforms import derivative, grad, value_and_grad
+from autograd.value import Number, Value, no_grad, topological, zero_grad
+
+# `from autograd import *` leaves the built-in abs, pow and sum alone.
+__all__ = [
+    "CORNERS", "TABLE", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number", "Primitive",
+    "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative", "div", "dot", "elu",
+    "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp", "maximum", "mean",
+    "minimum", "mul", "neg", "no_grad", "primitive", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
+    "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh", "topological", "value_and_grad", "where",
+    "zero_grad",
+]  # fmt: skip

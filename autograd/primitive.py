@@ -1,0 +1,295 @@
+"""What a primitive is: one row that says everything about one operation.
+
+The rows themselves stand in `autograd.primitives`. A row is also the function a user calls, and what it returns follows
+what it is given: `tanh(0.3)` is a float, `tanh(Value(0.3))` a Value, `tanh(array)` an array. This module imports nothing
+of ours: a type takes part by having `__apply_primitive__`.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
+
+__all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
+
+Partial = float | Callable[..., Any]
+"""One partial derivative: a function of the arguments and the output `y`, or a float where it is the same everywhere."""
+
+
+class DomainError(ValueError):
+    """A primitive was asked for a value, or for a derivative, where it has none."""
+
+
+class Domain(NamedTuple):
+    """Where a primitive is defined.
+
+    text: completes "log: ...", as in "argument must be > 0".
+    contains: of the arguments; a bool on floats, elementwise on arrays.
+    samples: per argument, an interval of ordinary points, where tests and examples take theirs from.
+    remedy: what to do instead, in a sentence.
+    """
+
+    text: str
+    contains: Callable[..., Any]
+    samples: tuple[tuple[float, float], ...]
+    remedy: str = ""
+
+
+ANYWHERE = Domain("argument must be a number", lambda *args: True, ((-3.0, 3.0),))
+
+
+class Kink(NamedTuple):
+    """Where the derivative is a convention.
+
+    distance: of the arguments; 0 exactly at the kink, and its size says how far away a point is.
+    convention: which derivative is taken there, and after whom.
+    """
+
+    distance: Callable[..., Any]
+    convention: str
+
+
+class Primitive:
+    """One row of the table: an operation, its derivative, and all that is known about it.
+
+    name: what users call it. symbol: what a node shows in a drawing.
+    scalar: the value on floats; raises ValueError or an ArithmeticError where there is none.
+    array: the value on arrays: the name of a NumPy ufunc, or a function written with the rows themselves.
+    partials: per argument the partial derivative, a function of all arguments and of the output `y`. A variadic row has
+        instead one `rule`, from the list of arguments and `y` to the list of partials.
+    domain, kink: see there. overflows: a finite argument can give a result too large for a float.
+    formula: value and partial derivatives as a person writes them.
+    defaults: values for trailing arguments that a caller may leave out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scalar: Callable[..., float],
+        array: str | Callable[..., Any] | None,
+        partials: tuple[Partial, ...],
+        *,
+        rule: Callable[[Sequence[Any], Any], list[Any]] | None = None,
+        groups: int = 1,
+        symbol: str | None = None,
+        domain: Domain = ANYWHERE,
+        kink: Kink | None = None,
+        overflows: bool = False,
+        formula: tuple[str, ...] = (),
+        defaults: tuple[float, ...] = (),
+        doc: str = "",
+    ) -> None:
+        self.name = self.__name__ = name
+        self.symbol = symbol or name
+        self.scalar = scalar
+        self.array = array
+        # The sweep tells a function from a constant by its exact type.
+        self.partials = tuple(p if isinstance(p, float | FunctionType) else _as_function(p) for p in partials)
+        self.rule = rule
+        self.groups = groups
+        self.arity = len(partials)
+        self.domain = domain
+        self.kink = kink
+        self.overflows = overflows
+        self.formula = formula
+        self.defaults = defaults
+        self.linear = rule is None and not any(callable(partial) for partial in partials)
+        # A flat primitive (sign, step) is constant wherever it has a derivative, so nothing flows through it.
+        self.flat = rule is None and all(partial == 0.0 for partial in partials)
+        self.__doc__ = doc or (formula[0] if formula else name)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name, so that copies and pickles of a graph share the row with everything else.
+        return _named, (self.name,)
+
+    def __call__(self, *args: Any) -> Any:
+        if self.rule is not None:
+            args = self._gather(args)
+        elif len(args) != self.arity:
+            args += self.defaults[len(args) - self.arity :]
+            if len(args) != self.arity:
+                raise TypeError(f"{self.name}: takes {self._count()}, got {len(args)}")
+        arrays = False
+        for arg in args:
+            kind = type(arg)
+            if kind is float:
+                continue
+            apply = getattr(kind, "__apply_primitive__", None)
+            if apply is not None:
+                if any(_is_array(other) for other in args):
+                    return self.on_arrays(args)
+                return apply(self, args)
+            arrays = arrays or not isinstance(arg, numbers.Real)
+        if arrays:
+            return self.on_arrays(args)
+        return self.on_floats([float(arg) for arg in args])
+
+    def _count(self) -> str:
+        least = self.arity - len(self.defaults)
+        numbered = f"{least} to {self.arity}" if self.defaults else str(self.arity)
+        return f"{numbered} argument" + ("" if numbered == "1" else "s")
+
+    def _gather(self, groups: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The flat arguments of a variadic row, from the lists the caller gave."""
+        if len(groups) != self.groups:
+            lists = "a list of numbers" if self.groups == 1 else f"{self.groups} lists of numbers"
+            raise TypeError(f"{self.name}: takes {lists}, as in {self.__doc__.splitlines()[0]}; got {len(groups)} arguments")
+        gathered: list[list[Any]] = []
+        for group in groups:
+            if not isinstance(group, Iterable) or isinstance(group, str):
+                raise TypeError(f"{self.name}: takes a list of numbers, got {group!r}")
+            gathered.append(list(group))
+        if len({len(group) for group in gathered}) > 1:
+            lengths = " and ".join(str(len(group)) for group in gathered)
+            raise ValueError(f"{self.name}: the lists must be equally long, got {lengths} numbers")
+        return tuple(arg for group in gathered for arg in group)
+
+    def on_floats(self, args: Sequence[float]) -> float:
+        """The value at floats, or a DomainError. Only a nan among the arguments gives a nan."""
+        try:
+            y = self.scalar(*args) if self.rule is None else self.scalar(args)
+        except (ArithmeticError, ValueError):
+            raise self.domain_error(args) from None
+        if y != y and not any(x != x for x in args):
+            raise self.domain_error(args)
+        return y
+
+    def on_arrays(self, args: Sequence[Any]) -> Any:
+        """The value on arrays, elementwise; a DomainError names the first element that has none.
+
+        Arrays of Values give arrays of Values.
+        """
+        import numpy as np
+
+        arrays = [np.asarray(arg) for arg in args]
+        if any(array.dtype == object for array in arrays):
+            elementwise = np.frompyfunc(lambda *xs: self(xs) if self.rule else self(*xs), len(arrays), 1)
+            if self.rule and self.groups > 1:
+                size = len(arrays) // self.groups
+                elementwise = np.frompyfunc(lambda *xs: self(xs[:size], xs[size:]), len(arrays), 1)
+            return elementwise(*arrays)
+        for array in arrays:
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"{self.name}: takes numbers, Values or arrays of them, got {array.dtype} data")
+        arrays = [array if array.dtype.kind == "f" else array.astype(float) for array in arrays]
+        with np.errstate(all="ignore"):
+            if self.rule is not None:
+                y = np.asarray(self.array(arrays))  # type: ignore[operator, misc]  # variadic rows have a function here
+            elif isinstance(self.array, str):
+                y = np.asarray(getattr(np, self.array)(*arrays))
+            elif self.array is not None:
+                y = np.asarray(self.array(*arrays))
+            else:
+                y = np.asarray(np.vectorize(self.scalar, otypes=[float])(*arrays))
+        bad = np.logical_not(self.domain.contains(*arrays))
+        if self.overflows:
+            bad = bad | np.isinf(y)
+        for array in arrays:  # what was already nan or infinite going in is not this primitive's doing
+            bad = bad & np.isfinite(array)
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            point = [float(np.broadcast_to(array, bad.shape)[where]) for array in arrays]
+            place = f" at index {list(where)}" if where else ""
+            raise self.domain_error(point, place)
+        return y
+
+    def domain_error(self, args: Sequence[Any], place: str = "") -> DomainError:
+        """The error that says why there is no value at `args` (floats and Values), and what to do about it."""
+        point = [float(getattr(arg, "data", arg)) for arg in args]
+        got = ", ".join(f"{x!r}" for x in point[:6]) + (", ..." if len(point) > 6 else "")
+        got = got or "an empty list"
+        labels = [f"'{arg.label}'" for arg in args if getattr(arg, "label", "")]
+        node = f" (node {', '.join(labels)})" if labels else ""
+        if any(math.isinf(x) for x in point):
+            reason, remedy = "has no value at infinity", "An earlier step overflowed: look there."
+        elif not self.domain.contains(*point):
+            reason, remedy = self.domain.text, self.domain.remedy
+        else:
+            reason, remedy = "the result is too large for a float", "Scale the argument down, or work with logarithms."
+        return DomainError(f"{self.name}: {reason}, got {got}{node}{place}. {remedy}".rstrip())
+
+    def local_derivatives(self, operands: Sequence[Any], y: Any) -> list[Any]:
+        """The partial derivative for each argument, in order, at the given operands and output.
+
+        All of them are evaluated, also those a constant argument has no use for: for showing, not for the sweep.
+        An entry is None where the partial does not exist.
+        """
+        if self.rule is not None:
+            return self.rule(operands, y)
+        found: list[Any] = []
+        for partial in self.partials:
+            try:
+                found.append(partial(*operands, y) if callable(partial) else partial)
+            except (ArithmeticError, ValueError):
+                found.append(None)
+        return found
+
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive by name, in the order of definition. A user's own join the built-in ones."""
+
+_BUILT_IN: set[str] = set()
+
+
+def _named(name: str) -> Primitive:
+    if name not in TABLE:
+        raise LookupError(f"no primitive is called {name!r}: define it with autograd.primitive(...) before loading")
+    return TABLE[name]
+
+
+def _as_function(call: Callable[..., Any]) -> FunctionType:
+    def partial(*operands: Any) -> Any:
+        return call(*operands)
+
+    return partial  # type: ignore[return-value]  # mypy does not see that a def is a FunctionType
+
+
+def _is_array(arg: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(arg, numpy.ndarray)
+
+
+def primitive(
+    name: str,
+    scalar: Callable[..., float],
+    array: str | Callable[..., Any] | None,
+    *partials: Partial,
+    **facts: Any,
+) -> Primitive:
+    """Add a row to the table; the row returned is the function to call.
+
+    name: a Python name, not one of the built-in rows; defining your own again replaces it.
+    scalar: the value on floats, as `math.cbrt`.
+    array: the value on NumPy arrays: a ufunc's name, a function, or None to apply `scalar` element by element.
+    partials: one per argument, a function of the arguments and the output `y`. Write it with autograd's own functions
+        and operators (`autograd.cos`, not `math.cos`), and it can be differentiated again.
+    facts: symbol, domain, kink, overflows, formula, defaults, doc; see `Primitive`.
+
+    >>> import math, autograd
+    >>> cbrt = autograd.primitive("cbrt", math.cbrt, "cbrt", lambda x, y: 1.0 / (3.0 * y * y), symbol="∛")
+    >>> x = autograd.Value(8.0)
+    >>> cbrt(x).backward()
+    >>> round(x.grad, 6)  # 1 / (3 · 2²)
+    0.083333
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"primitive: the name must be a Python name such as 'cube', got {name!r}")
+    if name in _BUILT_IN:
+        raise ValueError(f"primitive: {name!r} is a built-in primitive; choose another name")
+    if not callable(scalar):
+        raise TypeError(f"primitive {name}: scalar must be a function of floats, got {scalar!r}")
+    for partial in partials:
+        if not callable(partial) and not isinstance(partial, float):
+            raise TypeError(f"primitive {name}: a partial must be a function of the arguments and y, or a float, got {partial!r}")
+    if not partials and "rule" not in facts:
+        raise TypeError(f"primitive {name}: give one partial derivative per argument")
+    row = Primitive(name, scalar, array, partials, **facts)
+    TABLE[name] = row
+    return row

@@ -1,0 +1,461 @@
+"""The reference engine: a number that remembers how it was computed, and the sweep that pulls gradients back through it.
+
+Plain Python, to be read in ten minutes. A Value holds its `data`, the primitive and the arguments it came from, and its
+gradient: no closures, no sets, and no reference cycle, because arguments are always older than results. So dropping the
+last reference to a graph frees it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import numbers
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FunctionType
+from typing import Any, SupportsFloat
+
+from autograd import primitives as table
+from autograd.primitive import TABLE, DomainError, Primitive
+
+__all__ = [
+    "Number",
+    "Value",
+    "no_grad",
+    "pull_back",
+    "read_data",
+    "read_value",
+    "record",
+    "recording",
+    "topological",
+    "zero_grad",
+]
+
+
+class Value:
+    """A scalar that records what is done to it, so that `backward()` can find its gradient.
+
+    data: a real number, kept as a float. label: a name to show in drawings and errors.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 2.0
+    >>> y.backward()
+    >>> y.data, x.grad
+    (11.0, 6.0)
+    """
+
+    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_primitive", "label")
+
+    _data: float
+    _grad: float | None
+    _primitive: Primitive | None
+    _args: tuple[Value | float, ...]
+    label: str
+
+    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+        self._data = _number(data, "Value")
+        self._grad = None
+        self._primitive = None
+        self._args = ()
+        self.label = label
+
+    # ------------------------------------------------------------ what it holds
+
+    @property
+    def data(self) -> float:
+        """The number. It can be set on a leaf, as an optimiser does; elsewhere it is the result of an operation."""
+        return self._data
+
+    @data.setter
+    def data(self, data: SupportsFloat) -> None:
+        if self._primitive is not None:
+            raise AttributeError(
+                f"data: this Value is the result of {self._primitive.name}, so its data cannot be set; "
+                "set the data of the leaves and compute it again"
+            )
+        self._data = _number(data, "data")
+
+    @property
+    def grad(self) -> float:
+        """The gradient of the root of the last backward() with respect to this Value: d root / d self.
+
+        On a leaf the gradients of all sweeps since `zero_grad` add up. 0.0 before any sweep; `has_grad` tells the two apart.
+        """
+        return 0.0 if self._grad is None else self._grad
+
+    @grad.setter
+    def grad(self, grad: SupportsFloat) -> None:
+        self._grad = _number(grad, "grad")
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether a backward() has reached this Value since it was made or cleared."""
+        return self._grad is not None
+
+    @property
+    def primitive(self) -> Primitive | None:
+        """The operation this Value is the result of; None for a leaf."""
+        return self._primitive
+
+    @property
+    def args(self) -> tuple[Value | float, ...]:
+        """The arguments of that operation, in order: Values, and floats for constants."""
+        return self._args
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this Value was made directly rather than computed."""
+        return self._primitive is None
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        grad = f", grad={self._grad!r}" if self._grad is not None else ""
+        return f"Value({self._data!r}{label}{grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    # ------------------------------------------------------------ gradients
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Compute the gradient of this Value with respect to everything it was computed from.
+
+        Leaves add it to their `grad`, so that several losses accumulate; every other Value on the way is set to the
+        gradient of this sweep. seed: the gradient of this Value itself, 1 unless it is part of something larger.
+
+        Raises DomainError where a derivative does not exist; no gradient has changed then.
+        """
+        order = topological(self)
+        cotangents = pull_back(order, _number(seed, "seed"), read_data)
+        for value in order:
+            cotangent = cotangents.get(value, 0.0)
+            if value._primitive is None and value._grad is not None:
+                cotangent += value._grad
+            value._grad = cotangent
+
+    # ------------------------------------------------------------ operators
+
+    def _operator(row: Primitive) -> tuple[Callable[[Value, Number], Value], Callable[[Value, float], Value]]:  # type: ignore[misc]  # a helper of the class body, not a method
+        def forward(self: Value, other: Number) -> Value:
+            if type(other) is Value:
+                return _node(row, (self, other), (self._data, other._data))
+            if type(other) is not float:
+                if not isinstance(other, numbers.Real):
+                    return NotImplemented  # Python then asks the other side, or raises TypeError
+                other = float(other)
+            return _node(row, (self, other), (self._data, other))
+
+        def reflected(self: Value, other: float) -> Value:
+            if not isinstance(other, numbers.Real):
+                return NotImplemented
+            if row is table.add and type(other) is int and other == 0:
+                return self  # the 0 that the built-in sum() starts from
+            other = float(other)
+            return _node(row, (other, self), (other, self._data))
+
+        return forward, reflected
+
+    __add__, __radd__ = _operator(table.add)
+    __sub__, __rsub__ = _operator(table.sub)
+    __mul__, __rmul__ = _operator(table.mul)
+    __truediv__, __rtruediv__ = _operator(table.div)
+    __pow__, __rpow__ = _operator(table.pow)
+
+    def __neg__(self) -> Value:
+        return _node(table.neg, (self,), (self._data,))
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _node(table.abs, (self,), (self._data,))
+
+    # ------------------------------------------------------------ comparisons look at data; equality is identity
+
+    def __lt__(self, other: Number) -> bool:
+        return self._data < _comparable(other)
+
+    def __le__(self, other: Number) -> bool:
+        return self._data <= _comparable(other)
+
+    def __gt__(self, other: Number) -> bool:
+        return self._data > _comparable(other)
+
+    def __ge__(self, other: Number) -> bool:
+        return self._data >= _comparable(other)
+
+    # ------------------------------------------------------------ no silent loss of a gradient
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"{self!r} cannot become a plain float without losing its gradient: use v.data for the number, "
+            "and autograd's own functions on Values (autograd.exp(v), not math.exp(v))"
+        )
+
+    def __int__(self) -> int:
+        raise TypeError(f"{self!r} cannot become an int without losing its gradient: use int(v.data)")
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} is not true or false: compare it, as in v > 0, or use v.data")
+
+    # ------------------------------------------------------------ NumPy
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """`np.exp(value)` and arrays of Values, through the table."""
+        import numpy as np
+
+        if method == "__call__" and not kwargs and not any(isinstance(x, np.ndarray) for x in inputs):
+            for row in TABLE.values():
+                if row.array == ufunc.__name__ and row.arity == len(inputs):
+                    return row(*inputs)
+        boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
+        return getattr(ufunc, method)(*boxed, **kwargs)
+
+    @staticmethod
+    def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Value:
+        return record(primitive, args)
+
+    # ------------------------------------------------------------ the table's functions, as methods
+
+    # One line each, so that editors and type checkers know them; a test holds the list against the table.
+
+    def _method(row: Primitive) -> Callable[[Value], Value]:  # type: ignore[misc]  # a helper of the class body, not a method
+        def method(self: Value) -> Value:
+            return _node(row, (self,), (self._data,))
+
+        method.__name__ = row.name
+        method.__doc__ = f"{row.formula[0]}; the derivative is {row.formula[1]}."
+        return method
+
+    exp = _method(table.exp)
+    log = _method(table.log)
+    log1p = _method(table.log1p)
+    expm1 = _method(table.expm1)
+    sqrt = _method(table.sqrt)
+    sin = _method(table.sin)
+    cos = _method(table.cos)
+    tan = _method(table.tan)
+    asin = arcsin = _method(table.asin)  # NumPy looks for its own names on the elements of an array of Values
+    acos = arccos = _method(table.acos)
+    atan = arctan = _method(table.atan)
+    sinh = _method(table.sinh)
+    cosh = _method(table.cosh)
+    tanh = _method(table.tanh)
+    sigmoid = _method(table.sigmoid)
+    softplus = _method(table.softplus)
+    relu = _method(table.relu)
+    gelu = _method(table.gelu)
+    silu = _method(table.silu)
+    erf = _method(table.erf)
+    abs = _method(table.abs)
+    sign = _method(table.sign)
+    step = _method(table.step)
+
+    def leaky_relu(self, slope: Number = 0.01) -> Value:
+        """x if x > 0, else slope · x."""
+        return record(table.leaky_relu, (self, slope))
+
+    def elu(self, alpha: Number = 1.0) -> Value:
+        """x if x > 0, else alpha · (exp(x) - 1)."""
+        return record(table.elu, (self, alpha))
+
+    del _operator, _method
+
+
+Number = Value | float
+"""What arithmetic takes: a Value, or a plain number, which is recorded as a constant."""
+
+# ---------------------------------------------------------------- recording
+
+
+def record(primitive: Primitive, args: Iterable[Any]) -> Value:
+    """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
+    checked = tuple([arg if type(arg) is Value else _number(arg, primitive.name) for arg in args])
+    return _node(primitive, checked, [arg if type(arg) is float else arg._data for arg in checked])
+
+
+def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]) -> Value:
+    """A new Value that remembers `primitive` and `args`; `operands` are the arguments as floats."""
+    try:
+        data = primitive.scalar(*operands) if primitive.rule is None else primitive.scalar(operands)
+    except (ArithmeticError, ValueError):
+        raise primitive.domain_error(args) from None
+    if data != data and not any(x != x for x in operands):
+        raise primitive.domain_error(args)  # inf - inf and the like: never a quiet nan
+    value = _new(Value)
+    value._data = data
+    value._grad = None
+    value.label = ""
+    if _paused and threading.get_ident() in _paused:
+        value._primitive = None
+        value._args = ()
+    else:
+        value._primitive = primitive
+        value._args = args
+    return value
+
+
+_new = object.__new__
+
+
+def _number(x: Any, what: str) -> float:
+    """x as a float; a TypeError that says what to do if it is not one real number."""
+    if isinstance(x, Value):
+        raise TypeError(f"{what}: expected a plain number, got {x!r}; use its .data")
+    if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and x.dtype.kind in "fiub"):
+        return float(x)
+    hint = ""
+    if isinstance(x, Iterable) and not isinstance(x, str):
+        hint = "; for several numbers make a list of Values: [Value(x) for x in ...]"
+    elif isinstance(x, str):
+        hint = "; convert it with float(...) first"
+    raise TypeError(f"{what}: expected a real number, got {x!r}{hint}")
+
+
+def _comparable(x: Any) -> Any:
+    return x._data if isinstance(x, Value) else x
+
+
+def _boxed(value: Value) -> Any:
+    import numpy as np
+
+    box = np.empty((), dtype=object)
+    box[()] = value
+    return box
+
+
+_paused: dict[int, int] = {}
+"""For each thread inside a `no_grad` block, how many deep it is."""
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording, in this thread: for using a network rather than training it.
+
+    Results are leaves; works as `with no_grad():` and as a decorator.
+
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.args
+    (4.0, ())
+    """
+    thread = threading.get_ident()
+    _paused[thread] = _paused.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        _paused[thread] -= 1
+        if not _paused[thread]:
+            del _paused[thread]
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """Record, even inside `no_grad`: whoever asks for a derivative needs the graph."""
+    thread = threading.get_ident()
+    depth = _paused.pop(thread, 0)
+    try:
+        yield
+    finally:
+        if depth:
+            _paused[thread] = depth
+
+
+# ---------------------------------------------------------------- the sweep
+
+
+def topological(root: Value) -> list[Value]:
+    """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the same."""
+    order: list[Value] = []
+    seen: set[Value] = set()
+    # An explicit stack: a running sum of 10**6 terms is an ordinary loss, and recursion would exhaust the C stack.
+    # None says that the arguments of the Value below it are done.
+    stack: list[Any] = [root]
+    while stack:
+        value = stack.pop()
+        if value is None:
+            order.append(stack.pop())
+        elif value not in seen:
+            seen.add(value)
+            stack.append(value)
+            stack.append(None)
+            for arg in value._args:
+                if type(arg) is float or arg in seen:
+                    continue
+                if arg._args:  # type: ignore[union-attr]  # not a float: a Value
+                    stack.append(arg)
+                else:
+                    seen.add(arg)  # type: ignore[arg-type]
+                    order.append(arg)  # type: ignore[arg-type]
+    return order
+
+
+def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> dict[Value, Any]:
+    """The reverse sweep: the cotangent (d root / d value) of each Value in `order`, by the chain rule.
+
+    order: from `topological`; its last entry is the root, and `seed` the root's own cotangent.
+    read: what a Value means in a partial: its float (`read_data`), or itself (`read_value`), and then the sweep is
+        recorded too and can be differentiated again.
+
+    A Value that nothing flows to may be missing from the result: its cotangent is 0. A product with 0 is 0 even if the
+    other factor is infinite: a path that carries nothing adds nothing.
+    """
+    cotangents: dict[Value, Any] = {order[-1]: seed}
+    for value in reversed(order):
+        primitive = value._primitive
+        cotangent = cotangents.get(value)
+        if primitive is None or cotangent is None or cotangent == 0.0:
+            continue
+        args = value._args
+        partials: Sequence[Any] = primitive.partials
+        operands: list[Any] = []
+        try:
+            if not primitive.linear:
+                operands = [arg if type(arg) is float else read(arg) for arg in args]  # type: ignore[arg-type]  # a Value
+                operands.append(read(value))
+                if primitive.rule is not None:
+                    partials = primitive.rule(operands[:-1], operands[-1])
+            for arg, partial in zip(args, partials):  # noqa: B905  # `strict` costs time, and the lengths agree
+                if type(arg) is float:
+                    continue
+                if type(partial) is FunctionType:
+                    partial = partial(*operands)
+                if read is not read_data:
+                    contribution = _product(cotangent, partial)
+                else:
+                    contribution = cotangent * partial if partial else 0.0
+                if arg in cotangents:
+                    contribution = cotangents[arg] + contribution
+                cotangents[arg] = contribution
+        except (ArithmeticError, ValueError) as error:
+            point = ", ".join(repr(x if type(x) is float else x._data) for x in args[:6])  # type: ignore[union-attr]
+            label = f" (node {value.label!r})" if value.label else ""
+            raise DomainError(f"{primitive.name}: has no derivative at ({point}){label}: {error}") from error
+    return cotangents
+
+
+def _product(cotangent: Any, partial: Any) -> Any:
+    """cotangent × partial where either may be a Value: a product with a plain 0 is 0, with a plain 1 adds no node."""
+    if type(partial) is Value and partial._primitive is not None and partial._primitive.flat:
+        partial = partial._data  # step, sign: constant wherever they have a derivative
+    if type(partial) is float and partial in (0.0, 1.0):
+        return cotangent if partial else 0.0
+    return cotangent * partial
+
+
+def read_data(value: Value) -> float:
+    """Its float: the `read` for plain numbers."""
+    return value._data
+
+
+def read_value(value: Value) -> Value:
+    """Itself: the `read` that makes `pull_back` record what it does."""
+    return value
+
+
+def zero_grad(values: Iterable[Value]) -> None:
+    """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
+    for value in [values] if isinstance(values, Value) else values:
+        if not isinstance(value, Value):
+            raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")
+        value._grad = None
