@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,11 +11,6 @@ from autograd.transforms import grad, map_nested
 from autograd.value import Value, no_grad, recording
 
 __all__ = ["Comparison", "GradientMismatch", "GradientReport", "check_gradients"]
-
-# The error of a central difference is about step² from the formula and eps / step from rounding: equal at eps^(1/3). One
-# step of Richardson extrapolation removes the step² term, and the best step is then eps^(1/5).
-STEP = sys.float_info.epsilon ** (1 / 5)
-
 
 class GradientMismatch(AssertionError):
     """A gradient differs from finite differences; the message is a table of all inputs."""
@@ -60,12 +55,12 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
     rtol, atol: a derivative agrees if |analytic - numeric| <= atol + rtol · max(|analytic|, |numeric|).
 
     Returns the report if all agree, else raises GradientMismatch, whose message is the table. Differences are taken with
-    two steps and extrapolated (Richardson 1911), which is good to about 10 digits for a smooth function of ordinary size.
+    smaller and smaller steps and extrapolated to step 0, which is good to about 10 digits for a smooth function.
 
-    >>> print(check_gradients(lambda x, y: x * y, 2.0, 3.0))
+    >>> print(check_gradients(lambda x, y: x * y, 2.0, 3.0))  # doctest: +ELLIPSIS
     input  at  analytic  numeric  difference
-    x1      2         3        3    0.00e+00
-    x2      3         2        2    0.00e+00
+    x1      2         3        3 ...
+    x2      3         2        2 ...
     """
     if not point:
         raise TypeError("check_gradients: give the point to check at, as in check_gradients(f, 1.0, [2.0, 3.0])")
@@ -94,19 +89,14 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
         try:
             with no_grad():
                 y = f(*arguments)
-        except DomainError as error:
-            raise DomainError(
-                f"check_gradients: a small step from {before!r} to {data!r} leaves the domain, "
-                f"so there is no derivative to compare with; check at a point further inside. {error}"
-            ) from error
         finally:
             x.data = before
         return float(y.data if isinstance(y, Value) else y)
 
     rows = []
     for name, x, slope in zip(names, variables, analytic, strict=True):
-        numeric = _richardson(lambda data, x=x: at(x, data), x.data)  # type: ignore[misc]  # bound now, on purpose
-        agrees = abs(slope - numeric) <= atol + rtol * max(abs(slope), abs(numeric))
+        numeric = _numeric(lambda data, x=x: at(x, data), x.data)  # type: ignore[misc]  # bound now, on purpose
+        agrees = math.isfinite(slope) and abs(slope - numeric) <= atol + rtol * max(abs(slope), abs(numeric))
         rows.append(Comparison(name, x.data, slope, numeric, agrees))
     report = GradientReport(tuple(rows))
     wrong = sum(not row.agrees for row in rows)
@@ -115,10 +105,57 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
     return report
 
 
-def _richardson(f: Callable[[float], float], x: float) -> float:
-    """f'(x) from two central differences, extrapolated to step 0; the error is of order step⁴."""
-    step = STEP * max(abs(x), 1.0)
-    return (4.0 * _central(f, x, step / 2.0) - _central(f, x, step)) / 3.0
+SHRINK = 1.6
+LEVELS = 10
+
+
+def _numeric(f: Callable[[float], float], x: float) -> float:
+    """f'(x) from central differences, starting with a smaller step where a larger one meets a kink, a wiggle or an edge."""
+    found = []
+    for step in (2e-2, 1e-3, 3e-5):
+        step *= max(abs(x), 1.0)
+        while (first := _central_inside(f, x, step)) is None:
+            step /= 4.0
+            if x + step == x:
+                raise DomainError(
+                    f"check_gradients: any small step from {x!r} leaves the domain, so there is no derivative to compare "
+                    "with; check at a point inside the domain"
+                )
+        slope, error = _ridders(f, x, step, first)
+        if error <= 1e-9 * max(abs(slope), 1.0):
+            return slope
+        found.append((error, slope))
+    return min(found)[1]
+
+
+def _ridders(f: Callable[[float], float], x: float, step: float, first: float) -> tuple[float, float]:
+    """f'(x) from central differences with shrinking steps, extrapolated to step 0, and an estimate of its error.
+
+    Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)": each column of the tableau removes the next even power
+    of the step from the error, and the entry that differs least from its neighbours is the answer.
+    """
+    row, best, error = [first], first, math.inf
+    for _ in range(1, LEVELS):
+        step /= SHRINK
+        new = [_central(f, x, step)]
+        factor = SHRINK * SHRINK
+        for i, entry in enumerate(row):
+            new.append((factor * new[i] - entry) / (factor - 1.0))
+            factor *= SHRINK * SHRINK
+            change = max(abs(new[i + 1] - new[i]), abs(new[i + 1] - entry))
+            if change <= error:
+                best, error = new[i + 1], change
+        if abs(new[-1] - row[-1]) >= 2.0 * error:
+            break  # rounding has taken over
+        row = new
+    return best, error
+
+
+def _central_inside(f: Callable[[float], float], x: float, step: float) -> float | None:
+    try:
+        return _central(f, x, step)
+    except DomainError:
+        return None
 
 
 def _central(f: Callable[[float], float], x: float, step: float) -> float:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from types import FunctionType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
@@ -63,7 +64,8 @@ class Primitive:
         instead one `rule`, from the list of arguments and `y` to the list of partials.
     domain, kink: see there. overflows: a finite argument can give a result too large for a float.
     formula: value and partial derivatives as a person writes them.
-    defaults: values for trailing arguments that a caller may leave out.
+    defaults: names and values of trailing arguments that a caller may leave out.
+    public: False for a row that only partials use.
     """
 
     def __init__(
@@ -80,7 +82,8 @@ class Primitive:
         kink: Kink | None = None,
         overflows: bool = False,
         formula: tuple[str, ...] = (),
-        defaults: tuple[float, ...] = (),
+        defaults: Mapping[str, float] = MappingProxyType({}),
+        public: bool = True,
         doc: str = "",
     ) -> None:
         self.name = self.__name__ = name
@@ -96,7 +99,10 @@ class Primitive:
         self.kink = kink
         self.overflows = overflows
         self.formula = formula
-        self.defaults = defaults
+        self.defaults = dict(defaults)
+        self.public = public
+        # Arguments that nothing ever flows to, such as the condition of `where`.
+        self.cut = tuple(i for i, partial in enumerate(partials) if partial == 0.0)
         self.linear = rule is None and not any(callable(partial) for partial in partials)
         # A flat primitive (sign, step) is constant wherever it has a derivative, so nothing flows through it.
         self.flat = rule is None and all(partial == 0.0 for partial in partials)
@@ -109,47 +115,48 @@ class Primitive:
         # By name, so that copies and pickles of a graph share the row with everything else.
         return _named, (self.name,)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: float) -> Any:
         if self.rule is not None:
             args = self._gather(args)
-        elif len(args) != self.arity:
-            args += self.defaults[len(args) - self.arity :]
-            if len(args) != self.arity:
-                raise TypeError(f"{self.name}: takes {self._count()}, got {len(args)}")
-        arrays = False
-        for arg in args:
-            kind = type(arg)
-            if kind is float:
-                continue
-            apply = getattr(kind, "__apply_primitive__", None)
-            if apply is not None:
-                if any(_is_array(other) for other in args):
-                    return self.on_arrays(args)
-                return apply(self, args)
-            arrays = arrays or not isinstance(arg, numbers.Real)
-        if arrays:
-            return self.on_arrays(args)
-        return self.on_floats([float(arg) for arg in args])
+        elif len(args) != self.arity or named:
+            args = self._complete(args, named)
+        kinds = set(map(type, args))
+        if kinds == {float}:
+            return self.on_floats(args)
+        if not any(_is_array(kind) for kind in kinds):
+            for kind in kinds:
+                apply = getattr(kind, "__apply_primitive__", None)
+                if apply is not None:
+                    return apply(self, args)
+            if all(issubclass(kind, numbers.Real) for kind in kinds):
+                return self.on_floats([float(arg) for arg in args])
+        return self.on_arrays(args)
 
-    def _count(self) -> str:
+    def _complete(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The arguments with the defaults for those left out."""
         least = self.arity - len(self.defaults)
-        numbered = f"{least} to {self.arity}" if self.defaults else str(self.arity)
-        return f"{numbered} argument" + ("" if numbered == "1" else "s")
+        given = {**self.defaults, **dict(zip(list(self.defaults), args[least:], strict=False)), **named}
+        if not least <= len(args) <= self.arity or len(given) > len(self.defaults):
+            takes = f"{least} argument" + ("" if least == 1 else "s")
+            takes += f" and optionally {', '.join(self.defaults)}" if self.defaults else ""
+            got = ", ".join([str(len(args)), *named])
+            raise TypeError(f"{self.name}: takes {takes}, got {got}")
+        return args[:least] + tuple(given.values())
 
     def _gather(self, groups: tuple[Any, ...]) -> tuple[Any, ...]:
         """The flat arguments of a variadic row, from the lists the caller gave."""
         if len(groups) != self.groups:
             lists = "a list of numbers" if self.groups == 1 else f"{self.groups} lists of numbers"
-            raise TypeError(f"{self.name}: takes {lists}, as in {self.__doc__.splitlines()[0]}; got {len(groups)} arguments")
-        gathered: list[list[Any]] = []
+            example = (self.__doc__ or "").splitlines()[0]
+            raise TypeError(f"{self.name}: takes {lists}, as in {example}; got {len(groups)} arguments")
         for group in groups:
             if not isinstance(group, Iterable) or isinstance(group, str):
                 raise TypeError(f"{self.name}: takes a list of numbers, got {group!r}")
-            gathered.append(list(group))
-        if len({len(group) for group in gathered}) > 1:
+        gathered = [tuple(group) for group in groups]
+        if len(set(map(len, gathered))) > 1:
             lengths = " and ".join(str(len(group)) for group in gathered)
             raise ValueError(f"{self.name}: the lists must be equally long, got {lengths} numbers")
-        return tuple(arg for group in gathered for arg in group)
+        return gathered[0] if self.groups == 1 else tuple(chain.from_iterable(gathered))
 
     def on_floats(self, args: Sequence[float]) -> float:
         """The value at floats, or a DomainError. Only a nan among the arguments gives a nan."""
@@ -170,11 +177,7 @@ class Primitive:
 
         arrays = [np.asarray(arg) for arg in args]
         if any(array.dtype == object for array in arrays):
-            elementwise = np.frompyfunc(lambda *xs: self(xs) if self.rule else self(*xs), len(arrays), 1)
-            if self.rule and self.groups > 1:
-                size = len(arrays) // self.groups
-                elementwise = np.frompyfunc(lambda *xs: self(xs[:size], xs[size:]), len(arrays), 1)
-            return elementwise(*arrays)
+            return np.frompyfunc(self._on_elements, len(arrays), 1)(*arrays)
         for array in arrays:
             if array.dtype.kind not in "fiub":
                 raise TypeError(f"{self.name}: takes numbers, Values or arrays of them, got {array.dtype} data")
@@ -187,18 +190,35 @@ class Primitive:
             elif self.array is not None:
                 y = np.asarray(self.array(*arrays))
             else:
-                y = np.asarray(np.vectorize(self.scalar, otypes=[float])(*arrays))
-        bad = np.logical_not(self.domain.contains(*arrays))
-        if self.overflows:
-            bad = bad | np.isinf(y)
-        for array in arrays:  # what was already nan or infinite going in is not this primitive's doing
-            bad = bad & np.isfinite(array)
+                y = np.asarray(np.vectorize(self._or_nan, otypes=[float])(*arrays))
+            bad = np.logical_not(self.domain.contains(*arrays)) | np.isnan(y)
+            overflow = np.isinf(y) & self.overflows
+            for array in arrays:  # what was nan or infinite going in is not this primitive's doing
+                bad = bad & ~np.isnan(array)
+                overflow = overflow & np.isfinite(array)
+        bad = bad | overflow
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             point = [float(np.broadcast_to(array, bad.shape)[where]) for array in arrays]
             place = f" at index {list(where)}" if where else ""
             raise self.domain_error(point, place)
         return y
+
+    def _on_elements(self, *args: Any) -> Any:
+        """The value at one element of each array of objects, which must be Values or numbers."""
+        for arg in args:
+            if not isinstance(arg, numbers.Real) and not hasattr(type(arg), "__apply_primitive__"):
+                raise TypeError(f"{self.name}: takes numbers, Values or arrays of them, got {arg!r}")
+        if self.rule is None:
+            return self(*args)
+        size = len(args) // self.groups
+        return self(*(args[i * size : (i + 1) * size] for i in range(self.groups)))
+
+    def _or_nan(self, *args: float) -> float:
+        try:
+            return self.scalar(*args)
+        except (ArithmeticError, ValueError):
+            return math.nan
 
     def domain_error(self, args: Sequence[Any], place: str = "") -> DomainError:
         """The error that says why there is no value at `args` (floats and Values), and what to do about it."""
@@ -244,6 +264,18 @@ def _named(name: str) -> Primitive:
     return TABLE[name]
 
 
+def _real(scalar: Callable[..., Any]) -> Callable[..., float]:
+    """A user's function of floats, held to return a float: Python itself makes (-8) ** (1/3) complex."""
+
+    def checked(*xs: Any) -> float:
+        y = scalar(*xs)
+        if isinstance(y, complex):
+            raise ValueError(f"{y} is not a real number")
+        return y if type(y) is float else float(y)
+
+    return checked
+
+
 def _as_function(call: Callable[..., Any]) -> FunctionType:
     def partial(*operands: Any) -> Any:
         return call(*operands)
@@ -251,9 +283,9 @@ def _as_function(call: Callable[..., Any]) -> FunctionType:
     return partial  # type: ignore[return-value]  # mypy does not see that a def is a FunctionType
 
 
-def _is_array(arg: Any) -> bool:
+def _is_array(kind: type) -> bool:
     numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(arg, numpy.ndarray)
+    return numpy is not None and issubclass(kind, numpy.ndarray)
 
 
 def primitive(
@@ -290,6 +322,6 @@ def primitive(
             raise TypeError(f"primitive {name}: a partial must be a function of the arguments and y, or a float, got {partial!r}")
     if not partials and "rule" not in facts:
         raise TypeError(f"primitive {name}: give one partial derivative per argument")
-    row = Primitive(name, scalar, array, partials, **facts)
+    row = Primitive(name, _real(scalar) if _BUILT_IN else scalar, array, partials, **facts)
     TABLE[name] = row
     return row

@@ -68,15 +68,15 @@ ratio = row(
     "ratio", _ratio, "divide",
     lambda x1, x2, y: ratio(1.0, x2),
     lambda x1, x2, y: -ratio(y, x2),
-    symbol="/", domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY, POSITIVE)),
+    symbol="/", public=False, domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY, POSITIVE)),
     formula=("x1 / x2, infinite at x2 = 0", "1 / x2", "-y / x2"),
 )  # fmt: skip
 
 power = row(
     "power", _power, "power",
-    lambda x1, x2, y: where(_nonzero(x2), x2 * power(x1, x2 - 1.0), 0.0),
+    lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
     lambda x1, x2, y: y * log(where(_nonzero(x1), x1, 1.0)),
-    symbol="**", domain=Domain("must have a real result", _pow_contains, (POSITIVE, ORDINARY)),
+    symbol="**", public=False, domain=Domain("must have a real result", _pow_contains, (POSITIVE, ORDINARY)),
     formula=("x1 ** x2, infinite at x1 = 0, x2 < 0", "x2 · x1**(x2 - 1)", "y · log(x1)"),
 )  # fmt: skip
 
@@ -107,7 +107,8 @@ div = row(
 
 pow = row(
     "pow", math.pow, "power",
-    lambda x1, x2, y: where(_nonzero(x2), x2 * power(x1, x2 - 1.0), 0.0),
+    # x ** 0 is flat, also at 0, where 0 · x ** -1 would be 0 · inf.
+    lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
     # 0 ** x2 stays 0 when x2 > 0 moves, so the slope there is 0; the inner where keeps log away from 0.
     lambda x1, x2, y: y * log(where(_nonzero(x1), x1, 1.0)),
     symbol="**", overflows=True,
@@ -240,7 +241,7 @@ leaky_relu = row(
     lambda x, slope, y: where(x > 0.0, 1.0, slope),
     lambda x, slope, y: minimum(x, 0.0),
     symbol="leaky ReLU", domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.01, 0.5))),
-    kink=Kink(lambda x, slope: x, "slope at x = 0, as PyTorch; JAX takes 1"), defaults=(0.01,),
+    kink=Kink(lambda x, slope: x, "slope at x = 0, as PyTorch; JAX takes 1"), defaults={"slope": 0.01},
     formula=("x if x > 0, else slope · x (slope 0.01)", "1 or slope", "min(x, 0)"),
 )  # fmt: skip
 
@@ -250,7 +251,7 @@ elu = row(
     lambda x, alpha, y: where(x > 0.0, 1.0, y + alpha),
     lambda x, alpha, y: expm1(minimum(x, 0.0)),
     symbol="ELU", domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.5, 2.0))),
-    kink=Kink(lambda x, alpha: x, "alpha at x = 0, as PyTorch; smooth when alpha is 1"), defaults=(1.0,),
+    kink=Kink(lambda x, alpha: x, "alpha at x = 0, as PyTorch; smooth when alpha is 1"), defaults={"alpha": 1.0},
     formula=("x if x > 0, else alpha · (exp(x) - 1) (alpha 1)", "1 or y + alpha", "exp(min(x, 0)) - 1"),
 )  # fmt: skip
 

@@ -22,11 +22,13 @@ __all__ = [
     "Value",
     "no_grad",
     "pull_back",
+    "read",
     "read_data",
     "read_value",
     "record",
     "recording",
     "topological",
+    "write",
     "zero_grad",
 ]
 
@@ -205,10 +207,18 @@ class Value:
 
         if method == "__call__" and not kwargs and not any(isinstance(x, np.ndarray) for x in inputs):
             for row in TABLE.values():
-                if row.array == ufunc.__name__ and row.arity == len(inputs):
+                if row.public and row.array == ufunc.__name__ and row.arity == len(inputs):
                     return row(*inputs)
         boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
-        return getattr(ufunc, method)(*boxed, **kwargs)
+        try:
+            return getattr(ufunc, method)(*boxed, **kwargs)
+        except TypeError as error:
+            if "no callable" not in str(error):
+                raise
+            raise TypeError(
+                f"np.{ufunc.__name__} does not work on Values: the table has no primitive for it; "
+                "use a function of autograd, or add one with autograd.primitive(...)"
+            ) from None
 
     @staticmethod
     def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Value:
@@ -250,6 +260,12 @@ class Value:
     sign = _method(table.sign)
     step = _method(table.step)
 
+    def atan2(self, other: Number) -> Value:
+        """The angle of the point (other, self)."""
+        return record(table.atan2, (self, other))
+
+    arctan2 = atan2
+
     def leaky_relu(self, slope: Number = 0.01) -> Value:
         """x if x > 0, else slope · x."""
         return record(table.leaky_relu, (self, slope))
@@ -269,7 +285,7 @@ Number = Value | float
 
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
-    checked = tuple([arg if type(arg) is Value else _number(arg, primitive.name) for arg in args])
+    checked = tuple([arg if type(arg) in _RECORDED else _number(arg, primitive.name) for arg in args])
     return _node(primitive, checked, [arg if type(arg) is float else arg._data for arg in checked])
 
 
@@ -295,6 +311,7 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
 
 
 _new = object.__new__
+_RECORDED = {Value, float}
 
 
 def _number(x: Any, what: str) -> float:
@@ -302,7 +319,10 @@ def _number(x: Any, what: str) -> float:
     if isinstance(x, Value):
         raise TypeError(f"{what}: expected a plain number, got {x!r}; use its .data")
     if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and x.dtype.kind in "fiub"):
-        return float(x)
+        try:
+            return float(x)
+        except OverflowError:
+            raise ValueError(f"{what}: the number is too large for a float") from None
     hint = ""
     if isinstance(x, Iterable) and not isinstance(x, str):
         hint = "; for several numbers make a list of Values: [Value(x) for x in ...]"
@@ -404,7 +424,11 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
     for value in reversed(order):
         primitive = value._primitive
         cotangent = cotangents.get(value)
-        if primitive is None or cotangent is None or cotangent == 0.0:
+        if cotangent is None or cotangent == 0.0:
+            continue
+        if cotangent != cotangent:
+            _explain_nan(value, order)
+        if primitive is None:
             continue
         args = value._args
         partials: Sequence[Any] = primitive.partials
@@ -412,6 +436,8 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
         try:
             if not primitive.linear:
                 operands = [arg if type(arg) is float else read(arg) for arg in args]  # type: ignore[arg-type]  # a Value
+                for i in primitive.cut:
+                    operands[i] = getattr(operands[i], "data", operands[i])
                 operands.append(read(value))
                 if primitive.rule is not None:
                     partials = primitive.rule(operands[:-1], operands[-1])
@@ -420,10 +446,10 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
                     continue
                 if type(partial) is FunctionType:
                     partial = partial(*operands)
-                if read is not read_data:
-                    contribution = _product(cotangent, partial)
-                else:
+                if read is read_data:
                     contribution = cotangent * partial if partial else 0.0
+                else:
+                    contribution = _product(cotangent, partial, args)
                 if arg in cotangents:
                     contribution = cotangents[arg] + contribution
                 cotangents[arg] = contribution
@@ -434,13 +460,26 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
     return cotangents
 
 
-def _product(cotangent: Any, partial: Any) -> Any:
-    """cotangent × partial where either may be a Value: a product with a plain 0 is 0, with a plain 1 adds no node."""
-    if type(partial) is Value and partial._primitive is not None and partial._primitive.flat:
-        partial = partial._data  # step, sign: constant wherever they have a derivative
-    if type(partial) is float and partial in (0.0, 1.0):
-        return cotangent if partial else 0.0
-    return cotangent * partial
+def _product(cotangent: Any, partial: Any, args: tuple[Any, ...]) -> Any:
+    """cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
+    if isinstance(partial, Value):
+        made_here = not any(partial is arg for arg in args)
+        if made_here and partial._primitive is not None and partial._primitive.flat:
+            partial = partial._data  # step, sign: constant wherever they have a derivative
+    c, p = (x._data if isinstance(x, Value) else x for x in (cotangent, partial))
+    if (type(partial) is float and p == 0.0) or (c * p != c * p and (c == 0.0 or p == 0.0)):
+        return 0.0
+    return cotangent if type(partial) is float and p == 1.0 else cotangent * partial
+
+
+def _explain_nan(value: Value, order: list[Value]) -> None:
+    """Raise DomainError for a gradient that is nan, unless some Value already was."""
+    if not any(x._data != x._data for x in order):
+        node = f" (node {value.label!r})" if value.label else ""
+        raise DomainError(
+            f"backward: the gradient at {value._data!r}{node} has no value: infinite contributions of opposite sign meet. "
+            "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
+        )
 
 
 def read_data(value: Value) -> float:
@@ -459,3 +498,40 @@ def zero_grad(values: Iterable[Value]) -> None:
         if not isinstance(value, Value):
             raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")
         value._grad = None
+
+
+# ---------------------------------------------------------------- many at once
+
+
+def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
+    """The `"data"` or the `"grad"` of n Values as a NumPy array of n floats, written into `out` if that is given."""
+    import numpy as np
+
+    out = np.empty(len(values)) if out is None else out
+    if field == "data":
+        out[:] = [value._data for value in values]
+    elif field == "grad":
+        out[:] = [value._grad or 0.0 for value in values]
+    else:
+        raise ValueError(f"read: the field must be 'data' or 'grad', got {field!r}")
+    return out
+
+
+def write(values: Sequence[Value], field: str, numbers: Any) -> None:
+    """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
+    import numpy as np
+
+    array = np.asarray(numbers, dtype=float)
+    if array.shape != (len(values),):
+        raise ValueError(f"write: expected {len(values)} numbers, one per Value, got an array of shape {array.shape}")
+    if field == "data":
+        for value in values:
+            if value._primitive is not None:
+                value.data = 0.0  # raises the error that says why not
+        for value, x in zip(values, array.tolist(), strict=True):
+            value._data = x
+    elif field == "grad":
+        for value, x in zip(values, array.tolist(), strict=True):
+            value._grad = x
+    else:
+        raise ValueError(f"write: the field must be 'data' or 'grad', got {field!r}")

@@ -1,0 +1,46 @@
+# Every target sets up what it needs: a virtual environment in .venv, made once, and made again when pyproject.toml changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+endif
+READY := .venv/.ready
+
+.PHONY: help demo test lint docs bench pictures clean
+
+help:
+	@echo "make demo      train on handwritten digits and draw what happened, into out/"
+	@echo "make test      run the tests, with coverage"
+	@echo "make lint      ruff, ruff format and mypy"
+	@echo "make docs      run the examples in the documentation"
+	@echo "make bench     measure, against other libraries"
+	@echo "make pictures  draw the pictures in docs/ again"
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]"
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python -m nn train digits --out out/
+
+test: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(READY)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+docs: $(READY)
+	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" autograd nn visualize docs README.md
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+pictures: $(READY)
+	$(BIN)/python docs/pictures.py
+
+clean:
+	rm -rf .venv out build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

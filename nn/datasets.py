@@ -1,0 +1,258 @@
+"""Data to learn from: handwritten digits that ship with the package, toys made on the spot, and files of your own."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = [
+    "TOYS",
+    "DataError",
+    "Dataset",
+    "blobs",
+    "circles",
+    "digits",
+    "load_csv",
+    "load_mnist",
+    "moons",
+    "spirals",
+    "train_test_split",
+    "xor",
+]
+
+
+class DataError(ValueError):
+    """A data file is missing or is not what it should be; the message says where and what to do."""
+
+
+class Dataset(NamedTuple):
+    """Examples for classification.
+
+    name: what it is. inputs: array of shape (n, width), floats. targets: array of shape (n,), classes from 0.
+    classes: the name of each class. image_shape: (rows, columns) if an input is an image, else None.
+    """
+
+    name: str
+    inputs: Any
+    targets: Any
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int] | None = None
+
+    def __repr__(self) -> str:
+        n, width = self.inputs.shape
+        return f"Dataset({self.name}: {n} examples of {width} numbers, {len(self.classes)} classes)"
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits, 8 × 8 pixels from 0 (paper) to 1 (ink).
+
+    E. Alpaydin and C. Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0; see nn/data/README.md.
+
+    >>> digits()
+    Dataset(digits: 1797 examples of 64 numbers, 10 classes)
+    """
+    import numpy as np
+
+    with np.load(Path(__file__).with_name("data") / "digits.npz") as file:
+        images, labels = file["images"], file["labels"]
+    return Dataset("digits", images.reshape(len(images), -1) / 16.0, labels.astype(int), _DIGIT_NAMES, images.shape[1:])
+
+
+_DIGIT_NAMES = tuple("0123456789")
+
+
+def train_test_split(data: Dataset, test: float | int = 0.2, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Shuffle, and set `test` examples aside: a fraction between 0 and 1, or a whole number of them."""
+    import numpy as np
+
+    n = len(data.inputs)
+    held_out = round(test * n) if isinstance(test, float) and test < 1.0 else int(test)
+    if not 0 < held_out < n:
+        raise ValueError(f"train_test_split: test must leave both parts some of the {n} examples, got {test!r}")
+    order = np.random.default_rng(seed).permutation(n)
+    parts = (order[held_out:], order[:held_out])
+    train, held = (data._replace(inputs=data.inputs[part], targets=data.targets[part]) for part in parts)
+    return train, held
+
+
+# ---------------------------------------------------------------- toys
+
+
+def moons(n: int = 200, *, noise: float = 0.1, seed: int = 0) -> Dataset:
+    """Two half circles of radius 1 that reach into each other; n points of the plane, blurred by `noise`."""
+    import numpy as np
+
+    rng, targets = _toy("moons", n, noise, seed, 2)
+    angle = rng.uniform(0.0, math.pi, n)
+    upper = np.column_stack([np.cos(angle), np.sin(angle)])
+    lower = np.column_stack([1.0 - np.cos(angle), 0.5 - np.sin(angle)])
+    return _blurred("moons", np.where(targets[:, None] == 0, upper, lower), targets, noise, rng)
+
+
+def circles(n: int = 200, *, noise: float = 0.05, seed: int = 0) -> Dataset:
+    """A circle of radius 1 around one of radius 1/2; n points of the plane, blurred by `noise`."""
+    import numpy as np
+
+    rng, targets = _toy("circles", n, noise, seed, 2)
+    angle = rng.uniform(0.0, 2.0 * math.pi, n)
+    radius = np.where(targets == 0, 1.0, 0.5)[:, None]
+    return _blurred("circles", radius * np.column_stack([np.cos(angle), np.sin(angle)]), targets, noise, rng)
+
+
+def spirals(n: int = 300, *, arms: int = 3, noise: float = 0.02, seed: int = 0) -> Dataset:
+    """Arms that wind around the origin by three quarters of a turn; n points of the plane, one class per arm."""
+    import numpy as np
+
+    rng, targets = _toy("spirals", n, noise, seed, arms)
+    radius = rng.uniform(0.05, 1.0, n)
+    angle = 1.5 * math.pi * radius + targets * (2.0 * math.pi / arms)
+    points = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    return _blurred("spirals", points, targets, noise, rng)
+
+
+def xor(n: int = 200, *, noise: float = 0.15, seed: int = 0) -> Dataset:
+    """The corners (±1, ±1) of a square, class 1 where the signs differ; n points of the plane, blurred by `noise`."""
+    import numpy as np
+
+    rng, targets = _toy("xor", n, noise, seed, 2)
+    side = rng.choice([-1.0, 1.0], n)
+    return _blurred("xor", np.column_stack([side, np.where(targets == 1, -side, side)]), targets, noise, rng)
+
+
+def blobs(n: int = 150, *, width: int = 4, classes: int = 3, noise: float = 0.5, seed: int = 0) -> Dataset:
+    """Clouds around random centres, as large as the iris data unless told otherwise; one class per cloud."""
+    rng, targets = _toy("blobs", n, noise, seed, classes)
+    centres = rng.uniform(-2.0, 2.0, (classes, width))
+    return _blurred("blobs", centres[targets], targets, noise, rng)
+
+
+TOYS = {"moons": moons, "circles": circles, "spirals": spirals, "xor": xor, "blobs": blobs}
+
+
+def _toy(name: str, n: int, noise: float, seed: int, classes: int) -> tuple[Any, Any]:
+    """A generator, and n classes that are as equally frequent as can be."""
+    import numpy as np
+
+    if n < classes or classes < 2:
+        raise ValueError(f"{name}: needs at least 2 classes and a point for each, got {n} points for {classes} classes")
+    if not 0.0 <= noise < math.inf:
+        raise ValueError(f"{name}: noise must be a number >= 0, got {noise!r}")
+    rng = np.random.default_rng(seed)
+    return rng, rng.permutation(np.arange(n) % classes)
+
+
+def _blurred(name: str, points: Any, targets: Any, noise: float, rng: Any) -> Dataset:
+    classes = tuple(str(c) for c in range(int(targets.max()) + 1))
+    return Dataset(name, points + noise * rng.standard_normal(points.shape), targets, classes)
+
+
+# ---------------------------------------------------------------- files
+
+
+def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
+    """Examples from a CSV file: one per line, numbers, and one column with the class.
+
+    target: the class column, by its heading or its place (-1: the last). A first line without numbers is the heading.
+    Classes may be numbers or words; they are numbered in sorted order. Raises DataError naming line and column.
+    """
+    import numpy as np
+
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    if not rows:
+        raise DataError(f"{path}: the file is empty")
+    width = len(rows[0][1])
+    heading = rows.pop(0)[1] if not any(_is_number(cell) for cell in rows[0][1]) else [str(i) for i in range(width)]
+    heading = [name.strip() for name in heading]
+    if isinstance(target, str) and target in heading:
+        column = heading.index(target)
+    elif isinstance(target, int) and -width <= target < width:
+        column = target % width
+    else:
+        raise DataError(f"{path}: there is no column {target!r}; the columns are: {', '.join(heading)}")
+    if not rows or width < 2:
+        raise DataError(f"{path}: needs lines of at least one number and a class, below the heading if there is one")
+    inputs, labels = [], []
+    for number, row in rows:
+        if len(row) != width:
+            raise DataError(f"{path}, line {number}: expected {width} columns as in the first line, got {len(row)}")
+        for name, cell in zip(heading, row, strict=True):
+            if name != heading[column] and not _is_number(cell):
+                raise DataError(f"{path}, line {number}, column {name!r}: expected a number, got {cell!r}")
+        labels.append(row[column].strip())
+        inputs.append([float(cell) for i, cell in enumerate(row) if i != column])
+    classes = sorted(set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label))
+    if not 2 <= len(classes) <= 1000:
+        raise DataError(
+            f"{path}: column {heading[column]!r} holds {len(classes)} different classes; choose the class column with target"
+        )
+    places = {label: i for i, label in enumerate(classes)}
+    return Dataset(path.stem, np.array(inputs), np.array([places[label] for label in labels]), tuple(classes))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def load_mnist(path: str | Path) -> tuple[Dataset, Dataset]:
+    """The MNIST digits, (training, test), from an .npz file or a folder with the four IDX files, gzipped or not.
+
+    The .npz holds x_train, y_train, x_test and y_test; the folder train-images-idx3-ubyte, train-labels-idx1-ubyte,
+    t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte. Pixels become floats from 0 to 1. LeCun, Cortes and Burges 1998.
+    """
+    import numpy as np
+
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist; give an MNIST .npz file, or the folder with its IDX files")
+    if path.is_dir():
+        arrays = [_load_idx(path, name) for name in _MNIST_FILES]
+    else:
+        try:
+            with np.load(path) as file:
+                arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test: {error}") from None
+    parts = []
+    for part, images, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
+        if images.ndim != 3 or labels.shape != images.shape[:1] or not len(images):
+            raise DataError(f"{path}: the {part} images and labels do not fit: shapes {images.shape} and {labels.shape}")
+        inputs = images.reshape(len(images), -1) / 255.0
+        parts.append(Dataset("mnist", inputs, labels.astype(int), _DIGIT_NAMES, images.shape[1:]))
+    return parts[0], parts[1]
+
+
+_MNIST_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def _load_idx(folder: Path, name: str) -> Any:
+    """An array of bytes in IDX format: two zeros, type 8, the number of axes, their lengths in big-endian order, the data."""
+    import numpy as np
+
+    file = folder / name
+    if not file.exists():
+        file = folder / f"{name}.gz"
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        zeros, kind, axes = struct.unpack_from(">HBB", content)
+        shape: Sequence[int] = struct.unpack_from(f">{axes}I", content, 4)
+    except FileNotFoundError:
+        raise DataError(f"{folder}: there is no file {name} (or {name}.gz)") from None
+    except (OSError, EOFError, struct.error) as error:
+        raise DataError(f"{file}: cannot be read as an IDX file: {error}") from None
+    data = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes)
+    if zeros != 0 or kind != 8 or data.size != math.prod(shape):
+        raise DataError(f"{file}: is not an IDX file of bytes, or was cut off")
+    return data.reshape(shape)

@@ -1,0 +1,150 @@
+"""Losses: how wrong an output is, for one example or averaged over a batch.
+
+Each is a row, like a primitive: the loss of one example, and how to read the predicted class off an output, which is what
+accuracy is counted with. Those for classification take *logits*, the plain outputs of a network without a last
+activation, and are stable for any of them.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import autograd
+from autograd import Value, logsumexp, maximum, mean, softplus
+
+__all__ = [
+    "Loss",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "hinge",
+    "mean_squared_error",
+    "most_likely",
+    "probabilities",
+    "probabilities_text",
+]
+
+
+class Loss(NamedTuple):
+    """A loss function; call it with an output and a target, or with lists of them for the mean over a batch.
+
+    name: what it is called. one: the loss of one example. decide: the class an output stands for, None where there is no
+    such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "".
+    """
+
+    name: str
+    one: Callable[[Any, Any], Any]
+    decide: Callable[[Any], Any] | None
+    is_one: Callable[[Any, Any], bool]
+    check: Callable[[Any, Any], str]
+
+    def __call__(self, output: Any, target: Any) -> Any:
+        """The loss, a Value; raises ValueError if output and target do not fit each other."""
+        if self.is_one(output, target):
+            complaint = self.check(output, target)
+            if complaint:
+                raise ValueError(f"{self.name}: {complaint}")
+            return self.one(output, target)
+        outputs, targets = list(output), list(target)
+        if len(outputs) != len(targets):
+            raise ValueError(f"{self.name}: {len(outputs)} outputs, but {len(targets)} targets")
+        if not outputs:
+            raise ValueError(f"{self.name}: needs at least one example, got none")
+        return mean([self(o, t) for o, t in zip(outputs, targets, strict=True)])
+
+
+def _scalar(output: Any, target: Any) -> bool:
+    return not _is_list(output) and not _is_list(target)
+
+
+def _is_list(x: Any) -> bool:
+    return isinstance(x, Sequence) or bool(getattr(x, "shape", ()))
+
+
+def _number(output: Any, target: Any) -> str:
+    for what, x in (("output", output), ("target", target)):
+        if not isinstance(x, Value | numbers.Real):
+            return f"the {what} must be a number, got {x!r}"
+    return ""
+
+
+def _sign_target(output: Any, target: Any) -> str:
+    if target not in (-1, 1):
+        return f"the target must be -1 or 1, got {target!r}; from classes 0 and 1 make it with 2 * target - 1"
+    return _number(output, target)
+
+
+def _unit_target(output: Any, target: Any) -> str:
+    if not 0 <= target <= 1:
+        return f"the target must lie between 0 and 1, got {target!r}; from -1 and 1 make it with (target + 1) / 2"
+    return _number(output, target)
+
+
+def _class_target(output: Any, target: Any) -> str:
+    if not _is_list(output) or len(output) < 2:
+        return f"needs at least two logits, got {output!r}; for one logit use binary_cross_entropy"
+    if not isinstance(target, numbers.Real) or target % 1 != 0 or not 0 <= target < len(output):
+        return f"the target must be a class from 0 to {len(output) - 1}, as there are {len(output)} logits; got {target!r}"
+    return ""
+
+
+def most_likely(output: Sequence[Any]) -> int:
+    """The place of the largest output: the class a network decides for."""
+    return max(range(len(output)), key=lambda i: output[i])
+
+
+mean_squared_error = Loss(
+    "mean_squared_error",
+    lambda output, target: (output - target) ** 2,
+    lambda output: most_likely(output) if _is_list(output) else None,
+    _scalar,
+    _number,
+)
+"""Mean over all numbers of (output - target)². Output and target have the same shape: numbers, or (nested) lists."""
+
+hinge = Loss(
+    "hinge",
+    lambda score, target: maximum(1.0 - target * score, 0.0),
+    lambda score: 1 if score > 0.0 else -1,
+    _scalar,
+    _sign_target,
+)
+"""max(0, 1 - target · score): 0 once the score has the right sign by a margin of 1. Targets are -1 or 1."""
+
+binary_cross_entropy = Loss(
+    "binary_cross_entropy",
+    # -t log σ(z) - (1 - t) log(1 - σ(z)), simplified: no logarithm of a number that rounds to 0.
+    lambda logit, target: softplus(logit) - target * logit,
+    lambda logit: 1 if logit > 0.0 else 0,
+    _scalar,
+    _unit_target,
+)
+"""-log of the probability that sigmoid(logit) gives to the target, 0 or 1 (or a probability between)."""
+
+cross_entropy = Loss(
+    "cross_entropy",
+    lambda logits, target: logsumexp(logits) - logits[int(target)],
+    most_likely,
+    lambda output, target: not _is_list(target),
+    _class_target,
+)
+"""-log of the probability that softmax(logits) gives to the target: n logits, and a class from 0 to n - 1."""
+
+
+def probabilities(logits: Any) -> list[float]:
+    """The probability of each class, floats that add up to 1: the softmax of n logits, or for one logit [1 - p, p]."""
+    if not _is_list(logits):
+        p = autograd.sigmoid(logits.data if isinstance(logits, Value) else logits)
+        return [1.0 - p, p]
+    return autograd.softmax([x.data if isinstance(x, Value) else float(x) for x in logits])
+
+
+def probabilities_text(chances: Sequence[float], names: Sequence[str] | None = None, at_most: int = 3) -> str:
+    """The likeliest classes in words.
+
+    >>> probabilities_text([0.02, 0.9, 0.08], ["rabbit", "cat", "dog"])
+    '90 % cat, 8 % dog, 2 % rabbit'
+    """
+    order = sorted(range(len(chances)), key=lambda i: -chances[i])[:at_most]
+    return ", ".join(f"{100 * chances[i]:.0f} % {names[i] if names is not None else i}" for i in order)

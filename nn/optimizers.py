@@ -1,0 +1,238 @@
+"""Optimisers: how parameters follow their gradients downhill.
+
+The arithmetic is written once, on flat NumPy vectors with one entry per parameter: θ the parameters, g their gradient,
+η the learning rate. An optimiser reads both from the Values, computes, and writes the parameters back in one go.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import autograd
+from autograd import Value
+from nn.schedules import Schedule, as_schedule
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_gradients"]
+
+
+class Optimizer:
+    """What all optimisers share. Subclasses define `update`.
+
+    parameters: the Values to change, each once. learning_rate: a number, or a schedule from `nn.schedules`.
+    weight_decay: λ; adds λθ to the gradient, the derivative of λ/2 · |θ|² (AdamW differs, see there).
+    """
+
+    def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule, *, weight_decay: float = 0.0) -> None:
+        self.parameters = list(dict.fromkeys(parameters))
+        name = type(self).__name__
+        if not self.parameters:
+            raise ValueError(f"{name}: there are no parameters to optimise; pass model.parameters()")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value) or not parameter.is_leaf:
+                raise TypeError(f"{name}: parameters must be Values that were not computed, got {parameter!r}")
+        self.schedule = as_schedule(learning_rate)
+        self.weight_decay = _at_least_0(name, "weight_decay", weight_decay)
+        self.steps = 0
+
+    @property
+    def learning_rate(self) -> float:
+        """η of the next step."""
+        return self.schedule(self.steps)
+
+    def zero_grad(self) -> None:
+        """Clear the gradient of every parameter."""
+        autograd.zero_grad(self.parameters)
+
+    def step(self) -> None:
+        """Change every parameter once, by its gradient. A parameter that no backward() has reached counts as gradient 0.
+
+        Raises FloatingPointError if a gradient is nan or infinite; nothing has changed then.
+        """
+        import numpy as np
+
+        theta = autograd.read(self.parameters, "data")
+        g = autograd.read(self.parameters, "grad")
+        if not np.isfinite(g).all():
+            bad = int(np.flatnonzero(~np.isfinite(g))[0])
+            raise FloatingPointError(
+                f"{type(self).__name__}: the gradient of parameter {bad} is {g[bad]}; "
+                "lower the learning rate, clip the gradient, or look for an infinite slope such as sqrt at 0"
+            )
+        autograd.write(self.parameters, "data", self.update(theta, g, self.learning_rate))
+        self.steps += 1
+
+    def update(self, theta: Any, g: Any, rate: float) -> Any:
+        """The new θ, a vector of n floats, from the old one, the gradient and η."""
+        raise NotImplementedError
+
+    def _state(self, name: str, like: Any) -> Any:
+        """A vector that is remembered from step to step and starts at 0."""
+        import numpy as np
+
+        if not hasattr(self, name):
+            setattr(self, name, np.zeros_like(like))
+        return getattr(self, name)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters)} parameters, learning rate {self.learning_rate:g})"
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: θ ← θ - η v, with v ← μ v + g (v = g at the first step).
+
+    momentum: μ (Polyak 1964; in the form of Sutskever et al. 2013 with η outside, as PyTorch has it).
+    nesterov: step by g + μ v instead (Nesterov 1983; Sutskever et al. 2013, equations 3 and 4 rearranged).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        self.momentum = _fraction("SGD", "momentum", momentum)
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs a momentum, such as 0.9")
+        self.nesterov = nesterov
+
+    def update(self, theta: Any, g: Any, rate: float) -> Any:
+        g = g + self.weight_decay * theta
+        if self.momentum:
+            v = self._state("_velocity", g)
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        return theta - rate * g
+
+
+class RMSprop(Optimizer):
+    """θ ← θ - η g / (√s + ε), with s ← α s + (1 - α) g².
+
+    Tieleman and Hinton 2012, Coursera lecture 6.5; ε outside the root, as PyTorch has it.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.01,
+        *,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        self.alpha = _fraction("RMSprop", "alpha", alpha)
+        self.epsilon = _at_least_0("RMSprop", "epsilon", epsilon)
+
+    def update(self, theta: Any, g: Any, rate: float) -> Any:
+        import numpy as np
+
+        g = g + self.weight_decay * theta
+        s = self._state("_square", g)
+        s *= self.alpha
+        s += (1.0 - self.alpha) * g * g
+        return theta - rate * g / (np.sqrt(s) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """θ ← θ - η m̂ / (√v̂ + ε): the mean of past gradients over the root of their mean square, both corrected for their start.
+
+    Kingma and Ba 2015, algorithm 1: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        name = type(self).__name__
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        self.beta1, self.beta2 = (_fraction(name, f"betas[{i}]", beta) for i, beta in enumerate(betas))
+        self.epsilon = _at_least_0(name, "epsilon", epsilon)
+
+    def update(self, theta: Any, g: Any, rate: float) -> Any:
+        import numpy as np
+
+        g = self._decayed(theta, g)
+        m, v, t = self._state("_mean", g), self._state("_square", g), self.steps + 1
+        m *= self.beta1
+        m += (1.0 - self.beta1) * g
+        v *= self.beta2
+        v += (1.0 - self.beta2) * g * g
+        m_hat = m / (1.0 - self.beta1**t)
+        v_hat = v / (1.0 - self.beta2**t)
+        return self._shrunk(theta, rate) - rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+    def _decayed(self, theta: Any, g: Any) -> Any:
+        return g + self.weight_decay * theta
+
+    def _shrunk(self, theta: Any, rate: float) -> Any:
+        return theta
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameters themselves: θ ← θ - η λ θ first, and the gradient is left alone.
+
+    Loshchilov and Hutter 2019, algorithm 2, with η as the paper's schedule multiplier times α, as PyTorch has it.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+
+    def _decayed(self, theta: Any, g: Any) -> Any:
+        return g
+
+    def _shrunk(self, theta: Any, rate: float) -> Any:
+        return theta * (1.0 - rate * self.weight_decay)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+
+
+def gradient_norm(parameters: Iterable[Value]) -> float:
+    """The length of the gradient as one vector: √(Σ g²)."""
+    return math.hypot(*(parameter.grad for parameter in parameters))
+
+
+def clip_gradients(parameters: Iterable[Value], max_norm: float) -> float:
+    """Shrink the gradient, as one vector, to length `max_norm` if it is longer; its direction stays.
+
+    Returns the length before. Pascanu, Mikolov and Bengio 2013, algorithm 1.
+    """
+    parameters = list(parameters)
+    if not max_norm > 0.0:
+        raise ValueError(f"clip_gradients: max_norm must be > 0, got {max_norm!r}")
+    norm = gradient_norm(parameters)
+    if max_norm < norm < math.inf:
+        autograd.write(parameters, "grad", autograd.read(parameters, "grad") * (max_norm / norm))
+    return norm
+
+
+def _at_least_0(optimizer: str, name: str, x: float) -> float:
+    if not 0.0 <= x < math.inf:
+        raise ValueError(f"{optimizer}: {name} must be a number >= 0, got {x!r}")
+    return x
+
+
+def _fraction(optimizer: str, name: str, x: float) -> float:
+    if not 0.0 <= x < 1.0:
+        raise ValueError(f"{optimizer}: {name} must lie in [0, 1), got {x!r}")
+    return x
