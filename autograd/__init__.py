@@ -21,7 +21,9 @@ from autograd.check import GradientMismatch, GradientReport, check_gradients
 from autograd.corners import CORNERS
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import (
-    abs,
+    abs as abs,
+)
+from autograd.primitives import (
     acos,
     add,
     asin,
@@ -46,7 +48,6 @@ from autograd.primitives import (
     minimum,
     mul,
     neg,
-    pow,
     relu,
     sigmoid,
     sign,
@@ -59,20 +60,25 @@ from autograd.primitives import (
     step,
     stop_gradient,
     sub,
-    sum,
     tan,
     tanh,
     where,
+)
+from autograd.primitives import (
+    pow as pow,
+)
+from autograd.primitives import (
+    sum as sum,
 )
 from autograd.transforms import derivative, grad, value_and_grad
 from autograd.value import Number, Value, no_grad, read, topological, write, zero_grad
 
 # `from autograd import *` leaves the built-in abs, pow and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number", "Primitive",
-    "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative", "div", "dot", "elu",
-    "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp", "maximum", "mean",
-    "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
-    "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh", "topological", "value_and_grad", "where",
-    "write", "zero_grad",
+    "CORNERS", "TABLE", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
+    "Primitive", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
+    "div", "dot", "elu", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp",
+    "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid", "sign", "silu",
+    "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh", "topological",
+    "value_and_grad", "where", "write", "zero_grad",
 ]  # fmt: skip

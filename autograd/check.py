@@ -12,6 +12,7 @@ from autograd.value import Value, no_grad, recording
 
 __all__ = ["Comparison", "GradientMismatch", "GradientReport", "check_gradients"]
 
+
 class GradientMismatch(AssertionError):
     """A gradient differs from finite differences; the message is a table of all inputs."""
 
@@ -27,7 +28,7 @@ class Comparison(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """analytic - numeric."""
+        """Analytic - numeric."""
         return self.analytic - self.numeric
 
 
@@ -43,7 +44,10 @@ class GradientReport(NamedTuple):
             lines.append((row.name, *numbers, "" if row.agrees else "<-- differs"))
         widths = [max(len(line[i]) for line in lines) for i in range(6)]
         return "\n".join(
-            "  ".join(cell.ljust(w) if i in (0, 5) else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip()
+            "  ".join(
+                cell.ljust(w) if i in (0, 5) else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
             for line in lines
         )
 
@@ -54,8 +58,8 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
     f: takes numbers or (nested) lists of numbers, as many arguments as `point` has, and returns one number.
     rtol, atol: a derivative agrees if |analytic - numeric| <= atol + rtol · max(|analytic|, |numeric|).
 
-    Returns the report if all agree, else raises GradientMismatch, whose message is the table. Differences are taken with
-    smaller and smaller steps and extrapolated to step 0, which is good to about 10 digits for a smooth function.
+    Returns the report if all agree, else raises GradientMismatch, whose message is the table. Differences are taken
+    with smaller and smaller steps and extrapolated to step 0, which is good to about 10 digits for a smooth function.
 
     >>> print(check_gradients(lambda x, y: x * y, 2.0, 3.0))  # doctest: +ELLIPSIS
     input  at  analytic  numeric  difference
@@ -78,7 +82,9 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
     with recording():
         y = f(*arguments)
     if isinstance(y, Value):
-        analytic = grad(y, variables)  # the sweep of `backward()`, but Values that f uses from outside keep their gradient
+        analytic = grad(
+            y, variables
+        )  # the sweep of `backward()`, but Values that f uses from outside keep their gradient
     elif isinstance(y, int | float):
         analytic = [0.0] * len(variables)
     else:
@@ -110,7 +116,9 @@ LEVELS = 10
 
 
 def _numeric(f: Callable[[float], float], x: float) -> float:
-    """f'(x) from central differences, starting with a smaller step where a larger one meets a kink, a wiggle or an edge."""
+    """f'(x) from central differences, starting with a smaller step where a larger one meets a kink, a wiggle or an
+    edge.
+    """
     found = []
     for step in (2e-2, 1e-3, 3e-5):
         step *= max(abs(x), 1.0)
@@ -118,8 +126,8 @@ def _numeric(f: Callable[[float], float], x: float) -> float:
             step /= 4.0
             if x + step == x:
                 raise DomainError(
-                    f"check_gradients: any small step from {x!r} leaves the domain, so there is no derivative to compare "
-                    "with; check at a point inside the domain"
+                    f"check_gradients: any small step from {x!r} leaves the domain, so there is no derivative to "
+                    "compare with; check at a point inside the domain"
                 )
         slope, error = _ridders(f, x, step, first)
         if error <= 1e-9 * max(abs(slope), 1.0):
@@ -131,8 +139,8 @@ def _numeric(f: Callable[[float], float], x: float) -> float:
 def _ridders(f: Callable[[float], float], x: float, step: float, first: float) -> tuple[float, float]:
     """f'(x) from central differences with shrinking steps, extrapolated to step 0, and an estimate of its error.
 
-    Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)": each column of the tableau removes the next even power
-    of the step from the error, and the entry that differs least from its neighbours is the answer.
+    Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)": each column of the tableau removes the next even
+    power of the step from the error, and the entry that differs least from its neighbours is the answer.
     """
     row, best, error = [first], first, math.inf
     for _ in range(1, LEVELS):
@@ -165,7 +173,7 @@ def _central(f: Callable[[float], float], x: float, step: float) -> float:
 
 def _name(prefix: str, x: Any, names: list[str]) -> None:
     """The name of every number in x, as `x2[0][1]`."""
-    if isinstance(x, list | tuple) or getattr(x, "shape", ()):
+    if isinstance(x, list | tuple) or getattr(x, "shape", False):
         for i, item in enumerate(x):
             _name(f"{prefix}[{i}]", item, names)
     else:

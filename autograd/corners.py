@@ -1,7 +1,7 @@
 """What happens at boundaries, as facts: kinks, edges of a domain, infinities, and products with 0.
 
-A corner marked as a convention has no derivative in the mathematical sense: a value was chosen, and `why` says which and
-after whom. The others are limits that any calculus book gives. Tests hold every entry against the engine.
+A corner marked as a convention has no derivative in the mathematical sense: a value was chosen, and `why` says which
+and after whom. The others are limits that any calculus book gives. Tests hold every entry against the engine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ CORNERS: tuple[Corner, ...] = (
     # Kinks and jumps
     Corner(table.abs, (0.0,), 0.0, (0.0,), "the middle of the slopes -1 and 1: as PyTorch and JAX", True),
     Corner(table.relu, (0.0,), 0.0, (0.0,), "the slope of the flat side: as PyTorch and JAX", True),
-    Corner(table.leaky_relu, (0.0, 0.01), 0.0, (0.01, 0.0), "the slope of the left side: as PyTorch; JAX takes 1", True),
+    Corner(
+        table.leaky_relu, (0.0, 0.01), 0.0, (0.01, 0.0), "the slope of the left side: as PyTorch; JAX takes 1", True
+    ),
     Corner(table.elu, (0.0, 1.0), 0.0, (1.0, 0.0), "smooth when alpha is 1"),
     Corner(table.elu, (0.0, 0.5), 0.0, (0.5, 0.0), "the slope of the left side, alpha: as PyTorch", True),
     Corner(table.maximum, (2.0, 2.0), 2.0, (0.5, 0.5), "a tie shares the gradient: as PyTorch and JAX", True),

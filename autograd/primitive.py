@@ -1,7 +1,8 @@
 """What a primitive is: one row that says everything about one operation.
 
 The rows themselves stand in `autograd.primitives`. A row is also the function a user calls, and what it returns follows
-what it is given: `tanh(0.3)` is a float, `tanh(Value(0.3))` a Value, `tanh(array)` an array. This module imports nothing
+what it is given: `tanh(0.3)` is a float, `tanh(Value(0.3))` a Value, `tanh(array)` an array. This module imports
+nothing
 of ours: a type takes part by having `__apply_primitive__`.
 """
 
@@ -18,7 +19,9 @@ from typing import Any, NamedTuple
 __all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
 
 Partial = float | Callable[..., Any]
-"""One partial derivative: a function of the arguments and the output `y`, or a float where it is the same everywhere."""
+"""One partial derivative: a function of the arguments and the output `y`, or a float where it is the same
+everywhere.
+"""
 
 
 class DomainError(ValueError):
@@ -318,8 +321,10 @@ def primitive(
     if not callable(scalar):
         raise TypeError(f"primitive {name}: scalar must be a function of floats, got {scalar!r}")
     for partial in partials:
-        if not callable(partial) and not isinstance(partial, float):
-            raise TypeError(f"primitive {name}: a partial must be a function of the arguments and y, or a float, got {partial!r}")
+        if not (callable(partial) or isinstance(partial, float)):
+            raise TypeError(
+                f"primitive {name}: a partial must be a function of the arguments and y, or a float, got {partial!r}"
+            )
     if not partials and "rule" not in facts:
         raise TypeError(f"primitive {name}: give one partial derivative per argument")
     row = Primitive(name, _real(scalar) if _BUILT_IN else scalar, array, partials, **facts)

@@ -1,11 +1,11 @@
 """The table: one row for each primitive, and everything about it in that row.
 
-A row reads: name, value on floats, value on arrays, then one partial derivative per argument. `x1, x2` are arguments and
-`y` is the output. Partials are written with the rows themselves (`cos(x)`, not `math.cos(x)`), so that one formula works
-on floats, on Values (a derivative can be differentiated again), on arrays, and on symbols that print it.
+A row reads: name, value on floats, value on arrays, then one partial derivative per argument. `x1, x2` are arguments
+and `y` is the output. Partials are written with the rows themselves (`cos(x)`, not `math.cos(x)`), so that one formula
+works on floats, on Values (a derivative can be differentiated again), on arrays, and on symbols that print it.
 
-The values of `sigmoid`, `softplus`, `logsumexp` and their like never overflow; the derivative at a kink is a convention,
-and the row says which. `autograd.corners` lists what happens at boundaries.
+The values of `sigmoid`, `softplus`, `logsumexp` and their like never overflow; the derivative at a kink is a
+convention, and the row says which. `autograd.corners` lists what happens at boundaries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from autograd.primitive import _BUILT_IN, TABLE, Domain, Kink
+from autograd.primitive import _BUILT_IN, TABLE, Domain, Kink, Primitive
 from autograd.primitive import primitive as row
 
 # ---------------------------------------------------------------- where things are defined
@@ -64,15 +64,15 @@ def _power(x1: float, x2: float) -> float:
         return math.inf if x1 == 0.0 else math.nan
 
 
-ratio = row(
+ratio: Primitive = row(
     "ratio", _ratio, "divide",
     lambda x1, x2, y: ratio(1.0, x2),
     lambda x1, x2, y: -ratio(y, x2),
-    symbol="/", public=False, domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY, POSITIVE)),
-    formula=("x1 / x2, infinite at x2 = 0", "1 / x2", "-y / x2"),
+    symbol="/", public=False, domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY,
+    POSITIVE)), formula=("x1 / x2, infinite at x2 = 0", "1 / x2", "-y / x2"),
 )  # fmt: skip
 
-power = row(
+power: Primitive = row(
     "power", _power, "power",
     lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
     lambda x1, x2, y: y * log(where(_nonzero(x1), x1, 1.0)),
@@ -82,18 +82,22 @@ power = row(
 
 # ---------------------------------------------------------------- arithmetic
 
-add = row("add", operator.add, "add", 1.0, 1.0, symbol="+", domain=TWO_NUMBERS, formula=("x1 + x2", "1", "1"))
+add: Primitive = row(
+    "add", operator.add, "add", 1.0, 1.0, symbol="+", domain=TWO_NUMBERS, formula=("x1 + x2", "1", "1")
+)
 
-sub = row("sub", operator.sub, "subtract", 1.0, -1.0, symbol="-", domain=TWO_NUMBERS, formula=("x1 - x2", "1", "-1"))
+sub: Primitive = row(
+    "sub", operator.sub, "subtract", 1.0, -1.0, symbol="-", domain=TWO_NUMBERS, formula=("x1 - x2", "1", "-1")
+)
 
-mul = row(
+mul: Primitive = row(
     "mul", operator.mul, "multiply",
     lambda x1, x2, y: x2,
     lambda x1, x2, y: x1,
     symbol="*", domain=TWO_NUMBERS, formula=("x1 · x2", "x2", "x1"),
 )  # fmt: skip
 
-div = row(
+div: Primitive = row(
     "div", operator.truediv, "divide",
     lambda x1, x2, y: 1.0 / x2,
     lambda x1, x2, y: -y / x2,
@@ -105,7 +109,7 @@ div = row(
     formula=("x1 / x2", "1 / x2", "-y / x2"),
 )  # fmt: skip
 
-pow = row(
+pow: Primitive = row(
     "pow", math.pow, "power",
     # x ** 0 is flat, also at 0, where 0 · x ** -1 would be 0 · inf.
     lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
@@ -120,9 +124,9 @@ pow = row(
     formula=("x1 ** x2", "x2 · x1**(x2 - 1)", "y · log(x1)"),
 )  # fmt: skip
 
-neg = row("neg", operator.neg, "negative", -1.0, symbol="-", formula=("-x", "-1"))
+neg: Primitive = row("neg", operator.neg, "negative", -1.0, symbol="-", formula=("-x", "-1"))
 
-abs = row(
+abs: Primitive = row(
     "abs", math.fabs, "absolute",
     lambda x, y: sign(x),
     kink=Kink(lambda x: x, "0 at x = 0, as PyTorch and JAX"), formula=("|x|", "sign(x)"),
@@ -130,9 +134,9 @@ abs = row(
 
 # ---------------------------------------------------------------- exponentials, logarithms, roots
 
-exp = row("exp", math.exp, "exp", lambda x, y: y, overflows=True, formula=("exp(x)", "y"))
+exp: Primitive = row("exp", math.exp, "exp", lambda x, y: y, overflows=True, formula=("exp(x)", "y"))
 
-log = row(
+log: Primitive = row(
     "log", math.log, "log",
     lambda x, y: 1.0 / x,
     domain=Domain(
@@ -142,16 +146,18 @@ log = row(
     formula=("log(x)", "1 / x"),
 )  # fmt: skip
 
-log1p = row(
+log1p: Primitive = row(
     "log1p", math.log1p, "log1p",
     lambda x, y: 1.0 / (1.0 + x),
-    domain=Domain("argument must be > -1", lambda x: x > -1.0, ((-0.95, 4.0),), "Keep 1 + x positive with maximum(x, ...)."),
+    domain=Domain("argument must be > -1", lambda x: x > -1.0, ((-0.95, 4.0),), "Keep 1 + x above 0 first."),
     formula=("log(1 + x)", "1 / (1 + x)"),
 )  # fmt: skip
 
-expm1 = row("expm1", math.expm1, "expm1", lambda x, y: exp(x), overflows=True, formula=("exp(x) - 1", "exp(x)"))
+expm1: Primitive = row(
+    "expm1", math.expm1, "expm1", lambda x, y: exp(x), overflows=True, formula=("exp(x) - 1", "exp(x)")
+)
 
-sqrt = row(
+sqrt: Primitive = row(
     "sqrt", math.sqrt, "sqrt",
     lambda x, y: ratio(0.5, y),
     domain=Domain(
@@ -163,11 +169,11 @@ sqrt = row(
 
 # ---------------------------------------------------------------- trigonometry
 
-sin = row("sin", math.sin, "sin", lambda x, y: cos(x), domain=FINITE, formula=("sin(x)", "cos(x)"))
+sin: Primitive = row("sin", math.sin, "sin", lambda x, y: cos(x), domain=FINITE, formula=("sin(x)", "cos(x)"))
 
-cos = row("cos", math.cos, "cos", lambda x, y: -sin(x), domain=FINITE, formula=("cos(x)", "-sin(x)"))
+cos: Primitive = row("cos", math.cos, "cos", lambda x, y: -sin(x), domain=FINITE, formula=("cos(x)", "-sin(x)"))
 
-tan = row(
+tan: Primitive = row(
     "tan", math.tan, "tan",
     lambda x, y: 1.0 + y * y,
     domain=Domain("argument must be finite", FINITE.contains, ((-1.4, 1.4),)), formula=("tan(x)", "1 + y²"),
@@ -178,21 +184,23 @@ UNIT_INTERVAL = Domain(
     "Clip it first: maximum(-1, minimum(1, x)).",
 )  # fmt: skip
 
-asin = row(
+asin: Primitive = row(
     "asin", math.asin, "arcsin",
     lambda x, y: ratio(1.0, sqrt((1.0 - x) * (1.0 + x))),
     domain=UNIT_INTERVAL, formula=("asin(x)", "1 / √(1 - x²)"),
 )  # fmt: skip
 
-acos = row(
+acos: Primitive = row(
     "acos", math.acos, "arccos",
     lambda x, y: ratio(-1.0, sqrt((1.0 - x) * (1.0 + x))),
     domain=UNIT_INTERVAL, formula=("acos(x)", "-1 / √(1 - x²)"),
 )  # fmt: skip
 
-atan = row("atan", math.atan, "arctan", lambda x, y: 1.0 / (1.0 + x * x), formula=("atan(x)", "1 / (1 + x²)"))
+atan: Primitive = row(
+    "atan", math.atan, "arctan", lambda x, y: 1.0 / (1.0 + x * x), formula=("atan(x)", "1 / (1 + x²)")
+)
 
-atan2 = row(
+atan2: Primitive = row(
     "atan2", math.atan2, "arctan2",
     lambda x1, x2, y: ratio(x2, x1 * x1 + x2 * x2),
     lambda x1, x2, y: -ratio(x1, x1 * x1 + x2 * x2),
@@ -200,11 +208,11 @@ atan2 = row(
     formula=("angle of the point (x2, x1)", "x2 / (x1² + x2²)", "-x1 / (x1² + x2²)"),
 )  # fmt: skip
 
-sinh = row("sinh", math.sinh, "sinh", lambda x, y: cosh(x), overflows=True, formula=("sinh(x)", "cosh(x)"))
+sinh: Primitive = row("sinh", math.sinh, "sinh", lambda x, y: cosh(x), overflows=True, formula=("sinh(x)", "cosh(x)"))
 
-cosh = row("cosh", math.cosh, "cosh", lambda x, y: sinh(x), overflows=True, formula=("cosh(x)", "sinh(x)"))
+cosh: Primitive = row("cosh", math.cosh, "cosh", lambda x, y: sinh(x), overflows=True, formula=("cosh(x)", "sinh(x)"))
 
-tanh = row("tanh", math.tanh, "tanh", lambda x, y: 1.0 - y * y, formula=("tanh(x)", "1 - y²"))
+tanh: Primitive = row("tanh", math.tanh, "tanh", lambda x, y: 1.0 - y * y, formula=("tanh(x)", "1 - y²"))
 
 # ---------------------------------------------------------------- activations
 
@@ -216,13 +224,13 @@ def _sigmoid(x: float) -> float:
     return e / (1.0 + e)
 
 
-sigmoid = row(
+sigmoid: Primitive = row(
     "sigmoid", _sigmoid, lambda x: exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x))),
     lambda x, y: y * (1.0 - y),
     symbol="σ", domain=WIDE, formula=("1 / (1 + exp(-x)), with exp of a negative number only", "y · (1 - y)"),
 )  # fmt: skip
 
-softplus = row(
+softplus: Primitive = row(
     "softplus",
     lambda x: (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x))),
     lambda x: maximum(x, 0.0) + log1p(exp(-abs(x))),
@@ -230,13 +238,13 @@ softplus = row(
     domain=WIDE, formula=("log(1 + exp(x)), as max(x, 0) + log1p(exp(-|x|))", "sigmoid(x)"),
 )  # fmt: skip
 
-relu = row(
+relu: Primitive = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, lambda x: where(x <= 0.0, 0.0, x),
     lambda x, y: step(x),
     symbol="ReLU", kink=Kink(lambda x: x, "0 at x = 0, as PyTorch and JAX"), formula=("max(x, 0)", "step(x)"),
 )  # fmt: skip
 
-leaky_relu = row(
+leaky_relu: Primitive = row(
     "leaky_relu", lambda x, slope: x if x > 0.0 else slope * x, lambda x, slope: where(x > 0.0, x, slope * x),
     lambda x, slope, y: where(x > 0.0, 1.0, slope),
     lambda x, slope, y: minimum(x, 0.0),
@@ -245,7 +253,7 @@ leaky_relu = row(
     formula=("x if x > 0, else slope · x (slope 0.01)", "1 or slope", "min(x, 0)"),
 )  # fmt: skip
 
-elu = row(
+elu: Primitive = row(
     "elu", lambda x, alpha: x if x > 0.0 else alpha * math.expm1(x),
     lambda x, alpha: where(x > 0.0, x, alpha * expm1(minimum(x, 0.0))),
     lambda x, alpha, y: where(x > 0.0, 1.0, y + alpha),
@@ -259,13 +267,13 @@ SQRT_HALF = math.sqrt(0.5)
 NORMAL_PEAK = 1.0 / math.sqrt(2.0 * math.pi)
 
 # erfc rather than 1 + erf: for x far below 0 the sum would cancel to nothing.
-gelu = row(
+gelu: Primitive = row(
     "gelu", lambda x: 0.5 * x * math.erfc(-SQRT_HALF * x), lambda x: 0.5 * x * erfc(-SQRT_HALF * x),
     lambda x, y: 0.5 * erfc(-SQRT_HALF * x) + x * NORMAL_PEAK * exp(-0.5 * x * x),
     symbol="GELU", formula=("x · Φ(x), Φ the normal distribution function", "Φ(x) + x · φ(x)"),
 )  # fmt: skip
 
-silu = row(
+silu: Primitive = row(
     "silu", lambda x: x * _sigmoid(x), lambda x: x * sigmoid(x),
     lambda x, y: sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
     symbol="SiLU", formula=("x · sigmoid(x)", "s · (1 + x · (1 - s)), s = sigmoid(x)"),
@@ -273,13 +281,17 @@ silu = row(
 
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
-erf = row("erf", math.erf, None, lambda x, y: TWO_OVER_SQRT_PI * exp(-x * x), formula=("erf(x)", "2/√π · exp(-x²)"))
+erf: Primitive = row(
+    "erf", math.erf, None, lambda x, y: TWO_OVER_SQRT_PI * exp(-x * x), formula=("erf(x)", "2/√π · exp(-x²)")
+)
 
-erfc = row("erfc", math.erfc, None, lambda x, y: -TWO_OVER_SQRT_PI * exp(-x * x), formula=("1 - erf(x)", "-2/√π · exp(-x²)"))
+erfc: Primitive = row(
+    "erfc", math.erfc, None, lambda x, y: -TWO_OVER_SQRT_PI * exp(-x * x), formula=("1 - erf(x)", "-2/√π · exp(-x²)")
+)
 
 # ---------------------------------------------------------------- choices
 
-minimum = row(
+minimum: Primitive = row(
     "minimum", lambda x1, x2: x1 if x1 <= x2 or x1 != x1 else x2, "minimum",
     lambda x1, x2, y: where(x1 < x2, 1.0, where(x1 > x2, 0.0, 0.5)),
     lambda x1, x2, y: where(x1 > x2, 1.0, where(x1 < x2, 0.0, 0.5)),
@@ -287,7 +299,7 @@ minimum = row(
     formula=("the smaller of x1 and x2", "1 if x1 < x2, else 0", "1 if x2 < x1, else 0"),
 )  # fmt: skip
 
-maximum = row(
+maximum: Primitive = row(
     "maximum", lambda x1, x2: x1 if x1 >= x2 or x1 != x1 else x2, "maximum",
     lambda x1, x2, y: where(x1 > x2, 1.0, where(x1 < x2, 0.0, 0.5)),
     lambda x1, x2, y: where(x1 < x2, 1.0, where(x1 > x2, 0.0, 0.5)),
@@ -295,7 +307,7 @@ maximum = row(
     formula=("the larger of x1 and x2", "1 if x1 > x2, else 0", "1 if x2 > x1, else 0"),
 )  # fmt: skip
 
-where = row(
+where: Primitive = row(
     "where", lambda condition, x1, x2: x1 if condition else x2, "where",
     0.0,
     lambda condition, x1, x2, y: where(condition, 1.0, 0.0),
@@ -305,12 +317,12 @@ where = row(
     formula=("x1 if condition, else x2", "0", "1 if condition, else 0", "0 if condition, else 1"),
 )  # fmt: skip
 
-sign = row(
+sign: Primitive = row(
     "sign", lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x, "sign", 0.0,
     kink=Kink(lambda x: x, "0 everywhere, at the jump too"), formula=("-1, 0 or 1", "0"),
 )  # fmt: skip
 
-step = row(
+step: Primitive = row(
     "step", lambda x: x if x != x else float(x > 0.0),
     lambda x: where(x > 0.0, 1.0, where(x <= 0.0, 0.0, x)),
     0.0,
@@ -319,9 +331,9 @@ step = row(
 
 # ---------------------------------------------------------------- passing through
 
-identity = row("identity", lambda x: x, lambda x: x, 1.0, symbol="=", formula=("x", "1"))
+identity: Primitive = row("identity", lambda x: x, lambda x: x, 1.0, symbol="=", formula=("x", "1"))
 
-stop_gradient = row(
+stop_gradient: Primitive = row(
     "stop_gradient", lambda x: x, lambda x: x, 0.0,
     symbol="stop", formula=("x, as if it were a constant", "0"),
 )  # fmt: skip
@@ -353,20 +365,20 @@ def _logsumexp_array(xs: Sequence[Any]) -> Any:
     return largest + log(_sum([exp(x - largest) for x in xs]))
 
 
-sum = row(
+sum: Primitive = row(
     "sum", _sum, _sum,
     rule=lambda xs, y: [1.0] * len(xs),
     symbol="Σ", domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
     formula=("sum(xs)", "1 each"), doc="sum([x1, ..., xn])\n\nx1 + ... + xn as one node; 0 for an empty list.",
 )  # fmt: skip
 
-mean = row(
+mean: Primitive = row(
     "mean", lambda xs: _sum(xs) / len(xs), lambda xs: _sum(xs) / len(xs),
     rule=lambda xs, y: [1.0 / len(xs)] * len(xs),
     domain=SOME, formula=("sum(xs) / n", "1/n each"), doc="mean([x1, ..., xn])\n\n(x1 + ... + xn) / n as one node.",
 )  # fmt: skip
 
-dot = row(
+dot: Primitive = row(
     "dot", _dot, _dot,
     rule=lambda xs, y: [*xs[len(xs) // 2 :], *xs[: len(xs) // 2]],
     groups=2, symbol="·", domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
@@ -374,7 +386,7 @@ dot = row(
     doc="dot([w1, ..., wn], [x1, ..., xn])\n\nw1·x1 + ... + wn·xn as one node, added from left to right.",
 )  # fmt: skip
 
-logsumexp = row(
+logsumexp: Primitive = row(
     "logsumexp", _logsumexp, _logsumexp_array,
     rule=lambda xs, y: [exp(x - y) for x in xs],
     domain=SOME, formula=("log(exp(x1) + ... + exp(xn)), shifted by the largest", "exp(x - y): the softmax"),

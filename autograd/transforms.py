@@ -1,8 +1,8 @@
 """Gradients as functions: the same sweep, recorded or not.
 
-`derivative` and `value_and_grad` return floats, unless the function also depends on Values from outside (an argument that
-is a Value, or one that the function uses): then results are Values that can be differentiated again. So derivatives nest,
-and no gradient is lost on the way.
+`derivative` and `value_and_grad` return floats, unless the function also depends on Values from outside (an argument
+that is a Value, or one that the function uses): then results are Values that can be differentiated again. So
+derivatives nest, and no gradient is lost on the way.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["derivative", "grad", "value_and_grad"]
 def grad(y: Value, xs: Value | Iterable[Value], *, seed: float = 1.0, create_graph: bool = False) -> Any:
     """The gradient of y with respect to each of xs, without touching any `.grad`.
 
-    xs: a Value, or a list of n Values, leaves or not; returns a number, or a list of n numbers. 0 where y does not depend
-    on x. create_graph: return Values that can be differentiated again, instead of floats.
+    xs: a Value, or a list of n Values, leaves or not; returns a number, or a list of n numbers. 0 where y does not
+    depend on x. create_graph: return Values that can be differentiated again, instead of floats.
 
     >>> x = Value(2.0)
     >>> dy = grad(x**3, x, create_graph=True)  # 3x²
@@ -47,7 +47,8 @@ def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The derivative of a function of one number, as a function again.
 
     f: takes one number and returns one, using autograd's functions and operators. `derivative(derivative(f))` is the
-    second derivative. Called with a float, the result gives a float; with a Value, a Value that can be differentiated again.
+    second derivative. Called with a float, the result gives a float; with a Value, a Value that can be differentiated
+    again.
 
     >>> import autograd
     >>> derivative(lambda x: x**3)(2.0)
@@ -65,8 +66,8 @@ def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def value_and_grad(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function that returns f's value together with its gradient with respect to every argument.
 
-    f: takes numbers and (nested) lists of numbers and returns one number. The gradient has the shape of the argument; with
-    several arguments it is a tuple with one entry each.
+    f: takes numbers and (nested) lists of numbers and returns one number. The gradient has the shape of the argument;
+    with several arguments it is a tuple with one entry each.
 
     >>> value_and_grad(lambda x, ws: x * ws[0] + ws[1])(2.0, [3.0, 4.0])
     (10.0, (3.0, [2.0, 1.0]))
@@ -84,9 +85,9 @@ _variables: ContextVar[frozenset[Value]] = ContextVar("_variables", default=froz
 
 
 def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> tuple[Any, list[Any]]:
-    """f at `args`, and its gradient in the shape of each argument."""
-    # Each number becomes a node of its own for this call: nested derivatives by the same number must not be confused, and
-    # a number that is already a Value is still led back to.
+    """F at `args`, and its gradient in the shape of each argument."""
+    # Each number becomes a node of its own for this call: nested derivatives by the same number must not be confused,
+    # and a number that is already a Value is still led back to.
     variables: list[Value] = []
 
     def variable(x: Any) -> Value:
@@ -115,7 +116,7 @@ def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> t
 
 
 def map_nested(f: Callable[[Any], Any], x: Any) -> Any:
-    """f of every number in x, a number or a list (of lists ...) of numbers; the result has the same shape."""
-    if isinstance(x, list | tuple) or getattr(x, "shape", ()):
+    """F of every number in x, a number or a list (of lists ...) of numbers; the result has the same shape."""
+    if isinstance(x, list | tuple) or getattr(x, "shape", False):
         return [map_nested(f, item) for item in x]
     return f(x)

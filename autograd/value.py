@@ -1,4 +1,5 @@
-"""The reference engine: a number that remembers how it was computed, and the sweep that pulls gradients back through it.
+"""The reference engine: a number that remembers how it was computed, and the sweep that pulls gradients back through
+it.
 
 Plain Python, to be read in ten minutes. A Value holds its `data`, the primitive and the arguments it came from, and its
 gradient: no closures, no sets, and no reference cycle, because arguments are always older than results. So dropping the
@@ -33,6 +34,40 @@ __all__ = [
 ]
 
 
+def _operator(row: Primitive) -> tuple[Callable[[Value, Number], Value], Callable[[Value, float], Value]]:
+    """The methods for `value + other` and `other + value`, and so on."""
+
+    def forward(self: Value, other: Number) -> Value:
+        if type(other) is Value:
+            return _node(row, (self, other), (self._data, other._data))
+        if type(other) is not float:
+            if not isinstance(other, numbers.Real):
+                return NotImplemented  # type: ignore[no-any-return]  # Python then asks the other side, or raises TypeError
+            other = float(other)
+        return _node(row, (self, other), (self._data, other))
+
+    def reflected(self: Value, other: float) -> Value:
+        if not isinstance(other, numbers.Real):
+            return NotImplemented  # type: ignore[no-any-return]  # as above
+        if row is table.add and type(other) is int and other == 0:
+            return self  # the 0 that the built-in sum() starts from
+        other = float(other)
+        return _node(row, (other, self), (other, self._data))
+
+    return forward, reflected
+
+
+def _method(row: Primitive) -> Callable[[Value], Value]:
+    """The method for a function of one argument: `value.tanh()`."""
+
+    def method(self: Value) -> Value:
+        return _node(row, (self,), (self._data,))
+
+    method.__name__ = row.name
+    method.__doc__ = f"{row.formula[0]}; the derivative is {row.formula[1]}."
+    return method
+
+
 class Value:
     """A scalar that records what is done to it, so that `backward()` can find its gradient.
 
@@ -50,7 +85,7 @@ class Value:
     _data: float
     _grad: float | None
     _primitive: Primitive | None
-    _args: tuple[Value | float, ...]
+    _args: tuple[Any, ...]  # Values and floats
     label: str
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
@@ -80,7 +115,8 @@ class Value:
     def grad(self) -> float:
         """The gradient of the root of the last backward() with respect to this Value: d root / d self.
 
-        On a leaf the gradients of all sweeps since `zero_grad` add up. 0.0 before any sweep; `has_grad` tells the two apart.
+        On a leaf the gradients of all sweeps since `zero_grad` add up. 0.0 before any sweep; `has_grad` tells the two
+        apart.
         """
         return 0.0 if self._grad is None else self._grad
 
@@ -135,26 +171,6 @@ class Value:
             value._grad = cotangent
 
     # ------------------------------------------------------------ operators
-
-    def _operator(row: Primitive) -> tuple[Callable[[Value, Number], Value], Callable[[Value, float], Value]]:  # type: ignore[misc]  # a helper of the class body, not a method
-        def forward(self: Value, other: Number) -> Value:
-            if type(other) is Value:
-                return _node(row, (self, other), (self._data, other._data))
-            if type(other) is not float:
-                if not isinstance(other, numbers.Real):
-                    return NotImplemented  # Python then asks the other side, or raises TypeError
-                other = float(other)
-            return _node(row, (self, other), (self._data, other))
-
-        def reflected(self: Value, other: float) -> Value:
-            if not isinstance(other, numbers.Real):
-                return NotImplemented
-            if row is table.add and type(other) is int and other == 0:
-                return self  # the 0 that the built-in sum() starts from
-            other = float(other)
-            return _node(row, (other, self), (other, self._data))
-
-        return forward, reflected
 
     __add__, __radd__ = _operator(table.add)
     __sub__, __rsub__ = _operator(table.sub)
@@ -228,14 +244,6 @@ class Value:
 
     # One line each, so that editors and type checkers know them; a test holds the list against the table.
 
-    def _method(row: Primitive) -> Callable[[Value], Value]:  # type: ignore[misc]  # a helper of the class body, not a method
-        def method(self: Value) -> Value:
-            return _node(row, (self,), (self._data,))
-
-        method.__name__ = row.name
-        method.__doc__ = f"{row.formula[0]}; the derivative is {row.formula[1]}."
-        return method
-
     exp = _method(table.exp)
     log = _method(table.log)
     log1p = _method(table.log1p)
@@ -267,14 +275,12 @@ class Value:
     arctan2 = atan2
 
     def leaky_relu(self, slope: Number = 0.01) -> Value:
-        """x if x > 0, else slope · x."""
+        """X if x > 0, else slope · x."""
         return record(table.leaky_relu, (self, slope))
 
     def elu(self, alpha: Number = 1.0) -> Value:
-        """x if x > 0, else alpha · (exp(x) - 1)."""
+        """X if x > 0, else alpha · (exp(x) - 1)."""
         return record(table.elu, (self, alpha))
-
-    del _operator, _method
 
 
 Number = Value | float
@@ -285,8 +291,8 @@ Number = Value | float
 
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
-    checked = tuple([arg if type(arg) in _RECORDED else _number(arg, primitive.name) for arg in args])
-    return _node(primitive, checked, [arg if type(arg) is float else arg._data for arg in checked])
+    checked: list[Any] = [arg if type(arg) in _RECORDED else _number(arg, primitive.name) for arg in args]
+    return _node(primitive, tuple(checked), [arg if type(arg) is float else arg._data for arg in checked])
 
 
 def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]) -> Value:
@@ -315,7 +321,7 @@ _RECORDED = {Value, float}
 
 
 def _number(x: Any, what: str) -> float:
-    """x as a float; a TypeError that says what to do if it is not one real number."""
+    """X as a float; a TypeError that says what to do if it is not one real number."""
     if isinstance(x, Value):
         raise TypeError(f"{what}: expected a plain number, got {x!r}; use its .data")
     if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and x.dtype.kind in "fiub"):
@@ -331,7 +337,7 @@ def _number(x: Any, what: str) -> float:
     raise TypeError(f"{what}: expected a real number, got {x!r}{hint}")
 
 
-def _comparable(x: Any) -> Any:
+def _comparable(x: Number) -> float:
     return x._data if isinstance(x, Value) else x
 
 
@@ -385,7 +391,9 @@ def recording() -> Iterator[None]:
 
 
 def topological(root: Value) -> list[Value]:
-    """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the same."""
+    """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the
+    same.
+    """
     order: list[Value] = []
     seen: set[Value] = set()
     # An explicit stack: a running sum of 10**6 terms is an ordinary loss, and recursion would exhaust the C stack.
@@ -402,11 +410,11 @@ def topological(root: Value) -> list[Value]:
             for arg in value._args:
                 if type(arg) is float or arg in seen:
                     continue
-                if arg._args:  # type: ignore[union-attr]  # not a float: a Value
+                if arg._args:
                     stack.append(arg)
                 else:
-                    seen.add(arg)  # type: ignore[arg-type]
-                    order.append(arg)  # type: ignore[arg-type]
+                    seen.add(arg)
+                    order.append(arg)
     return order
 
 
@@ -435,7 +443,7 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
         operands: list[Any] = []
         try:
             if not primitive.linear:
-                operands = [arg if type(arg) is float else read(arg) for arg in args]  # type: ignore[arg-type]  # a Value
+                operands = [arg if type(arg) is float else read(arg) for arg in args]
                 for i in primitive.cut:
                     operands[i] = getattr(operands[i], "data", operands[i])
                 operands.append(read(value))
@@ -454,14 +462,14 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
                     contribution = cotangents[arg] + contribution
                 cotangents[arg] = contribution
         except (ArithmeticError, ValueError) as error:
-            point = ", ".join(repr(x if type(x) is float else x._data) for x in args[:6])  # type: ignore[union-attr]
+            point = ", ".join(repr(x if type(x) is float else x._data) for x in args[:6])
             label = f" (node {value.label!r})" if value.label else ""
             raise DomainError(f"{primitive.name}: has no derivative at ({point}){label}: {error}") from error
     return cotangents
 
 
 def _product(cotangent: Any, partial: Any, args: tuple[Any, ...]) -> Any:
-    """cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
+    """Cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
     if isinstance(partial, Value):
         made_here = not any(partial is arg for arg in args)
         if made_here and partial._primitive is not None and partial._primitive.flat:
@@ -477,7 +485,8 @@ def _explain_nan(value: Value, order: list[Value]) -> None:
     if not any(x._data != x._data for x in order):
         node = f" (node {value.label!r})" if value.label else ""
         raise DomainError(
-            f"backward: the gradient at {value._data!r}{node} has no value: infinite contributions of opposite sign meet. "
+            f"backward: the gradient at {value._data!r}{node} has no value: "
+            "infinite contributions of opposite sign meet. "
             "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
         )
 

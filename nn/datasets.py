@@ -165,7 +165,9 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
+            rows = [
+                (number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     if not rows:
@@ -190,10 +192,13 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
                 raise DataError(f"{path}, line {number}, column {name!r}: expected a number, got {cell!r}")
         labels.append(row[column].strip())
         inputs.append([float(cell) for i, cell in enumerate(row) if i != column])
-    classes = sorted(set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label))
+    classes = sorted(
+        set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label)
+    )
     if not 2 <= len(classes) <= 1000:
         raise DataError(
-            f"{path}: column {heading[column]!r} holds {len(classes)} different classes; choose the class column with target"
+            f"{path}: column {heading[column]!r} holds {len(classes)} different classes; "
+            "choose the class column with target"
         )
     places = {label: i for i, label in enumerate(classes)}
     return Dataset(path.stem, np.array(inputs), np.array([places[label] for label in labels]), tuple(classes))
@@ -224,21 +229,32 @@ def load_mnist(path: str | Path) -> tuple[Dataset, Dataset]:
             with np.load(path) as file:
                 arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
         except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test: {error}") from None
+            raise DataError(
+                f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test: {error}"
+            ) from None
     parts = []
     for part, images, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
         if images.ndim != 3 or labels.shape != images.shape[:1] or not len(images):
-            raise DataError(f"{path}: the {part} images and labels do not fit: shapes {images.shape} and {labels.shape}")
+            raise DataError(
+                f"{path}: the {part} images and labels do not fit: shapes {images.shape} and {labels.shape}"
+            )
         inputs = images.reshape(len(images), -1) / 255.0
         parts.append(Dataset("mnist", inputs, labels.astype(int), _DIGIT_NAMES, images.shape[1:]))
     return parts[0], parts[1]
 
 
-_MNIST_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_MNIST_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 def _load_idx(folder: Path, name: str) -> Any:
-    """An array of bytes in IDX format: two zeros, type 8, the number of axes, their lengths in big-endian order, the data."""
+    """An array of bytes in IDX format: two zeros, type 8, the number of axes, their lengths in big-endian order, the
+    data.
+    """
     import numpy as np
 
     file = folder / name

@@ -31,8 +31,9 @@ INITIALISERS: dict[str, Callable[[random.Random, int, int], float]] = {
 class Neuron(Module):
     """activation(w · x + b).
 
-    n_in: number of inputs. activation: see `Activation`. init: a name in INITIALISERS, or None for "he" before a rectifier
-    and "xavier" otherwise; the bias starts at 0. seed: a number, or a `random.Random` to draw from; None draws anew each time.
+    n_in: number of inputs. activation: see `Activation`. init: a name in INITIALISERS, or None for "he" before a
+    rectifier and "xavier" otherwise; the bias starts at 0. seed: a number, or a `random.Random` to draw from; None
+    draws anew each time.
 
     Called with n_in numbers or Values, returns a Value.
 
@@ -70,8 +71,8 @@ class Neuron(Module):
 class Layer(Module):
     """n_out neurons that all see the same inputs.
 
-    Called with n_in numbers or Values, returns a list of n_out Values (a list of one if n_out is 1). The other arguments
-    are those of `Neuron`.
+    Called with n_in numbers or Values, returns a list of n_out Values (a list of one if n_out is 1). The other
+    arguments are those of `Neuron`.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class MLP(Module):
     """A multi-layer perceptron: layers one after the other.
 
     n_in: number of inputs. widths: the number of neurons in each layer, the last being the number of outputs.
-    activation: of the hidden layers. output: activation of the last layer; None, the default, suits the losses that take
-    logits. init, seed: as in `Neuron`.
+    activation: of the hidden layers. output: activation of the last layer; None, the default, suits the losses that
+    take logits. init, seed: as in `Neuron`.
 
     Called with n_in numbers or Values, returns a Value if there is one output, else a list of Values.
 
@@ -134,12 +135,15 @@ class MLP(Module):
     ) -> None:
         _check_width("MLP", "n_in", n_in)
         if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
-            raise ValueError(f"MLP: widths must be a list such as [16, 16, 1], the last being the outputs; got {widths!r}")
+            raise ValueError(
+                f"MLP: widths must be a list such as [16, 16, 1], the last being the outputs; got {widths!r}"
+            )
         rng = seed if isinstance(seed, random.Random) else random.Random(seed)
         sizes = [n_in, *widths]
         last = len(widths) - 1
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], output if i == last else activation, init=init, seed=rng) for i in range(last + 1)
+            Layer(sizes[i], sizes[i + 1], output if i == last else activation, init=init, seed=rng)
+            for i in range(last + 1)
         ]
 
     @property
@@ -158,7 +162,9 @@ class MLP(Module):
         return x[0] if len(x) == 1 else x
 
     def __repr__(self) -> str:
-        layers = "".join(f" → {len(layer.neurons)}{_arrow(layer.activation).replace(' →', '')}" for layer in self.layers)
+        layers = "".join(
+            f" → {len(layer.neurons)}{_arrow(layer.activation).replace(' →', '')}" for layer in self.layers
+        )
         return f"MLP({self.n_in}{layers}), {len(self.parameters())} parameters"
 
 
@@ -179,11 +185,15 @@ def _resolve(activation: Activation) -> Callable[[Any], Any] | None:
     if isinstance(activation, str):
         row = TABLE.get(activation)
         if row is None or row.rule is not None or row.arity - len(row.defaults) != 1:
-            names = ", ".join(row.name for row in TABLE.values() if row.rule is None and row.arity - len(row.defaults) == 1)
+            names = ", ".join(
+                row.name for row in TABLE.values() if row.rule is None and row.arity - len(row.defaults) == 1
+            )
             raise ValueError(f"unknown activation {activation!r}; choose one of: {names}; or pass a function")
         return row
     if not callable(activation):
-        raise TypeError(f"activation: expected a primitive such as autograd.tanh, a function, a name or None, got {activation!r}")
+        raise TypeError(
+            f"activation: expected a primitive such as autograd.tanh, a function, a name or None, got {activation!r}"
+        )
     if isinstance(activation, Primitive) and (activation.rule or activation.arity - len(activation.defaults) != 1):
         raise ValueError(f"activation: {activation.name} takes more than one number, so it cannot be an activation")
     return activation

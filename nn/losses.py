@@ -1,7 +1,7 @@
 """Losses: how wrong an output is, for one example or averaged over a batch.
 
-Each is a row, like a primitive: the loss of one example, and how to read the predicted class off an output, which is what
-accuracy is counted with. Those for classification take *logits*, the plain outputs of a network without a last
+Each is a row, like a primitive: the loss of one example, and how to read the predicted class off an output, which is
+what accuracy is counted with. Those for classification take *logits*, the plain outputs of a network without a last
 activation, and are stable for any of them.
 """
 
@@ -29,8 +29,8 @@ __all__ = [
 class Loss(NamedTuple):
     """A loss function; call it with an output and a target, or with lists of them for the mean over a batch.
 
-    name: what it is called. one: the loss of one example. decide: the class an output stands for, None where there is no
-    such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "".
+    name: what it is called. one: the loss of one example. decide: the class an output stands for, None where there is
+    no such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "".
     """
 
     name: str
@@ -84,8 +84,10 @@ def _unit_target(output: Any, target: Any) -> str:
 def _class_target(output: Any, target: Any) -> str:
     if not _is_list(output) or len(output) < 2:
         return f"needs at least two logits, got {output!r}; for one logit use binary_cross_entropy"
-    if not isinstance(target, numbers.Real) or target % 1 != 0 or not 0 <= target < len(output):
-        return f"the target must be a class from 0 to {len(output) - 1}, as there are {len(output)} logits; got {target!r}"
+    if not isinstance(target, numbers.Real) or float(target) % 1.0 != 0.0 or not 0 <= float(target) < len(output):
+        return (
+            f"the target must be a class from 0 to {len(output) - 1}, as there are {len(output)} logits; got {target!r}"
+        )
     return ""
 
 

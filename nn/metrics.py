@@ -32,7 +32,9 @@ def confusion_matrix(predicted: Sequence[int], actual: Sequence[int], n_classes:
     for what, classes in (("predicted", columns), ("actual", rows)):
         wrong = (classes < 0) | (classes >= size) | (classes != np.floor(classes))
         if wrong.any():
-            raise ValueError(f"confusion_matrix: {what} classes must be whole numbers from 0 to {size - 1}, got {classes[wrong][0]}")
+            raise ValueError(
+                f"confusion_matrix: {what} classes must be whole numbers from 0 to {size - 1}, got {classes[wrong][0]}"
+            )
     matrix = np.zeros((size, size), dtype=int)
     np.add.at(matrix, (rows.astype(int), columns.astype(int)), 1)
     return matrix

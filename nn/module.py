@@ -14,8 +14,8 @@ __all__ = ["Module"]
 class Module:
     """A part of a network: anything with parameters.
 
-    Attributes that are Values, Modules, or (nested) lists and dicts of these are found by name, in the order in which they
-    were set. Subclasses define `__call__`.
+    Attributes that are Values, Modules, or (nested) lists and dicts of these are found by name, in the order in which
+    they were set. Subclasses define `__call__`.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -27,7 +27,9 @@ class Module:
     """
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """Name and Value of every parameter, as `layers.0.neurons.3.weights.12`; a shared one once, by its first name."""
+        """Name and Value of every parameter, as `layers.0.neurons.3.weights.12`; a shared one once, by its first
+        name.
+        """
         seen: set[Value] = set()
         for name, part in _walk(self, _is_value):
             if part not in seen:
@@ -51,7 +53,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all parameters from what `state_dict` returned.
 
-        Names and shapes are checked before anything changes: ValueError lists what is missing, unknown or of another shape.
+        Names and shapes are checked before anything changes: ValueError lists what is missing, unknown or of another
+        shape.
         """
         import numpy as np
 

@@ -24,7 +24,9 @@ class Optimizer:
     weight_decay: λ; adds λθ to the gradient, the derivative of λ/2 · |θ|² (AdamW differs, see there).
     """
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule, *, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, parameters: Iterable[Value], learning_rate: float | Schedule, *, weight_decay: float = 0.0
+    ) -> None:
         self.parameters = list(dict.fromkeys(parameters))
         name = type(self).__name__
         if not self.parameters:
@@ -46,7 +48,8 @@ class Optimizer:
         autograd.zero_grad(self.parameters)
 
     def step(self) -> None:
-        """Change every parameter once, by its gradient. A parameter that no backward() has reached counts as gradient 0.
+        """Change every parameter once, by its gradient. A parameter that no backward() has reached counts as gradient
+        0.
 
         Raises FloatingPointError if a gradient is nan or infinite; nothing has changed then.
         """
@@ -141,9 +144,11 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """θ ← θ - η m̂ / (√v̂ + ε): the mean of past gradients over the root of their mean square, both corrected for their start.
+    """θ ← θ - η m̂ / (√v̂ + ε): the mean of past gradients over the root of their mean square, both corrected for their
+    start.
 
-    Kingma and Ba 2015, algorithm 1: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ).
+    Kingma and Ba 2015, algorithm 1: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 -
+    β₂ᵗ).
     """
 
     def __init__(

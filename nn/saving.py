@@ -49,7 +49,8 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
             into = _build(json.loads(metadata["architecture"]))
         except (KeyError, TypeError, json.JSONDecodeError):
             raise ValueError(
-                f"cannot load {path}: it does not describe a Neuron, Layer or MLP; build the model and use load(path, into=model)"
+                f"cannot load {path}: it does not describe a Neuron, Layer or MLP; "
+                "build the model and use load(path, into=model)"
             ) from None
     into.load_state_dict(state)
     return into

@@ -16,14 +16,15 @@ import autograd
 from autograd import DomainError, Value, no_grad
 from autograd._files import atomic_write
 from nn.losses import Loss
-from nn.module import Module
 from nn.optimizers import Optimizer, clip_gradients, gradient_norm
 
 __all__ = ["Epoch", "History", "TrainingError", "evaluate", "fit"]
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the model keeps its last good parameters. The message says where it stopped and what to try."""
+    """Training cannot go on; the model keeps its last good parameters. The message says where it stopped and what to
+    try.
+    """
 
 
 class Epoch(NamedTuple):
@@ -53,7 +54,12 @@ class History(list[Epoch]):
         headings = ("epoch", "loss", "accuracy", "rate", "|gradient|", "val. loss", "val. accuracy", "seconds")
         cells = [headings]
         for row in self:
-            texts = [str(row.epoch), _text(row.loss, ".4f"), _text(row.accuracy, ".1%"), _text(row.learning_rate, ".3g")]
+            texts = [
+                str(row.epoch),
+                _text(row.loss, ".4f"),
+                _text(row.accuracy, ".1%"),
+                _text(row.learning_rate, ".3g"),
+            ]
             texts += [_text(row.gradient_norm, ".3g"), _text(row.validation_loss, ".4f")]
             cells.append((*texts, _text(row.validation_accuracy, ".1%"), _text(row.seconds, ".2f")))  # type: ignore[arg-type]
         widths = [max(len(line[i]) for line in cells) for i in range(len(headings))]
@@ -93,13 +99,14 @@ def fit(
     model: called with one input, returns what `loss` takes. loss: of one output and one target; one of ours, or any
         function that returns a Value (accuracy is then not counted). inputs: n examples, each a list of numbers, or an
         array of shape (n, width). targets: n of them. optimizer: holds the parameters, see `nn.optimizers`.
-    epochs: how often every example is used. batch_size: examples per step. validation: inputs and targets to measure on
-        before training and after every epoch. clip_norm: the longest gradient allowed, see `clip_gradients`.
-    seed: of the shuffling. callbacks: each is called after every epoch as callback(epoch, model), and ends the training by
-        returning True. progress: show a bar; None shows it when there is a terminal to show it on.
+    epochs: how often every example is used. batch_size: examples per step. validation: inputs and targets to measure
+        on before training and after every epoch. clip_norm: the longest gradient allowed, see `clip_gradients`.
+    seed: of the shuffling. callbacks: each is called after every epoch as callback(epoch, model), and ends the training
+        by returning True. progress: show a bar; None shows it when there is a terminal to show it on.
 
-    Returns the History. Ctrl-C stops after the last whole step and returns what was learned so far. Raises ValueError for
-    data that does not fit, before anything changes, and TrainingError when the loss or a gradient is no longer a number.
+    Returns the History. Ctrl-C stops after the last whole step and returns what was learned so far. Raises ValueError
+    for data that does not fit, before anything changes, and TrainingError when the loss or a gradient is no longer a
+    number.
     """
     xs, ts = _examples("fit", inputs, targets, model)
     checked = None if validation is None else _examples("fit: validation", *validation, model)
@@ -113,10 +120,11 @@ def fit(
     history = History()
 
     def measured(epoch: int, started: float, sums: _Sums | None) -> Epoch:
-        on_validation = evaluate(model, loss, *checked) if checked else (None, None)
+        held_loss, held_accuracy = evaluate(model, loss, *checked) if checked else (None, None)
         rate = optimizer.schedule(max(optimizer.steps - 1, 0))
-        training = sums.means() if sums else (None, None, None)
-        return Epoch(epoch, *training[:2], rate, training[2], *on_validation, time.perf_counter() - started)
+        training_loss, training_accuracy, norm = sums.means() if sums else (None, None, None)
+        seconds = time.perf_counter() - started
+        return Epoch(epoch, training_loss, training_accuracy, rate, norm, held_loss, held_accuracy, seconds)
 
     with _bar(progress, epochs, batches) as show:
         try:
@@ -240,7 +248,9 @@ def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[An
         for what, numbers in (("input", x), ("target", t)):
             for number in numbers if hasattr(numbers, "__len__") and not isinstance(numbers, str) else [numbers]:
                 if isinstance(number, int | float) and not math.isfinite(number):
-                    raise ValueError(f"{name}: {what} {i} holds {number}; remove the example, or fill the gap before training")
+                    raise ValueError(
+                        f"{name}: {what} {i} holds {number}; remove the example, or fill the gap before training"
+                    )
     return xs, ts
 
 

@@ -1,0 +1,208 @@
+"""`python -m nn train DATA`: train a network on some data, and leave pictures of what it learned."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from autograd import TABLE
+from nn import datasets
+from nn.datasets import DataError, Dataset
+from nn.layers import MLP
+from nn.losses import binary_cross_entropy, cross_entropy
+from nn.optimizers import OPTIMIZERS
+from nn.report import write_report
+from nn.saving import save
+from nn.schedules import cosine
+from nn.training import TrainingError, fit
+
+
+class Recipe(NamedTuple):
+    """What is done unless the options say otherwise."""
+
+    layers: tuple[int, ...]
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 0.01
+
+
+RECIPES = {"digits": Recipe((32,), 12), "mnist": Recipe((30,), 3), "spirals": Recipe((16, 16), 200, 32, 0.02)}
+OTHERWISE = Recipe((8, 8), 60, 16, 0.02)
+HELD_OUT = {"digits": 360}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="python -m nn", description="Train a multi-layer perceptron, one scalar at a time.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train")
+    train = commands.add_parser(
+        "train", help="train a network on data and draw what it learned",
+        description="Train a network on data, and write the model, its history and pictures of both into a folder.",
+        epilog=f"DATA is digits, {', '.join(datasets.TOYS)}, a CSV file whose last column is the class, "
+        "or an MNIST .npz file or folder.",
+    )  # fmt: skip
+    train.add_argument("data", metavar="DATA", help="what to learn from, see below")
+    train.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="FOLDER", help="where results go (default: out)"
+    )
+    train.add_argument("--epochs", type=_whole, metavar="N", help="how often every example is used")
+    train.add_argument("--batch-size", type=_whole, metavar="N", help="examples per step")
+    train.add_argument("--layers", type=_widths, metavar="N,N", help="neurons in each hidden layer, as 16,16")
+    train.add_argument("--activation", default="tanh", metavar="NAME", help="of the hidden layers (default: tanh)")
+    train.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw", help="default: adamw")
+    train.add_argument(
+        "--learning-rate", type=_positive, metavar="RATE", help="at the start; falls to 0 along a cosine"
+    )
+    train.add_argument("--clip-norm", type=_positive, metavar="LENGTH", help="the longest gradient allowed")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    train.add_argument("--target", metavar="COLUMN", help="the class column of a CSV file, by heading or place")
+    train.add_argument("--limit", type=_whole, metavar="N", help="use only the first N training examples")
+    return parser
+
+
+def _whole(text: str) -> int:
+    try:
+        n = int(text)
+    except ValueError:
+        n = 0
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return n
+
+
+def _positive(text: str) -> float:
+    try:
+        x = float(text)
+    except ValueError:
+        x = 0.0
+    if not 0.0 < x < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number > 0, got {text!r}")
+    return x
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(_whole(part) for part in text.split(","))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        _train(options)
+    except (DataError, TrainingError, ValueError, OSError, ImportError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    if options.activation not in TABLE and options.activation not in ("linear", "none"):
+        MLP(1, [1, 1], activation=options.activation)  # raises the error that lists the names, before any work
+    training, held_out = _load(options)
+    name = training.name if training.name in (*RECIPES, *datasets.TOYS) else ""
+    recipe = RECIPES.get(name, OTHERWISE)
+    epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
+    rate = options.learning_rate or recipe.learning_rate
+    if options.limit:
+        training = training._replace(inputs=training.inputs[: options.limit], targets=training.targets[: options.limit])
+    _prepare(options.out)
+
+    classes = len(training.classes)
+    widths = [*(options.layers or recipe.layers), 1 if classes == 2 else classes]
+    model = MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
+    steps = epochs * -(-len(training.inputs) // batch_size)
+    optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(rate, steps))
+    print(f"{training.name}: {len(training.inputs)} examples to learn from, {len(held_out.inputs)} held out to test on")
+    print(
+        f"{model}, {options.optimizer} with learning rate {rate:g}, {epochs} epochs of batches of {batch_size}",
+        flush=True,
+    )
+
+    # Inputs of any unit, from a file of the user's, are brought to mean 0 and spread 1 for training.
+    scaling = None if name else _scaling(training.inputs)
+    inputs, test_inputs = (
+        data.inputs if scaling is None else (data.inputs - scaling[0]) / scaling[1] for data in (training, held_out)
+    )
+    started = time.perf_counter()
+    history = fit(
+        model, binary_cross_entropy if classes == 2 else cross_entropy, inputs, training.targets,
+        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=(test_inputs, held_out.targets),
+        clip_norm=options.clip_norm, seed=options.seed, progress=True,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    if scaling is not None:
+        _fold_in(model, *scaling)
+
+    if history.interrupted:
+        print("\nstopped early: what was learned so far is kept")
+    if history:
+        print(history)
+        first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
+        print(f"held-out accuracy: {first:.1%} before training, {last:.1%} after, in {seconds:.0f} seconds")
+    print(f"written to {options.out}:")
+    save(model, options.out / "model.safetensors")
+    history.save(options.out / "history.csv")
+    written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
+    for file, what in [*written, *write_report(options.out, model, history, training, held_out, options.seed)]:
+        print(f"  {file:24} {what}")
+
+
+def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
+    """The data that the user named, to learn from and to test on."""
+    name, path = options.data, Path(options.data)
+    if name == "digits" or name in datasets.TOYS:
+        data = datasets.digits() if name == "digits" else datasets.TOYS[name](seed=options.seed)
+    elif path.suffix.lower() in (".csv", ".txt") and (path.exists() or path.suffix.lower() == ".csv"):
+        target = options.target or -1
+        if isinstance(target, str) and target.lstrip("-").isdigit():
+            target = int(target)
+        data = datasets.load_csv(path, target)
+    elif path.exists() or path.suffix == ".npz":
+        return datasets.load_mnist(path)
+    else:
+        raise DataError(
+            f"unknown data {name!r}: choose digits, {', '.join(datasets.TOYS)}, "
+            "or give a CSV file, an MNIST .npz file or a folder with MNIST's IDX files"
+        )
+    return datasets.train_test_split(data, HELD_OUT.get(name, 0.2), seed=options.seed)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder for results, before the work rather than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write to the folder {folder}: {error.strerror}; choose another with --out") from None
+
+
+def _scaling(inputs: Any) -> tuple[Any, Any]:
+    """Mean and spread of every column; a constant column has spread 1."""
+    spread = inputs.std(axis=0)
+    spread[spread == 0.0] = 1.0
+    return inputs.mean(axis=0), spread
+
+
+def _fold_in(model: MLP, mean: Any, spread: Any) -> None:
+    """Change the first layer so that the model takes inputs as they are in the file: w · (x - m) / s + b, multiplied
+    out.
+    """
+    for neuron in model.layers[0].neurons:
+        for weight, m, s in zip(neuron.weights, mean.tolist(), spread.tolist(), strict=True):
+            weight.data /= s
+            neuron.bias.data -= weight.data * m
+
+
+if __name__ == "__main__":
+    sys.exit(main())

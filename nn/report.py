@@ -1,0 +1,127 @@
+"""The pictures that a training leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import autograd
+from autograd import Value, no_grad
+from nn.datasets import Dataset, xor
+from nn.layers import MLP
+from nn.losses import binary_cross_entropy, cross_entropy, most_likely, probabilities
+from nn.metrics import confusion_matrix
+from nn.optimizers import Adam
+from nn.training import History, fit
+
+__all__ = ["gradient_flow", "write_report"]
+
+
+def write_report(
+    folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, seed: int
+) -> Iterator[tuple[str, str]]:
+    """Draw the training, the mistakes, one neuron's gradient flow and a small network into `folder`.
+
+    Yields the name of each file with what it shows, as it is written; a picture that cannot be drawn yields the reason.
+    """
+    import visualize
+
+    with no_grad():
+        chances = [probabilities(model(x)) for x in held_out.inputs]
+    predicted = [most_likely(p) for p in chances]
+
+    def plot(figure: Callable[[], Any]) -> Callable[[Path], Any]:
+        return lambda path: visualize.save_figure(figure(), path)
+
+    pictures: list[tuple[str, str, Callable[[Path], Any]]] = []
+    if len(history) > 1:
+        pictures.append(("curves.png", "training curves", plot(lambda: visualize.plot_history(history))))
+    matrix = confusion_matrix(predicted, held_out.targets, len(held_out.classes))
+    confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
+    pictures.append(("confusion.png", "which class was taken for which", confusion))
+    if held_out.image_shape:
+        images = held_out.inputs.reshape(-1, *held_out.image_shape)
+        sheet = plot(lambda: visualize.plot_digits(images, held_out.targets, chances))
+        pictures.append(("predictions.png", "held-out digits with predicted probabilities", sheet))
+    if model.n_in == 2:
+        boundary = plot(lambda: visualize.plot_decision_boundary(_decision(model), training.inputs, training.targets))
+        pictures.append(("boundary.png", "the decision boundary", boundary))
+    flow = gradient_flow(model, held_out.inputs[0], int(held_out.targets[0]))
+    pictures.append(("neuron.svg", "one neuron: how the gradient flows", lambda path: visualize.render(flow, path)))
+    before, after = _small_network(seed)
+    for when, drawing in (("before", before), ("after", after)):
+        what = f"a small network {when} training on xor"
+        pictures.append((f"network-{when}.svg", what, lambda path, drawing=drawing: visualize.render(drawing, path)))  # type: ignore[misc]  # bound now, on purpose
+
+    for file, what, write in pictures:
+        try:
+            write(folder / file)
+        except (ImportError, visualize.RenderError) as error:
+            yield file, f"not drawn: {error}"
+        else:
+            yield file, what
+
+
+def _decision(model: MLP) -> Callable[[Any], float]:
+    """A number per point of the plane: the probability of class 1, or the likeliest of several classes."""
+
+    def predict(x: Any) -> float:
+        with no_grad():
+            chances = probabilities(model(x))
+        return chances[1] if len(chances) == 2 else float(most_likely(chances))
+
+    return predict
+
+
+def gradient_flow(model: MLP, x: Any, target: int, terms: int = 3) -> Value:
+    """One neuron of the first layer, after a backward pass: the one through which most gradient flows on this example.
+
+    Its `terms` strongest products are spelled out; the others stand together as a constant. The gradient that arrives
+    is the real one, of the loss of example `x` with class `target`.
+    """
+    x = [float(number) for number in x]
+    hidden = [Value(v.data) for v in model.layers[0](x)]
+    outputs: Any = hidden
+    for layer in model.layers[1:]:
+        outputs = layer(outputs)
+    loss = cross_entropy(outputs, target) if len(outputs) > 1 else binary_cross_entropy(outputs[0], target)
+    slopes = autograd.grad(loss, hidden)
+    place = max(range(len(hidden)), key=lambda i: abs(slopes[i]))
+    neuron = model.layers[0].neurons[place]
+
+    products = [weight.data * number for weight, number in zip(neuron.weights, x, strict=True)]
+    strongest = sorted(sorted(range(len(x)), key=lambda i: -abs(products[i]))[:terms])
+    total: Any = 0
+    for i in strongest:
+        total = total + Value(neuron.weights[i].data, f"w{i}") * Value(x[i], f"x{i}")
+    rest = sum(product for i, product in enumerate(products) if i not in strongest)
+    if len(x) > terms:
+        total = total + Value(rest, f"{len(x) - len(strongest)} other products")
+    z = total + Value(neuron.bias.data, "b")
+    z.label = "z"
+    y = z if neuron.activation is None else neuron.activation(z)
+    y.label = f"neuron {place}"
+    y.backward(slopes[place])
+    return y
+
+
+def _small_network(seed: int) -> tuple[Any, Any]:
+    """Drawings of a 2-4-1 network before and after it has learned xor."""
+    from visualize import draw_network
+
+    data = xor(40, seed=seed)
+    model = MLP(2, [4, 1], seed=seed)
+    before = draw_network(model)
+    optimizer = Adam(model.parameters(), 0.1)
+    fit(
+        model,
+        binary_cross_entropy,
+        data.inputs,
+        data.targets,
+        optimizer=optimizer,
+        epochs=30,
+        seed=seed,
+        progress=False,
+    )
+    return before, draw_network(model)

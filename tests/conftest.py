@@ -1,0 +1,28 @@
+import gc
+
+import hypothesis
+import pytest
+
+from autograd import TABLE
+
+# The same examples on every run, and no deadline: a busy machine is not a bug.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def own_rows():
+    """The table, put back as it was afterwards: for tests that define primitives."""
+    before = dict(TABLE)
+    yield TABLE
+    TABLE.clear()
+    TABLE.update(before)
+
+
+@pytest.fixture
+def no_collector():
+    """Whatever is freed within the test was freed by reference counts alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
