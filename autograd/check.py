@@ -28,7 +28,7 @@ class Comparison(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Analytic - numeric."""
+        """analytic - numeric."""
         return self.analytic - self.numeric
 
 
@@ -95,9 +95,9 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
         try:
             with no_grad():
                 y = f(*arguments)
+                return float(y.data if isinstance(y, Value) else y)
         finally:
             x.data = before
-        return float(y.data if isinstance(y, Value) else y)
 
     rows = []
     for name, x, slope in zip(names, variables, analytic, strict=True):

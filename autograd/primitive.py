@@ -68,7 +68,7 @@ class Primitive:
     domain, kink: see there. overflows: a finite argument can give a result too large for a float.
     formula: value and partial derivatives as a person writes them.
     defaults: names and values of trailing arguments that a caller may leave out.
-    public: False for a row that only partials use.
+    public: False for a row that partials and transforms use, and users do not call.
     """
 
     def __init__(

@@ -200,10 +200,18 @@ atan: Primitive = row(
     "atan", math.atan, "arctan", lambda x, y: 1.0 / (1.0 + x * x), formula=("atan(x)", "1 / (1 + x²)")
 )
 
+
+def _over_square(x: Any, x1: Any, x2: Any) -> Any:
+    """x / (x1² + x2²), scaled so that the squares neither overflow nor vanish. Any scale gives the same, so it is cut."""
+    scale = stop_gradient(maximum(abs(x1), abs(x2)))
+    u1, u2 = ratio(x1, scale), ratio(x2, scale)
+    return ratio(ratio(ratio(x, scale), u1 * u1 + u2 * u2), scale)
+
+
 atan2: Primitive = row(
     "atan2", math.atan2, "arctan2",
-    lambda x1, x2, y: ratio(x2, x1 * x1 + x2 * x2),
-    lambda x1, x2, y: -ratio(x1, x1 * x1 + x2 * x2),
+    lambda x1, x2, y: _over_square(x2, x1, x2),
+    lambda x1, x2, y: -_over_square(x1, x1, x2),
     domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, POSITIVE)),
     formula=("angle of the point (x2, x1)", "x2 / (x1² + x2²)", "-x1 / (x1² + x2²)"),
 )  # fmt: skip
@@ -331,7 +339,7 @@ step: Primitive = row(
 
 # ---------------------------------------------------------------- passing through
 
-identity: Primitive = row("identity", lambda x: x, lambda x: x, 1.0, symbol="=", formula=("x", "1"))
+identity: Primitive = row("identity", lambda x: x, lambda x: x, 1.0, symbol="=", public=False, formula=("x", "1"))
 
 stop_gradient: Primitive = row(
     "stop_gradient", lambda x: x, lambda x: x, 0.0,
@@ -362,7 +370,9 @@ def _logsumexp(xs: Sequence[float]) -> float:
 
 def _logsumexp_array(xs: Sequence[Any]) -> Any:
     largest = reduce(maximum, xs)
-    return largest + log(_sum([exp(x - largest) for x in xs]))
+    infinite = (largest - largest) != 0.0
+    shift = where(infinite, 0.0, largest)
+    return where(infinite, largest, shift + log(where(infinite, 1.0, _sum([exp(x - shift) for x in xs]))))
 
 
 sum: Primitive = row(

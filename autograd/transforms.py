@@ -35,8 +35,14 @@ def grad(y: Value, xs: Value | Iterable[Value], *, seed: float = 1.0, create_gra
     for x in wanted:
         if not isinstance(x, Value):
             raise TypeError(f"grad: takes a Value or a list of Values to differentiate by, got {x!r} among them")
+    order = topological(y)
+    # Only what leads to the wanted Values counts: elsewhere a derivative need not even exist.
+    within = set(wanted)
+    for value in order:
+        if any(type(arg) is Value and arg in within for arg in value.args):
+            within.add(value)
     with recording():
-        cotangents = pull_back(topological(y), float(seed), read_value if create_graph else read_data)
+        cotangents = pull_back(order, float(seed), read_value if create_graph else read_data, within)
     found = [cotangents.get(x, 0.0) for x in wanted]
     if create_graph:
         found = [g if isinstance(g, Value) else Value(g) for g in found]
@@ -85,7 +91,7 @@ _variables: ContextVar[frozenset[Value]] = ContextVar("_variables", default=froz
 
 
 def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> tuple[Any, list[Any]]:
-    """F at `args`, and its gradient in the shape of each argument."""
+    """f at `args`, and its gradient in the shape of each argument."""
     # Each number becomes a node of its own for this call: nested derivatives by the same number must not be confused,
     # and a number that is already a Value is still led back to.
     variables: list[Value] = []
@@ -116,7 +122,7 @@ def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> t
 
 
 def map_nested(f: Callable[[Any], Any], x: Any) -> Any:
-    """F of every number in x, a number or a list (of lists ...) of numbers; the result has the same shape."""
+    """f of every number in x, a number or a list (of lists ...) of numbers; the result has the same shape."""
     if isinstance(x, list | tuple) or getattr(x, "shape", False):
         return [map_nested(f, item) for item in x]
     return f(x)

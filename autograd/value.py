@@ -228,8 +228,8 @@ class Value:
         boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
         try:
             return getattr(ufunc, method)(*boxed, **kwargs)
-        except TypeError as error:
-            if "no callable" not in str(error):
+        except (TypeError, AttributeError) as error:
+            if "no callable" not in str(error) and "has no attribute" not in str(error):
                 raise
             raise TypeError(
                 f"np.{ufunc.__name__} does not work on Values: the table has no primitive for it; "
@@ -275,11 +275,11 @@ class Value:
     arctan2 = atan2
 
     def leaky_relu(self, slope: Number = 0.01) -> Value:
-        """X if x > 0, else slope · x."""
+        """x if x > 0, else slope · x."""
         return record(table.leaky_relu, (self, slope))
 
     def elu(self, alpha: Number = 1.0) -> Value:
-        """X if x > 0, else alpha · (exp(x) - 1)."""
+        """x if x > 0, else alpha · (exp(x) - 1)."""
         return record(table.elu, (self, alpha))
 
 
@@ -321,7 +321,7 @@ _RECORDED = {Value, float}
 
 
 def _number(x: Any, what: str) -> float:
-    """X as a float; a TypeError that says what to do if it is not one real number."""
+    """x as a float; a TypeError that says what to do if it is not one real number."""
     if isinstance(x, Value):
         raise TypeError(f"{what}: expected a plain number, got {x!r}; use its .data")
     if isinstance(x, numbers.Real) or (getattr(x, "shape", None) == () and x.dtype.kind in "fiub"):
@@ -418,24 +418,29 @@ def topological(root: Value) -> list[Value]:
     return order
 
 
-def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> dict[Value, Any]:
+def pull_back(
+    order: list[Value], seed: Any, read: Callable[[Value], Any], within: set[Value] | None = None
+) -> dict[Value, Any]:
     """The reverse sweep: the cotangent (d root / d value) of each Value in `order`, by the chain rule.
 
     order: from `topological`; its last entry is the root, and `seed` the root's own cotangent.
     read: what a Value means in a partial: its float (`read_data`), or itself (`read_value`), and then the sweep is
         recorded too and can be differentiated again.
+    within: pass cotangents on to these Values only; None for all.
 
     A Value that nothing flows to may be missing from the result: its cotangent is 0. A product with 0 is 0 even if the
     other factor is infinite: a path that carries nothing adds nothing.
     """
     cotangents: dict[Value, Any] = {order[-1]: seed}
+    nan_explained = False
     for value in reversed(order):
         primitive = value._primitive
         cotangent = cotangents.get(value)
         if cotangent is None or cotangent == 0.0:
             continue
-        if cotangent != cotangent:
+        if cotangent != cotangent and not nan_explained:
             _explain_nan(value, order)
+            nan_explained = True
         if primitive is None:
             continue
         args = value._args
@@ -450,7 +455,7 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
                 if primitive.rule is not None:
                     partials = primitive.rule(operands[:-1], operands[-1])
             for arg, partial in zip(args, partials):  # noqa: B905  # `strict` costs time, and the lengths agree
-                if type(arg) is float:
+                if type(arg) is float or (within is not None and arg not in within):
                     continue
                 if type(partial) is FunctionType:
                     partial = partial(*operands)
@@ -469,7 +474,7 @@ def pull_back(order: list[Value], seed: Any, read: Callable[[Value], Any]) -> di
 
 
 def _product(cotangent: Any, partial: Any, args: tuple[Any, ...]) -> Any:
-    """Cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
+    """cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
     if isinstance(partial, Value):
         made_here = not any(partial is arg for arg in args)
         if made_here and partial._primitive is not None and partial._primitive.flat:

@@ -7,14 +7,34 @@ import autograd
 from autograd import DomainError, Value, grad
 
 UFUNCS = {
-    np.exp: "exp", np.log: "log", np.log1p: "log1p", np.expm1: "expm1", np.sqrt: "sqrt", np.sin: "sin", np.cos: "cos",
-    np.tan: "tan", np.arcsin: "asin", np.arccos: "acos", np.arctan: "atan", np.sinh: "sinh", np.cosh: "cosh",
-    np.tanh: "tanh", np.negative: "neg", np.absolute: "abs", np.sign: "sign",
-}  # fmt: skip
+    np.exp: "exp",
+    np.log: "log",
+    np.log1p: "log1p",
+    np.expm1: "expm1",
+    np.sqrt: "sqrt",
+    np.sin: "sin",
+    np.cos: "cos",
+    np.tan: "tan",
+    np.arcsin: "asin",
+    np.arccos: "acos",
+    np.arctan: "atan",
+    np.sinh: "sinh",
+    np.cosh: "cosh",
+    np.tanh: "tanh",
+    np.negative: "neg",
+    np.absolute: "abs",
+    np.sign: "sign",
+}
 BINARY = {
-    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div", np.power: "pow", np.arctan2: "atan2",
-    np.minimum: "minimum", np.maximum: "maximum",
-}  # fmt: skip
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.divide: "div",
+    np.power: "pow",
+    np.arctan2: "atan2",
+    np.minimum: "minimum",
+    np.maximum: "maximum",
+}
 unary = pytest.mark.parametrize(("ufunc", "name"), UFUNCS.items(), ids=UFUNCS.values())
 binary = pytest.mark.parametrize(("ufunc", "name"), BINARY.items(), ids=BINARY.values())
 
@@ -74,8 +94,17 @@ def test_a_binary_ufunc_of_arrays_of_values(ufunc, name):
 def test_numpy_scalars_on_both_sides(number):
     x = Value(3.0)
     n = float(number)
-    for y, wanted in ((number * x, n * 3), (x * number, n * 3), (number + x, n + 3), (x - number, 3 - n), (number - x, n - 3),
-                      (number / x, n / 3), (x / number, 3 / n), (x**number, 3**n), (number**x, n**3)):  # fmt: skip
+    for y, wanted in (
+        (number * x, n * 3),
+        (x * number, n * 3),
+        (number + x, n + 3),
+        (x - number, 3 - n),
+        (number - x, n - 3),
+        (number / x, n / 3),
+        (x / number, 3 / n),
+        (x**number, 3**n),
+        (number**x, n**3),
+    ):
         assert type(y) is Value
         assert y.data == wanted
         assert y.primitive.name in ("add", "sub", "mul", "div", "pow")

@@ -174,7 +174,7 @@ def use_failing_backward():
 
 
 def use_failing_check():
-    fails(check_gradients, autograd.log, 1e-9)
+    fails(check_gradients, autograd.sqrt, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -322,12 +322,12 @@ def test_a_nan_in_the_data_costs_no_more_than_a_number(nan_first):
     # Missing data: the gradient is nan everywhere, and finding out why must not take a search per node.
     missing, x = Value(math.nan), Value(0.5)
     y = x
-    for _ in range(30_000):
+    for _ in range(5_000):
         y = y + 1.0
     y = (missing + 1.0) * y if nan_first else y * (missing + 1.0)
     started = time.process_time()
     y.backward()
-    assert time.process_time() - started < 2.0
+    assert time.process_time() - started < 0.5
     assert math.isnan(x.grad)
 
 

@@ -57,12 +57,20 @@ def test_unary_operators():
 @pytest.mark.parametrize(
     ("number", "wanted"),
     [
-        (3, 3.0), (True, 1.0), (Fraction(1, 2), 0.5), (np.float64(0.1), 0.1), (np.float32(0.5), 0.5), (np.int64(7),
-        7.0), (np.uint8(200), 200.0), (np.bool_(True), 1.0), (np.array(2.5), 2.5), (2**70, float(2**70)), (math.nan,
-        math.nan),
+        (3, 3.0),
+        (True, 1.0),
+        (Fraction(1, 2), 0.5),
+        (np.float64(0.1), 0.1),
+        (np.float32(0.5), 0.5),
+        (np.int64(7), 7.0),
+        (np.uint8(200), 200.0),
+        (np.bool_(True), 1.0),
+        (np.array(2.5), 2.5),
+        (2**70, float(2**70)),
+        (math.nan, math.nan),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_any_real_number_becomes_a_float(number, wanted):
     x = Value(number)
     assert type(x.data) is float
@@ -79,12 +87,17 @@ def test_any_real_number_becomes_a_float(number, wanted):
 @pytest.mark.parametrize(
     ("thing", "hint"),
     [
-        ("1.5", "float"), (None, "expected a real number, got None"), (1j, "real number"),
-        (Decimal("1.5"), "real number"), ([1.0], "list of Values"), (np.array([1.0]), "list of Values"), (Value(1.0), "use its .data"),
+        ("1.5", "float"),
+        (None, "expected a real number, got None"),
+        (1j, "real number"),
+        (Decimal("1.5"), "real number"),
+        ([1.0], "list of Values"),
+        (np.array([1.0]), "list of Values"),
+        (Value(1.0), "use its .data"),
         (object(), "real number"),
     ],
     ids=lambda thing: type(thing).__name__,
-)  # fmt: skip
+)
 def test_anything_else_is_refused_with_the_way_out(thing, hint):
     with pytest.raises(TypeError, match=f"Value: .*{hint}"):
         Value(thing)
@@ -120,9 +133,9 @@ def test_a_type_that_knows_values_gets_its_turn():
 
 
 def test_an_integer_too_large_for_a_float():
-    with pytest.raises((OverflowError, DomainError), match="large"):
+    with pytest.raises((OverflowError, ValueError), match="large"):
         Value(10**400)
-    with pytest.raises((OverflowError, DomainError), match="large"):
+    with pytest.raises((OverflowError, ValueError), match="large"):
         Value(1.0) + 10**400
 
 
@@ -182,7 +195,7 @@ def test_data_can_be_set_on_leaves_only():
     x.data = 5
     assert x.data == 5.0
     assert y.data == 2.0
-    with pytest.raises(AttributeError, match="result of mul.*leaves"):
+    with pytest.raises(AttributeError, match=r"result of mul.*leaves"):
         y.data = 1.0
     x.data += 0.5
     assert x.data == 5.5
@@ -311,14 +324,32 @@ def test_equality_and_hash_are_identity():
 @pytest.mark.parametrize(
     ("lose", "way_out"),
     [
-        (float, r"v\.data"), (int, r"int\(v\.data\)"), (bool, r"v > 0"), (math.exp, r"autograd\.exp"),
-        (math.floor, "data"), (complex, "data"), (np.float64, r"v\.data"), (lambda v: np.array([v], dtype=float), r"v\.data"),
-        (lambda v: 1 if v else 0, r"v > 0"), (lambda v: np.float64(1.0) if v and 1 else 0, r"v > 0"),
+        (float, r"v\.data"),
+        (int, r"int\(v\.data\)"),
+        (bool, r"v > 0"),
+        (math.exp, r"autograd\.exp"),
+        (math.floor, "data"),
+        (complex, "data"),
+        (np.float64, r"v\.data"),
+        (lambda v: np.array([v], dtype=float), r"v\.data"),
+        (lambda v: 1 if v else 0, r"v > 0"),
+        (lambda v: np.float64(1.0) if v and 1 else 0, r"v > 0"),
         (lambda v: f"{float(v)}", r"v\.data"),
     ],
-    ids=["float", "int", "bool", "math.exp", "math.floor", "complex", "np.float64", "float array", "if", "and",
-         "in a string"],
-)  # fmt: skip
+    ids=[
+        "float",
+        "int",
+        "bool",
+        "math.exp",
+        "math.floor",
+        "complex",
+        "np.float64",
+        "float array",
+        "if",
+        "and",
+        "in a string",
+    ],
+)
 def test_a_value_does_not_become_a_plain_number(lose, way_out):
     with pytest.raises(TypeError, match=way_out):
         lose(Value(2.0))
