@@ -7,11 +7,12 @@ BIN := .venv/Scripts
 endif
 READY := .venv/.ready
 
-.PHONY: help demo test lint docs bench pictures clean
+.PHONY: help demo test peers lint docs bench pictures clean
 
 help:
 	@echo "make demo      train on handwritten digits and draw what happened, into out/"
 	@echo "make test      run the tests, with coverage"
+	@echo "make peers     hold conventions against PyTorch and JAX, in an environment of their own"
 	@echo "make lint      ruff, ruff format and mypy"
 	@echo "make docs      run the examples in the documentation"
 	@echo "make bench     measure, against other libraries"
@@ -27,6 +28,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+peers:
+	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --editable ".[test]" torch==2.13.0 jax
+	.venv-peers/bin/python -m pytest tests/peers --override-ini filterwarnings=default
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

@@ -18,7 +18,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
     )
 
 from autograd.check import GradientMismatch, GradientReport, check_gradients
-from autograd.corners import CORNERS
+from autograd.corners import CORNERS, Corner
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import (
     abs as abs,
@@ -75,7 +75,7 @@ from autograd.value import Number, Value, no_grad, read, topological, write, zer
 
 # `from autograd import *` leaves the built-in abs, pow and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
+    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
     "Primitive", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
     "div", "dot", "elu", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp",
     "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid", "sign", "silu",

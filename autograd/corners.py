@@ -30,7 +30,7 @@ inf = math.inf
 
 CORNERS: tuple[Corner, ...] = (
     # Kinks and jumps
-    Corner(table.abs, (0.0,), 0.0, (0.0,), "the middle of the slopes -1 and 1: as PyTorch and JAX", True),
+    Corner(table.abs, (0.0,), 0.0, (0.0,), "the middle of the slopes -1 and 1: as PyTorch; JAX takes 1", True),
     Corner(table.relu, (0.0,), 0.0, (0.0,), "the slope of the flat side: as PyTorch and JAX", True),
     Corner(
         table.leaky_relu, (0.0, 0.01), 0.0, (0.01, 0.0), "the slope of the left side: as PyTorch; JAX takes 1", True

@@ -129,7 +129,7 @@ neg: Primitive = row("neg", operator.neg, "negative", -1.0, symbol="-", formula=
 abs: Primitive = row(
     "abs", math.fabs, "absolute",
     lambda x, y: sign(x),
-    kink=Kink(lambda x: x, "0 at x = 0, as PyTorch and JAX"), formula=("|x|", "sign(x)"),
+    kink=Kink(lambda x: x, "0 at x = 0, as PyTorch; JAX takes 1"), formula=("|x|", "sign(x)"),
 )  # fmt: skip
 
 # ---------------------------------------------------------------- exponentials, logarithms, roots
