@@ -138,8 +138,9 @@ class Primitive:
     def _complete(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         """The arguments with the defaults for those left out."""
         least = self.arity - len(self.defaults)
-        given = {**self.defaults, **dict(zip(list(self.defaults), args[least:], strict=False)), **named}
-        if not least <= len(args) <= self.arity or len(given) > len(self.defaults):
+        placed = dict(zip(list(self.defaults), args[least:], strict=False))
+        given = {**self.defaults, **placed, **named}
+        if not least <= len(args) <= self.arity or len(given) > len(self.defaults) or placed.keys() & named.keys():
             takes = f"{least} argument" + ("" if least == 1 else "s")
             takes += f" and optionally {', '.join(self.defaults)}" if self.defaults else ""
             got = ", ".join([str(len(args)), *named])

@@ -202,7 +202,7 @@ atan: Primitive = row(
 
 
 def _over_square(x: Any, x1: Any, x2: Any) -> Any:
-    """x / (x1² + x2²), scaled so that the squares neither overflow nor vanish. Any scale gives the same, so it is cut."""
+    """x / (x1² + x2²), scaled so that the squares neither overflow nor vanish. Any scale gives the same: cut it."""
     scale = stop_gradient(maximum(abs(x1), abs(x2)))
     u1, u2 = ratio(x1, scale), ratio(x2, scale)
     return ratio(ratio(ratio(x, scale), u1 * u1 + u2 * u2), scale)

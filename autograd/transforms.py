@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from itertools import repeat
 from typing import Any
 
 from autograd.primitives import identity
-from autograd.value import Value, pull_back, read_data, read_value, record, recording, topological
+from autograd.value import Value, gradients, leaves, record, recording, topological
 
 __all__ = ["derivative", "grad", "value_and_grad"]
 
@@ -35,15 +36,8 @@ def grad(y: Value, xs: Value | Iterable[Value], *, seed: float = 1.0, create_gra
     for x in wanted:
         if not isinstance(x, Value):
             raise TypeError(f"grad: takes a Value or a list of Values to differentiate by, got {x!r} among them")
-    order = topological(y)
-    # Only what leads to the wanted Values counts: elsewhere a derivative need not even exist.
-    within = set(wanted)
-    for value in order:
-        if any(type(arg) is Value and arg in within for arg in value.args):
-            within.add(value)
     with recording():
-        cotangents = pull_back(order, float(seed), read_value if create_graph else read_data, within)
-    found = [cotangents.get(x, 0.0) for x in wanted]
+        found = gradients(y, wanted, float(seed), recorded=create_graph)
     if create_graph:
         found = [g if isinstance(g, Value) else Value(g) for g in found]
     return found[0] if single else found
@@ -109,16 +103,15 @@ def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> t
         finally:
             _variables.reset(token)
     if isinstance(y, Value):
-        order = topological(y)
-        outside = any(value.is_leaf or value in enclosing for value in order)
+        outside = bool(leaves(y)) or bool(enclosing and not enclosing.isdisjoint(topological(y)))
         with recording():
-            cotangents = pull_back(order, 1.0, read_value if outside else read_data)
+            found = iter(gradients(y, variables, recorded=outside))
     elif isinstance(y, int | float):
-        outside, cotangents = False, {}  # a constant function
+        outside, found = False, repeat(0.0)  # a constant function
     else:
         raise TypeError(f"{name}: the function must return one number, got {y!r}")
-    gradients = [map_nested(lambda x: cotangents.get(x, 0.0), arg) for arg in arguments]
-    return (y.data if isinstance(y, Value) and not outside else y), gradients
+    slopes = [map_nested(lambda _: next(found), arg) for arg in arguments]
+    return (y.data if isinstance(y, Value) and not outside else y), slopes
 
 
 def map_nested(f: Callable[[Any], Any], x: Any) -> Any:

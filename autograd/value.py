@@ -21,6 +21,8 @@ from autograd.primitive import TABLE, DomainError, Primitive
 __all__ = [
     "Number",
     "Value",
+    "gradients",
+    "leaves",
     "no_grad",
     "pull_back",
     "read",
@@ -151,6 +153,9 @@ class Value:
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._data, self.label, self._grad, self._primitive, self._args)
 
     # ------------------------------------------------------------ gradients
 
@@ -316,6 +321,13 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
     return value
 
 
+def _restored(data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]) -> Value:
+    """A copy, from what `__reduce__` told."""
+    value = Value(data, label)
+    value._grad, value._primitive, value._args = grad, primitive, args
+    return value
+
+
 _new = object.__new__
 _RECORDED = {Value, float}
 
@@ -460,12 +472,10 @@ def pull_back(
                 if type(partial) is FunctionType:
                     partial = partial(*operands)
                 if read is read_data:
-                    contribution = cotangent * partial if partial else 0.0
+                    cotangents[arg] = cotangents.get(arg, 0.0) + (cotangent * partial if partial else 0.0)
                 else:
                     contribution = _product(cotangent, partial, args)
-                if arg in cotangents:
-                    contribution = cotangents[arg] + contribution
-                cotangents[arg] = contribution
+                    cotangents[arg] = cotangents[arg] + contribution if arg in cotangents else contribution
         except (ArithmeticError, ValueError) as error:
             point = ", ".join(repr(x if type(x) is float else x._data) for x in args[:6])
             label = f" (node {value.label!r})" if value.label else ""
@@ -504,6 +514,25 @@ def read_data(value: Value) -> float:
 def read_value(value: Value) -> Value:
     """Itself: the `read` that makes `pull_back` record what it does."""
     return value
+
+
+def gradients(y: Value, xs: Sequence[Value], seed: float = 1.0, *, recorded: bool = False) -> list[Any]:
+    """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary.
+
+    Only what lies between `y` and `xs` counts: elsewhere a derivative need not even exist.
+    """
+    order = topological(y)
+    within = set(xs)
+    for value in order:
+        if any(type(arg) is Value and arg in within for arg in value._args):
+            within.add(value)
+    cotangents = pull_back(order, seed, read_value if recorded else read_data, within)
+    return [cotangents.get(x, 0.0) for x in xs]
+
+
+def leaves(y: Value) -> list[Value]:
+    """The leaves that `y` was computed from, in the order of `topological`."""
+    return [value for value in topological(y) if value._primitive is None]
 
 
 def zero_grad(values: Iterable[Value]) -> None:

@@ -1,0 +1,69 @@
+"""Writes the C of the native core's values and partial derivatives from the table: python -m autograd.c_rules FILE."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from autograd.primitive import TABLE, Primitive
+from autograd.symbol import Symbol, to_text
+
+# Functions of up to two arguments take them as doubles, longer ones as an array.
+SHORT = "double x1, double x2"
+LONG = "const double *x"
+
+
+def rules() -> str:
+    """The header: one number per built-in row, and functions of that number for its value and its partials."""
+    rows = list(TABLE.values())
+    short = [row for row in rows if row.rule is None and row.arity <= 2]
+    long = [row for row in rows if row.rule is None and row.arity > 2]
+    variadic = [row.name for row in rows if row.rule is not None]
+    lines = ["/* Written by autograd/c_rules.py from the table in autograd/primitives.py. */", "#include <math.h>", ""]
+    lines.append(
+        "enum {" + ", ".join(f"OP_{row.name} = {i}" for i, row in enumerate(rows)) + f", N_RULES = {len(rows)}}};"
+    )
+    lines.append(f"/* variadic, in the core itself: {', '.join(variadic)} */")
+    lines += _function("rule_value", f"int op, {SHORT}", [(row, _value(row)) for row in short])
+    for i in (0, 1):
+        cases = [(row, _partial(row, i)) for row in short if i < row.arity]
+        lines += _function(f"rule_partial{i + 1}", f"int op, {SHORT}, double y", cases)
+    lines += _function("rule_value_of_many", f"int op, {LONG}", [(row, _value(row)) for row in long])
+    places = [(row, i) for row in long for i in range(row.arity)]
+    lines += ["", f"static double rule_partial_of_many(int op, int i, {LONG}, double y) {{", "    (void)y;"]
+    for row, i in places:
+        lines.append(f"    if (op == OP_{row.name} && i == {i}) return {_partial(row, i)};")
+    lines += ["    return NAN;", "}", ""]
+    return "\n".join(lines)
+
+
+def _function(name: str, arguments: str, cases: list[tuple[Primitive, str]]) -> list[str]:
+    unused = [argument.split()[-1].strip("*") for argument in arguments.split(", ")[1:]]
+    lines = ["", f"static inline double {name}({arguments}) {{", "    " + " ".join(f"(void){x};" for x in unused)]
+    lines.append("    switch (op) {")
+    lines += [f"    case OP_{row.name}: return {text};" for row, text in cases]
+    return [*lines, "    default: return NAN;", "    }", "}"]
+
+
+def _symbols(row: Primitive) -> list[Symbol]:
+    return [Symbol(f"x{i + 1}" if row.arity <= 2 else f"x[{i}]") for i in range(row.arity)]
+
+
+def _value(row: Primitive) -> str:
+    return to_text(Symbol(row, tuple(_symbols(row))))
+
+
+def _partial(row: Primitive, i: int) -> str:
+    partial = row.partials[i]
+    return to_text(partial(*_symbols(row), Symbol("y")) if callable(partial) else partial)
+
+
+def write(path: Path) -> None:
+    """Write the header, unless it says the same already: an unchanged file is not compiled again."""
+    text = rules()
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,106 @@
+"""Symbols: arguments that only write down what is done to them.
+
+Run a partial derivative of the table on symbols, and what it returns is its own formula, to be printed in another
+language. So the C of the native core comes out of the same row as everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autograd import primitives as table
+from autograd.primitive import Primitive
+
+__all__ = ["C", "Symbol", "to_text"]
+
+
+class Symbol:
+    """A name, or an operation on Symbols and floats: `operation` is a Primitive or the sign of a comparison."""
+
+    __slots__ = ("args", "operation")
+
+    def __init__(self, operation: Primitive | str, args: tuple[Any, ...] = ()) -> None:
+        self.operation = operation
+        self.args = args
+
+    @staticmethod
+    def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Symbol:
+        return Symbol(primitive, args)
+
+    def __add__(self, other: Any) -> Symbol:
+        return Symbol(table.add, (self, other))
+
+    def __radd__(self, other: Any) -> Symbol:
+        return Symbol(table.add, (other, self))
+
+    def __sub__(self, other: Any) -> Symbol:
+        return Symbol(table.sub, (self, other))
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return Symbol(table.sub, (other, self))
+
+    def __mul__(self, other: Any) -> Symbol:
+        return Symbol(table.mul, (self, other))
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return Symbol(table.mul, (other, self))
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return Symbol(table.div, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return Symbol(table.div, (other, self))
+
+    def __neg__(self) -> Symbol:
+        return Symbol(table.neg, (self,))
+
+    def __lt__(self, other: Any) -> Symbol:
+        return Symbol("<", (self, other))
+
+    def __le__(self, other: Any) -> Symbol:
+        return Symbol("<=", (self, other))
+
+    def __gt__(self, other: Any) -> Symbol:
+        return Symbol(">", (self, other))
+
+    def __ge__(self, other: Any) -> Symbol:
+        return Symbol(">=", (self, other))
+
+    def __or__(self, other: Any) -> Symbol:
+        return Symbol("||", (self, other))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), and | for or")
+
+
+# What the rows that no C function stands for look like in C. All others are a function of <math.h>, named as in
+# Python's math module, or are spelled out by their own definition on arrays.
+C: Mapping[str, str] = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "div": "({0} / {1})",
+    "ratio": "({0} / {1})",
+    "power": "pow({0}, {1})",
+    "neg": "(-{0})",
+    "minimum": "({0} <= {1} || {0} != {0} ? {0} : {1})",
+    "maximum": "({0} >= {1} || {0} != {0} ? {0} : {1})",
+    "where": "({0} ? {1} : {2})",
+    "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : 0.0 * {0})",
+}
+
+
+def to_text(formula: Any, language: Mapping[str, str] = C) -> str:
+    """`formula`, a Symbol or a number, as an expression of `language`."""
+    if not isinstance(formula, Symbol):
+        return f"({float(formula)!r})" if formula < 0 else repr(float(formula))
+    args = [to_text(arg, language) for arg in formula.args]
+    operation = formula.operation
+    if isinstance(operation, str):
+        return f"({args[0]} {operation} {args[1]})" if args else operation
+    if operation.name in language:
+        return language[operation.name].format(*args)
+    if callable(operation.array):
+        return to_text(operation.array(*formula.args), language)
+    return f"{operation.scalar.__name__}({', '.join(args)})"
