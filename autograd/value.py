@@ -91,7 +91,7 @@ class Value:
     label: str
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
-        self._data = _number(data, "Value")
+        self._data = number(data, "Value")
         self._grad = None
         self._primitive = None
         self._args = ()
@@ -107,11 +107,8 @@ class Value:
     @data.setter
     def data(self, data: SupportsFloat) -> None:
         if self._primitive is not None:
-            raise AttributeError(
-                f"data: this Value is the result of {self._primitive.name}, so its data cannot be set; "
-                "set the data of the leaves and compute it again"
-            )
-        self._data = _number(data, "data")
+            raise AttributeError(REFUSALS["data"].format(self._primitive.name))
+        self._data = number(data, "data")
 
     @property
     def grad(self) -> float:
@@ -124,7 +121,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: SupportsFloat) -> None:
-        self._grad = _number(grad, "grad")
+        self._grad = number(grad, "grad")
 
     @property
     def has_grad(self) -> bool:
@@ -155,7 +152,7 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._data, self.label, self._grad, self._primitive, self._args)
+        return restored, (self._data, self.label, self._grad, self._primitive, self._args)
 
     # ------------------------------------------------------------ gradients
 
@@ -168,7 +165,7 @@ class Value:
         Raises DomainError where a derivative does not exist; no gradient has changed then.
         """
         order = topological(self)
-        cotangents = pull_back(order, _number(seed, "seed"), read_data)
+        cotangents = pull_back(order, number(seed, "seed"), read_data)
         for value in order:
             cotangent = cotangents.get(value, 0.0)
             if value._primitive is None and value._grad is not None:
@@ -195,51 +192,32 @@ class Value:
     # ------------------------------------------------------------ comparisons look at data; equality is identity
 
     def __lt__(self, other: Number) -> bool:
-        return self._data < _comparable(other)
+        return self._data < comparable(other)
 
     def __le__(self, other: Number) -> bool:
-        return self._data <= _comparable(other)
+        return self._data <= comparable(other)
 
     def __gt__(self, other: Number) -> bool:
-        return self._data > _comparable(other)
+        return self._data > comparable(other)
 
     def __ge__(self, other: Number) -> bool:
-        return self._data >= _comparable(other)
+        return self._data >= comparable(other)
 
     # ------------------------------------------------------------ no silent loss of a gradient
 
     def __float__(self) -> float:
-        raise TypeError(
-            f"{self!r} cannot become a plain float without losing its gradient: use v.data for the number, "
-            "and autograd's own functions on Values (autograd.exp(v), not math.exp(v))"
-        )
+        raise TypeError(REFUSALS["float"].format(self))
 
     def __int__(self) -> int:
-        raise TypeError(f"{self!r} cannot become an int without losing its gradient: use int(v.data)")
+        raise TypeError(REFUSALS["int"].format(self))
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} is not true or false: compare it, as in v > 0, or use v.data")
+        raise TypeError(REFUSALS["bool"].format(self))
 
     # ------------------------------------------------------------ NumPy
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """`np.exp(value)` and arrays of Values, through the table."""
-        import numpy as np
-
-        if method == "__call__" and not kwargs and not any(isinstance(x, np.ndarray) for x in inputs):
-            for row in TABLE.values():
-                if row.public and row.array == ufunc.__name__ and row.arity == len(inputs):
-                    return row(*inputs)
-        boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
-        try:
-            return getattr(ufunc, method)(*boxed, **kwargs)
-        except (TypeError, AttributeError) as error:
-            if "no callable" not in str(error) and "has no attribute" not in str(error):
-                raise
-            raise TypeError(
-                f"np.{ufunc.__name__} does not work on Values: the table has no primitive for it; "
-                "use a function of autograd, or add one with autograd.primitive(...)"
-            ) from None
+        return apply_ufunc(ufunc, method, inputs, kwargs)
 
     @staticmethod
     def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Value:
@@ -296,23 +274,18 @@ Number = Value | float
 
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
-    checked: list[Any] = [arg if type(arg) in _RECORDED else _number(arg, primitive.name) for arg in args]
+    checked: list[Any] = [arg if type(arg) in _RECORDED else number(arg, primitive.name) for arg in args]
     return _node(primitive, tuple(checked), [arg if type(arg) is float else arg._data for arg in checked])
 
 
 def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]) -> Value:
     """A new Value that remembers `primitive` and `args`; `operands` are the arguments as floats."""
-    try:
-        data = primitive.scalar(*operands) if primitive.rule is None else primitive.scalar(operands)
-    except (ArithmeticError, ValueError):
-        raise primitive.domain_error(args) from None
-    if data != data and not any(x != x for x in operands):
-        raise primitive.domain_error(args)  # inf - inf and the like: never a quiet nan
+    data = evaluate(primitive, args, operands)
     value = _new(Value)
     value._data = data
     value._grad = None
     value.label = ""
-    if _paused and threading.get_ident() in _paused:
+    if paused and threading.get_ident() in paused:
         value._primitive = None
         value._args = ()
     else:
@@ -321,7 +294,18 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
     return value
 
 
-def _restored(data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]) -> Value:
+def evaluate(primitive: Primitive, args: Sequence[Any], operands: Sequence[float]) -> float:
+    """The value of `primitive` at `operands`; a DomainError names the labels of `args`."""
+    try:
+        y = primitive.scalar(*operands) if primitive.rule is None else primitive.scalar(operands)
+    except (ArithmeticError, ValueError):
+        raise primitive.domain_error(args) from None
+    if y != y and not any(x != x for x in operands):
+        raise primitive.domain_error(args)  # inf - inf and the like: never a quiet nan
+    return y
+
+
+def restored(data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]) -> Value:
     """A copy, from what `__reduce__` told."""
     value = Value(data, label)
     value._grad, value._primitive, value._args = grad, primitive, args
@@ -332,7 +316,7 @@ _new = object.__new__
 _RECORDED = {Value, float}
 
 
-def _number(x: Any, what: str) -> float:
+def number(x: Any, what: str) -> float:
     """x as a float; a TypeError that says what to do if it is not one real number."""
     if isinstance(x, Value):
         raise TypeError(f"{what}: expected a plain number, got {x!r}; use its .data")
@@ -349,8 +333,38 @@ def _number(x: Any, what: str) -> float:
     raise TypeError(f"{what}: expected a real number, got {x!r}{hint}")
 
 
-def _comparable(x: Number) -> float:
+def comparable(x: Number) -> float:
     return x._data if isinstance(x, Value) else x
+
+
+REFUSALS = {
+    "float": "{!r} cannot become a plain float without losing its gradient: use v.data for the number, "
+    "and autograd's own functions on Values (autograd.exp(v), not math.exp(v))",
+    "int": "{!r} cannot become an int without losing its gradient: use int(v.data)",
+    "bool": "{!r} is not true or false: compare it, as in v > 0, or use v.data",
+    "data": "data: this Value is the result of {}, so its data cannot be set; "
+    "set the data of the leaves and compute it again",
+}
+
+
+def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`np.exp(value)` and arrays of Values, through the table."""
+    import numpy as np
+
+    if method == "__call__" and not kwargs and not any(isinstance(x, np.ndarray) for x in inputs):
+        for row in TABLE.values():
+            if row.public and row.array == ufunc.__name__ and row.arity == len(inputs):
+                return row(*inputs)
+    boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
+    try:
+        return getattr(ufunc, method)(*boxed, **kwargs)
+    except (TypeError, AttributeError) as error:
+        if "no callable" not in str(error) and "has no attribute" not in str(error):
+            raise
+        raise TypeError(
+            f"np.{ufunc.__name__} does not work on Values: the table has no primitive for it; "
+            "use a function of autograd, or add one with autograd.primitive(...)"
+        ) from None
 
 
 def _boxed(value: Value) -> Any:
@@ -361,7 +375,7 @@ def _boxed(value: Value) -> Any:
     return box
 
 
-_paused: dict[int, int] = {}
+paused: dict[int, int] = {}
 """For each thread inside a `no_grad` block, how many deep it is."""
 
 
@@ -378,25 +392,25 @@ def no_grad() -> Iterator[None]:
     (4.0, ())
     """
     thread = threading.get_ident()
-    _paused[thread] = _paused.get(thread, 0) + 1
+    paused[thread] = paused.get(thread, 0) + 1
     try:
         yield
     finally:
-        _paused[thread] -= 1
-        if not _paused[thread]:
-            del _paused[thread]
+        paused[thread] -= 1
+        if not paused[thread]:
+            del paused[thread]
 
 
 @contextlib.contextmanager
 def recording() -> Iterator[None]:
     """Record, even inside `no_grad`: whoever asks for a derivative needs the graph."""
     thread = threading.get_ident()
-    depth = _paused.pop(thread, 0)
+    depth = paused.pop(thread, 0)
     try:
         yield
     finally:
         if depth:
-            _paused[thread] = depth
+            paused[thread] = depth
 
 
 # ---------------------------------------------------------------- the sweep
@@ -451,7 +465,7 @@ def pull_back(
         if cotangent is None or cotangent == 0.0:
             continue
         if cotangent != cotangent and not nan_explained:
-            _explain_nan(value, order)
+            explain_nan(value, order)
             nan_explained = True
         if primitive is None:
             continue
@@ -477,9 +491,7 @@ def pull_back(
                     contribution = _product(cotangent, partial, args)
                     cotangents[arg] = cotangents[arg] + contribution if arg in cotangents else contribution
         except (ArithmeticError, ValueError) as error:
-            point = ", ".join(repr(x if type(x) is float else x._data) for x in args[:6])
-            label = f" (node {value.label!r})" if value.label else ""
-            raise DomainError(f"{primitive.name}: has no derivative at ({point}){label}: {error}") from error
+            raise no_derivative(value, error) from error
     return cotangents
 
 
@@ -495,7 +507,29 @@ def _product(cotangent: Any, partial: Any, args: tuple[Any, ...]) -> Any:
     return cotangent if type(partial) is float and p == 1.0 else cotangent * partial
 
 
-def _explain_nan(value: Value, order: list[Value]) -> None:
+def no_derivative(value: Value, error: Exception) -> DomainError:
+    """The error for a partial derivative of `value` that could not be computed because of `error`."""
+    point = ", ".join(repr(x if type(x) is float else x._data) for x in value._args[:6])
+    label = f" (node {value.label!r})" if value.label else ""
+    name = value._primitive.name if value._primitive else ""
+    return DomainError(f"{name}: has no derivative at ({point}){label}: {error}")
+
+
+def partial_of(value: Value, place: int) -> float:
+    """The partial derivative of a node by one of its arguments, as a number."""
+    primitive = value._primitive
+    assert primitive is not None
+    operands = [arg if type(arg) is float else arg._data for arg in value._args]
+    try:
+        if primitive.rule is not None:
+            return float(primitive.rule(operands, value._data)[place])
+        partial = primitive.partials[place]
+        return float(partial(*operands, value._data)) if callable(partial) else partial
+    except (ArithmeticError, ValueError) as error:
+        raise no_derivative(value, error) from error
+
+
+def explain_nan(value: Value, order: list[Value]) -> None:
     """Raise DomainError for a gradient that is nan, unless some Value already was."""
     if not any(x._data != x._data for x in order):
         node = f" (node {value.label!r})" if value.label else ""

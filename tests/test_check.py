@@ -202,3 +202,16 @@ def test_inside_no_grad():
 
 def test_a_gradient_can_be_checked_too():
     check_gradients(lambda x, y: value_and_grad(lambda x: autograd.sin(x * y))(x)[1], 0.7, 1.3)
+
+
+def test_differences_are_taken_without_recording():
+    recorded = []
+
+    def f(x):
+        y = autograd.sin(x)
+        recorded.append(not y.is_leaf)
+        return y
+
+    check_gradients(f, 1.0)
+    assert recorded[0]
+    assert not any(recorded[1:])

@@ -79,3 +79,9 @@ def test_more_corners_of_the_domain():
     assert autograd.pow(1.0, 1e300) == 1.0
     assert autograd.atan2(0.0, -1.0) == math.pi
     assert (Value(-1.0) ** 3.0).data == -1.0
+
+
+def test_the_rows_of_derivatives_follow_ieee_754():
+    ratio, power, inf = autograd.TABLE["ratio"], autograd.TABLE["power"], math.inf
+    assert [ratio(1.0, 0.0), ratio(-1.0, 0.0), ratio(1.0, -0.0), ratio(-1.0, -0.0)] == [inf, -inf, -inf, inf]
+    assert [power(0.0, -1.0), power(1e200, 2.0), power(-1e200, 3.0), power(-1e200, 2.0)] == [inf, inf, -inf, inf]

@@ -540,6 +540,24 @@ def test_a_partial_may_be_any_callable(own_rows):
     assert grad(*(lambda x: (relay(x), x))(Value(0.0))) == 1.0
 
 
+def test_own_primitive_with_two_arguments_that_may_be_left_out(own_rows):
+    line = autograd.primitive(
+        "line", lambda x, a, b: a * x + b, None, lambda x, a, b, y: a, lambda x, a, b, y: x, 1.0,
+        defaults={"a": 2.0, "b": 0.5},
+    )  # fmt: skip
+    x = Value(3.0)
+    assert line(x).args == (x, 2.0, 0.5)
+    assert line(x, 4.0).args == (x, 4.0, 0.5)
+    assert line(x, b=1.0).args == (x, 2.0, 1.0)
+    assert line(x, 4.0, 1.0).args == (x, 4.0, 1.0)
+    assert line(3.0, a=4) == 12.5
+    for wrong in (lambda: line(), lambda: line(1.0, c=2.0), lambda: line(1.0, 2.0, 3.0, 4.0)):
+        with pytest.raises(TypeError, match="line: takes 1 argument and optionally a, b"):
+            wrong()
+    with pytest.raises(TypeError, match="line"):
+        line(1.0, 2.0, a=3.0)  # a is given twice
+
+
 def test_own_variadic_primitive(own_rows):
     product = autograd.primitive(
         "product", math.prod, None, rule=lambda xs, y: [y / x for x in xs], doc="product([x1, ..., xn])"
