@@ -71,13 +71,13 @@ from autograd.primitives import (
     sum as sum,
 )
 from autograd.transforms import derivative, grad, value_and_grad
-from autograd.value import Number, Value, no_grad, read, topological, write, zero_grad
+from autograd.value import Number, Value, engine, no_grad, read, topological, write, zero_grad
 
 # `from autograd import *` leaves the built-in abs, pow and sum alone.
 __all__ = [
     "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
     "Primitive", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
-    "div", "dot", "elu", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp",
+    "div", "dot", "elu", "engine", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp",
     "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid", "sign", "silu",
     "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh", "topological",
     "value_and_grad", "where", "write", "zero_grad",

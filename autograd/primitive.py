@@ -104,6 +104,7 @@ class Primitive:
         self.formula = formula
         self.defaults = dict(defaults)
         self.public = public
+        self.opcode = -1  # the native engine's number for the row
         # Arguments that nothing ever flows to, such as the condition of `where`.
         self.cut = tuple(i for i, partial in enumerate(partials) if partial == 0.0)
         self.linear = rule is None and not any(callable(partial) for partial in partials)
@@ -119,6 +120,10 @@ class Primitive:
         return _named, (self.name,)
 
     def __call__(self, *args: Any, **named: float) -> Any:
+        if shortcut is not None and not named:
+            y = shortcut(self, args)
+            if y is not NotImplemented:
+                return y
         if self.rule is not None:
             args = self._gather(args)
         elif len(args) != self.arity or named:
@@ -260,6 +265,9 @@ TABLE: dict[str, Primitive] = {}
 """Every primitive by name, in the order of definition. A user's own join the built-in ones."""
 
 _BUILT_IN: set[str] = set()
+
+shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
+"""What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""
 
 
 def _named(name: str) -> Primitive:

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any
 
 from autograd.primitives import identity
-from autograd.value import Value, gradients, leaves, record, recording, topological
+from autograd.value import Value, gradients, leaves, number, record, recording, topological
 
 __all__ = ["derivative", "grad", "value_and_grad"]
 
@@ -91,7 +91,7 @@ def _differentiate(f: Callable[..., Any], args: tuple[Any, ...], name: str) -> t
     variables: list[Value] = []
 
     def variable(x: Any) -> Value:
-        variables.append(record(identity, (x,)))
+        variables.append(record(identity, (x if isinstance(x, Value) else number(x, name),)))
         return variables[-1]
 
     enclosing = _variables.get()

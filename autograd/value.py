@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import numbers
+import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, SupportsFloat
@@ -21,6 +23,7 @@ from autograd.primitive import TABLE, DomainError, Primitive
 __all__ = [
     "Number",
     "Value",
+    "engine",
     "gradients",
     "leaves",
     "no_grad",
@@ -165,7 +168,7 @@ class Value:
         Raises DomainError where a derivative does not exist; no gradient has changed then.
         """
         order = topological(self)
-        cotangents = pull_back(order, number(seed, "seed"), read_data)
+        cotangents = pull_back(order, seed_number(seed), read_data)
         for value in order:
             cotangent = cotangents.get(value, 0.0)
             if value._primitive is None and value._grad is not None:
@@ -218,6 +221,14 @@ class Value:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    @staticmethod
+    def _restored(
+        data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]
+    ) -> Value:
+        value = Value(data, label)
+        value._grad, value._primitive, value._args = grad, primitive, args
+        return value
 
     @staticmethod
     def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Value:
@@ -305,11 +316,9 @@ def evaluate(primitive: Primitive, args: Sequence[Any], operands: Sequence[float
     return y
 
 
-def restored(data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]) -> Value:
-    """A copy, from what `__reduce__` told."""
-    value = Value(data, label)
-    value._grad, value._primitive, value._args = grad, primitive, args
-    return value
+def restored(*state: Any) -> Value:
+    """A copy of a Value, from what its `__reduce__` told; of whichever engine is in use now."""
+    return Value._restored(*state)
 
 
 _new = object.__new__
@@ -335,6 +344,14 @@ def number(x: Any, what: str) -> float:
 
 def comparable(x: Number) -> float:
     return x._data if isinstance(x, Value) else x
+
+
+def seed_number(seed: Any) -> float:
+    """The seed of a sweep as a float."""
+    x = number(seed, "seed")
+    if x != x:
+        raise ValueError("seed: is nan, so every gradient would be; an earlier computation went wrong")
+    return x
 
 
 REFUSALS = {
@@ -588,7 +605,7 @@ def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
     if field == "data":
         out[:] = [value._data for value in values]
     elif field == "grad":
-        out[:] = [value._grad or 0.0 for value in values]
+        out[:] = [value.grad for value in values]
     else:
         raise ValueError(f"read: the field must be 'data' or 'grad', got {field!r}")
     return out
@@ -606,9 +623,42 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
             if value._primitive is not None:
                 value.data = 0.0  # raises the error that says why not
         for value, x in zip(values, array.tolist(), strict=True):
-            value._data = x
+            value.data = x
     elif field == "grad":
         for value, x in zip(values, array.tolist(), strict=True):
-            value._grad = x
+            value.grad = x
     else:
         raise ValueError(f"write: the field must be 'data' or 'grad', got {field!r}")
+
+
+# ---------------------------------------------------------------- the native engine
+
+# The same names again, from C, where they could be built: as `heapq` and `_heapq` are the same heap. The environment
+# variable GLASSGRAD_ENGINE=python keeps the reference engine, GLASSGRAD_ENGINE=native insists on the other.
+
+
+def engine() -> str:
+    """Which engine is in use: "native" or "python". Results are the same to the last bit."""
+    return "python" if Value.__module__ == __name__ else "native"
+
+
+_wanted = os.environ.get("GLASSGRAD_ENGINE", "")
+if _wanted not in ("", "python", "native"):
+    raise ImportError(f"GLASSGRAD_ENGINE must be 'python' or 'native', got {_wanted!r}")
+if _wanted != "python":
+    try:
+        from autograd._native import (  # type: ignore[assignment, no-redef]
+            Value,
+            gradients,
+            leaves,
+            read,
+            record,
+            topological,
+            write,
+            zero_grad,
+        )
+    except ImportError as error:
+        if _wanted == "native":
+            raise
+        if "another version" in str(error):
+            warnings.warn(f"{error}; the plain Python engine is in use. Build it again: pip install -e .", stacklevel=2)

@@ -1,0 +1,1073 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, c_api_binop_methods=True
+"""The native engine: the Value of `autograd/value.py` again, as a C struct of 64 bytes.
+
+Values and partial derivatives are C that `autograd/c_rules.py` writes from the table. Whatever comes out infinite or nan
+is asked for again in Python, so that every error is the reference engine's own. The cyclic collector does not know these
+Values: arguments are older than results, so there is no cycle to find.
+
+Ownership: a node owns one reference to each argument that is a Value, and gives it back in `__dealloc__`. All other
+pointers to Values are borrowed from a graph that the caller holds.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.object cimport PyObject
+from libc.math cimport INFINITY, exp, isfinite, log
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memset, strcmp
+
+import numbers
+from binascii import crc32
+from threading import get_ident
+
+from autograd import primitive as primitive_module
+from autograd import primitives as table
+from autograd import value as reference
+from autograd.primitive import TABLE
+from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partial_of, paused, seed_number
+
+cdef object reference_gradients = reference.gradients
+cdef object reference_read = reference.read
+cdef object reference_write = reference.write
+
+cdef extern from "Python.h":
+    void incref "Py_INCREF" (PyObject *)
+    void decref "Py_DECREF" (PyObject *)
+
+cdef extern from "_rules.h":
+    enum:
+        OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
+        OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
+        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_sum, OP_mean, OP_dot, OP_logsumexp, N_RULES
+    const unsigned long RULES_FINGERPRINT
+    double rule_value(int op, double x1, double x2) nogil
+    double rule_partial1(int op, double x1, double x2, double y) nogil
+    double rule_partial2(int op, double x1, double x2, double y) nogil
+    double rule_value_of_many(int op, const double *x) nogil
+    double rule_partial_of_many(int op, int i, const double *x, double y) nogil
+
+with open(table.__file__, "rb") as file:
+    if crc32(file.read()) != RULES_FINGERPRINT:
+        raise ImportError("the native engine was built from another version of the table")
+
+# ---------------------------------------------------------------- rows and their numbers
+
+DEF LEAF = 65535
+DEF CONSTANT1 = 1  # the first argument is a float
+DEF CONSTANT2 = 2  # the second is, or there is none
+DEF MANY = 4       # the arguments are in an array
+DEF HAS_GRAD = 8
+DEF LABELLED = 16
+
+cdef list ROWS = []  # the row of each number; a user's own rows get theirs when they are first used
+cdef uint8_t ARITY[LEAF]
+cdef dict labels = {}  # by address: few Values have a label, and 8 bytes in each would cost 16
+
+
+cdef int number_of(object primitive) except -1:
+    cdef int op = primitive.opcode
+    if op < 0:
+        op = len(ROWS)
+        if op >= LEAF:
+            raise OverflowError("autograd: more primitives than the native engine can number")
+        ROWS.append(primitive)
+        ARITY[op] = primitive.arity
+        primitive.opcode = op
+    return op
+
+
+for row in list(TABLE.values())[:N_RULES]:
+    number_of(row)
+
+# ---------------------------------------------------------------- Value
+
+cdef struct Argument:  # of a node with an array of arguments: a Value that the node owns, or NULL and a constant
+    PyObject *value
+    double constant
+
+cdef union Operand:
+    PyObject *value  # owned
+    double constant
+    Argument *many   # owned
+    size_t count
+
+
+@cython.final
+@cython.no_gc
+cdef class Value:
+    """A scalar that records what is done to it, so that `backward()` can find its gradient.
+
+    data: a real number, kept as a float. label: a name to show in drawings and errors.
+    """
+
+    cdef double value
+    cdef double slope
+    cdef Operand a  # the first argument, or the array of all
+    cdef Operand b  # the second argument, or how many there are
+    cdef uint32_t slot  # the place in the sweep that last came by
+    cdef uint16_t op
+    cdef uint8_t flags
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.op = LEAF
+
+    def __init__(self, data, label=""):
+        if self.op != LEAF:
+            raise TypeError("Value: this one is the result of an operation")
+        self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "Value")
+        if label:
+            self.label = label
+
+    def __dealloc__(self):
+        cdef size_t i
+        if self.flags & LABELLED and labels is not None:
+            labels.pop(<size_t><void *>self, None)
+        if self.op == LEAF:
+            return
+        if self.flags & MANY:
+            for i in range(self.b.count):
+                if self.a.many[i].value:
+                    release(self.a.many[i].value)
+            PyMem_Free(self.a.many)
+        else:
+            if not self.flags & CONSTANT1:
+                release(self.a.value)
+            if not self.flags & CONSTANT2:
+                release(self.b.value)
+        release_waiting()
+
+    # -------- what it holds
+
+    @property
+    def data(self):
+        """The number. It can be set on a leaf, as an optimiser does; elsewhere it is the result of an operation."""
+        return self.value
+
+    @data.setter
+    def data(self, data):
+        if self.op != LEAF:
+            raise AttributeError(REFUSALS["data"].format(ROWS[self.op].name))
+        self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data")
+
+    @property
+    def grad(self):
+        """The gradient of the root of the last backward() with respect to this Value: d root / d self.
+
+        On a leaf the gradients of all sweeps since `zero_grad` add up. 0.0 before any sweep; `has_grad` tells the two
+        apart.
+        """
+        return self.slope if self.flags & HAS_GRAD else 0.0
+
+    @grad.setter
+    def grad(self, grad):
+        self.slope = PyFloat_AS_DOUBLE(grad) if PyFloat_CheckExact(grad) else number(grad, "grad")
+        self.flags |= HAS_GRAD
+
+    @property
+    def has_grad(self):
+        """Whether a backward() has reached this Value since it was made or cleared."""
+        return bool(self.flags & HAS_GRAD)
+
+    @property
+    def primitive(self):
+        """The operation this Value is the result of; None for a leaf."""
+        return None if self.op == LEAF else ROWS[self.op]
+
+    @property
+    def args(self):
+        """The arguments of that operation, in order: Values, and floats for constants."""
+        cdef size_t i
+        if self.op == LEAF:
+            return ()
+        if self.flags & MANY:
+            return tuple([
+                <object>self.a.many[i].value if self.a.many[i].value else self.a.many[i].constant
+                for i in range(self.b.count)
+            ])
+        x1 = self.a.constant if self.flags & CONSTANT1 else <object>self.a.value
+        if ARITY[self.op] == 1:
+            return (x1,)
+        return (x1, self.b.constant if self.flags & CONSTANT2 else <object>self.b.value)
+
+    @property
+    def label(self):
+        """A name to show in drawings and errors; "" if there is none."""
+        return labels[<size_t><void *>self] if self.flags & LABELLED else ""
+
+    @label.setter
+    def label(self, label):
+        if label:
+            labels[<size_t><void *>self] = label
+            self.flags |= LABELLED
+        elif self.flags & LABELLED:
+            del labels[<size_t><void *>self]
+            self.flags &= ~LABELLED
+
+    @property
+    def is_leaf(self):
+        """Whether this Value was made directly rather than computed."""
+        return self.op == LEAF
+
+    # What the reference engine's functions read, under the names they read it by.
+
+    @property
+    def _data(self):
+        return self.value
+
+    @property
+    def _primitive(self):
+        return None if self.op == LEAF else ROWS[self.op]
+
+    @property
+    def _args(self):
+        return self.args
+
+    def __repr__(self):
+        label = f", label={self.label!r}" if self.flags & LABELLED else ""
+        grad = f", grad={self.slope!r}" if self.flags & HAS_GRAD else ""
+        return f"Value({self.value!r}{label}{grad})"
+
+    def __format__(self, spec):
+        return format(self.value, spec) if spec else repr(self)
+
+    def __reduce__(self):
+        grad = self.slope if self.flags & HAS_GRAD else None
+        return reference.restored, (self.value, self.label, grad, self.primitive, self.args)
+
+    # -------- gradients
+
+    def backward(self, seed=1.0):
+        """Compute the gradient of this Value with respect to everything it was computed from.
+
+        Leaves add it to their `grad`, so that several losses accumulate; every other Value on the way is set to the
+        gradient of this sweep. seed: the gradient of this Value itself, 1 unless it is part of something larger.
+
+        Raises DomainError where a derivative does not exist; no gradient has changed then.
+        """
+        cdef Graph graph
+        cdef uint32_t i
+        cdef Value v
+        cdef double start = seed_number(seed)
+        memset(&graph, 0, sizeof(graph))
+        try:
+            explore(&graph, self)
+            sweep(&graph, start, NULL)
+            for i in range(graph.n):
+                v = <Value>graph.order[i]
+                if v.op == LEAF and v.flags & HAS_GRAD:
+                    v.slope += graph.cotangents[v.slot]
+                else:
+                    v.slope = graph.cotangents[v.slot]
+                    v.flags |= HAS_GRAD
+        finally:
+            forget(&graph)
+
+    # -------- operators; either side may be the Value
+
+    def __add__(x1, x2):
+        return binary(OP_add, x1, x2)
+
+    def __sub__(x1, x2):
+        return binary(OP_sub, x1, x2)
+
+    def __mul__(x1, x2):
+        return binary(OP_mul, x1, x2)
+
+    def __truediv__(x1, x2):
+        return binary(OP_div, x1, x2)
+
+    def __pow__(x1, x2, modulus):
+        if modulus is not None:
+            return NotImplemented
+        return binary(OP_pow, x1, x2)
+
+    def __neg__(self):
+        return unary(OP_neg, self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return unary(OP_abs, self)
+
+    # -------- comparisons look at data; equality is identity
+
+    def __lt__(self, other):
+        return self.value < comparable(other)
+
+    def __le__(self, other):
+        return self.value <= comparable(other)
+
+    def __gt__(self, other):
+        return self.value > comparable(other)
+
+    def __ge__(self, other):
+        return self.value >= comparable(other)
+
+    def __eq__(self, other):
+        return self is other
+
+    def __ne__(self, other):
+        return self is not other
+
+    def __hash__(self):
+        return <Py_hash_t>(<size_t><void *>self >> 4)
+
+    # -------- no silent loss of a gradient
+
+    def __float__(self):
+        raise TypeError(REFUSALS["float"].format(self))
+
+    def __int__(self):
+        raise TypeError(REFUSALS["int"].format(self))
+
+    def __bool__(self):
+        raise TypeError(REFUSALS["bool"].format(self))
+
+    # -------- NumPy, and the table's functions
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    @staticmethod
+    def _restored(data, label, grad, primitive, args):
+        """A copy, from what `__reduce__` told."""
+        cdef Value v = Value(data) if primitive is None else made_of(number_of(primitive), primitive, args)
+        v.value = data
+        v.label = label
+        if grad is not None:
+            v.grad = grad
+        return v
+
+    @staticmethod
+    def __apply_primitive__(primitive, args):
+        return record(primitive, args)
+
+    def exp(self):
+        """As `autograd.exp`."""
+        return unary(OP_exp, self)
+
+    def log(self):
+        """As `autograd.log`."""
+        return unary(OP_log, self)
+
+    def log1p(self):
+        """As `autograd.log1p`."""
+        return unary(OP_log1p, self)
+
+    def expm1(self):
+        """As `autograd.expm1`."""
+        return unary(OP_expm1, self)
+
+    def sqrt(self):
+        """As `autograd.sqrt`."""
+        return unary(OP_sqrt, self)
+
+    def sin(self):
+        """As `autograd.sin`."""
+        return unary(OP_sin, self)
+
+    def cos(self):
+        """As `autograd.cos`."""
+        return unary(OP_cos, self)
+
+    def tan(self):
+        """As `autograd.tan`."""
+        return unary(OP_tan, self)
+
+    def asin(self):
+        """As `autograd.asin`."""
+        return unary(OP_asin, self)
+
+    def arcsin(self):
+        """As `autograd.asin`."""
+        return unary(OP_asin, self)
+
+    def acos(self):
+        """As `autograd.acos`."""
+        return unary(OP_acos, self)
+
+    def arccos(self):
+        """As `autograd.acos`."""
+        return unary(OP_acos, self)
+
+    def atan(self):
+        """As `autograd.atan`."""
+        return unary(OP_atan, self)
+
+    def arctan(self):
+        """As `autograd.atan`."""
+        return unary(OP_atan, self)
+
+    def sinh(self):
+        """As `autograd.sinh`."""
+        return unary(OP_sinh, self)
+
+    def cosh(self):
+        """As `autograd.cosh`."""
+        return unary(OP_cosh, self)
+
+    def tanh(self):
+        """As `autograd.tanh`."""
+        return unary(OP_tanh, self)
+
+    def sigmoid(self):
+        """As `autograd.sigmoid`."""
+        return unary(OP_sigmoid, self)
+
+    def softplus(self):
+        """As `autograd.softplus`."""
+        return unary(OP_softplus, self)
+
+    def relu(self):
+        """As `autograd.relu`."""
+        return unary(OP_relu, self)
+
+    def gelu(self):
+        """As `autograd.gelu`."""
+        return unary(OP_gelu, self)
+
+    def silu(self):
+        """As `autograd.silu`."""
+        return unary(OP_silu, self)
+
+    def erf(self):
+        """As `autograd.erf`."""
+        return unary(OP_erf, self)
+
+    def abs(self):
+        """As `autograd.abs`."""
+        return unary(OP_abs, self)
+
+    def sign(self):
+        """As `autograd.sign`."""
+        return unary(OP_sign, self)
+
+    def step(self):
+        """As `autograd.step`."""
+        return unary(OP_step, self)
+
+    def atan2(self, other):
+        """The angle of the point (other, self)."""
+        return record(table.atan2, (self, other))
+
+    def arctan2(self, other):
+        """The angle of the point (other, self)."""
+        return record(table.atan2, (self, other))
+
+    def leaky_relu(self, slope=0.01):
+        """x if x > 0, else slope · x."""
+        return record(table.leaky_relu, (self, slope))
+
+    def elu(self, alpha=1.0):
+        """x if x > 0, else alpha · (exp(x) - 1)."""
+        return record(table.elu, (self, alpha))
+
+
+cdef object comparable(object x):
+    return (<Value>x).value if type(x) is Value else x
+
+
+# ---------------------------------------------------------------- giving back, without recursion
+
+# A graph may be a chain of ten million nodes: dropping the last one must not call itself ten million times. What a node
+# owned waits here, and the outermost `__dealloc__` lets go of it all.
+cdef PyObject **waiting = NULL
+cdef size_t n_waiting = 0
+cdef size_t waiting_room = 0
+cdef bint releasing = False
+
+
+cdef void release(PyObject *x) noexcept:
+    global waiting, n_waiting, waiting_room
+    cdef size_t room
+    cdef PyObject **larger
+    if x.ob_refcnt > 1:  # somebody else holds it: nothing to wait for
+        decref(x)
+        return
+    if n_waiting == waiting_room:
+        room = 2 * waiting_room + 1024
+        larger = <PyObject **>PyMem_Realloc(waiting, room * sizeof(PyObject *))
+        if larger == NULL:
+            decref(x)  # no memory to wait in: recursion is what is left
+            return
+        waiting, waiting_room = larger, room
+    waiting[n_waiting] = x
+    n_waiting += 1
+
+
+cdef void release_waiting() noexcept:
+    global n_waiting, releasing
+    if releasing:
+        return
+    releasing = True
+    while n_waiting:
+        n_waiting -= 1
+        decref(waiting[n_waiting])
+    releasing = False
+
+
+# ---------------------------------------------------------------- recording
+
+cdef inline bint recording() noexcept:
+    return not <dict>paused or get_ident() not in <dict>paused
+
+
+cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
+    """A new node with one or two arguments, p and q as numbers."""
+    cdef double y = rule_value(op, p, q)
+    cdef Value v
+    if not isfinite(y):  # an error, a user's own row, or really infinite: Python knows
+        y = evaluate(ROWS[op], (x1, x2)[: ARITY[op]], (p, q)[: ARITY[op]])
+    v = Value.__new__(Value)
+    v.value = y
+    if recording():
+        v.op, v.flags = op, flags
+        if flags & CONSTANT1:
+            v.a.constant = p
+        else:
+            incref(<PyObject *>x1)  # owned by v from here on
+            v.a.value = <PyObject *>x1
+        if flags & CONSTANT2:
+            v.b.constant = q
+        else:
+            incref(<PyObject *>x2)  # as above
+            v.b.value = <PyObject *>x2
+    return v
+
+
+cdef Value unary(int op, Value x):
+    return node(op, CONSTANT2, x, None, x.value, 0.0)
+
+
+cdef object binary(int op, object x1, object x2):
+    cdef double p, q
+    cdef uint8_t flags = 0
+    if type(x1) is Value:
+        p = (<Value>x1).value
+    else:
+        if not PyFloat_CheckExact(x1):
+            if not isinstance(x1, (int, numbers.Real)):
+                return NotImplemented  # Python then asks the other side, or raises TypeError
+            if op == OP_add and type(x1) is int and x1 == 0:
+                return x2  # the 0 that the built-in sum() starts from
+            x1 = float(x1)
+        p = PyFloat_AS_DOUBLE(x1)
+        flags |= CONSTANT1
+    if type(x2) is Value:
+        q = (<Value>x2).value
+    else:
+        if not PyFloat_CheckExact(x2):
+            if not isinstance(x2, (int, numbers.Real)):
+                return NotImplemented
+            x2 = float(x2)
+        q = PyFloat_AS_DOUBLE(x2)
+        flags |= CONSTANT2
+    return node(op, flags, x1, x2, p, q)
+
+
+cdef inline int append(Value v, object arg) except -1:
+    """One more argument for a node with an array, which has room for it. 1 if it is a Value, 2 if it cannot be one."""
+    cdef Argument *place = &v.a.many[v.b.count]
+    if type(arg) is Value:
+        incref(<PyObject *>arg)  # owned by v from here on
+        place.value = <PyObject *>arg
+        place.constant = (<Value>arg).value
+    elif PyFloat_CheckExact(arg):
+        place.value = NULL
+        place.constant = PyFloat_AS_DOUBLE(arg)
+    else:
+        return 2
+    v.b.count += 1
+    return type(arg) is Value
+
+
+cdef Value with_room(int op, size_t n):
+    cdef Value v = Value.__new__(Value)
+    v.a.many = <Argument *>PyMem_Malloc((n or 1) * sizeof(Argument))
+    if v.a.many == NULL:
+        raise MemoryError()
+    v.b.count = 0
+    v.op, v.flags = op, MANY
+    return v
+
+
+cdef Value finished(Value v):
+    """`v` with its value, from the numbers in its array of arguments."""
+    cdef int op = v.op
+    cdef size_t i, n = v.b.count, half = n // 2
+    cdef Argument *x = v.a.many
+    cdef double y = 0.0, largest
+    cdef double short[8]
+    if op == OP_sum or op == OP_mean:
+        for i in range(n):
+            y += x[i].constant
+        y = y / n if op == OP_mean else y
+    elif op == OP_dot:
+        for i in range(half):
+            y += x[i].constant * x[half + i].constant
+    elif op == OP_logsumexp and n:
+        largest = x[0].constant
+        for i in range(1, n):
+            if x[i].constant > largest:
+                largest = x[i].constant
+        for i in range(n):
+            y += exp(x[i].constant - largest)
+        y = largest + log(y)
+    elif n <= 8:
+        for i in range(n):
+            short[i] = x[i].constant
+        y = rule_value_of_many(op, short)
+    else:
+        y = INFINITY
+    if not isfinite(y) or (n == 0 and op != OP_sum and op != OP_dot):
+        y = evaluate(ROWS[op], v.args, [x[i].constant for i in range(n)])
+    v.value = y
+    return v if recording() else as_leaf(v)
+
+
+cdef Value made_of(int op, primitive, args):
+    """A node with these arguments, Values and floats, whose value is still to be set."""
+    cdef Value v
+    if primitive.rule is not None or len(args) > 2:
+        v = with_room(op, len(args))
+        for arg in args:
+            append(v, arg)
+        return v
+    v = Value.__new__(Value)
+    v.op, v.flags = op, CONSTANT1 | CONSTANT2
+    x1, x2 = args[0], args[1] if len(args) == 2 else 0.0
+    if type(x1) is Value:
+        incref(<PyObject *>x1)  # owned by v from here on
+        v.a.value = <PyObject *>x1
+        v.flags &= ~CONSTANT1
+    else:
+        v.a.constant = x1
+    if type(x2) is Value:
+        incref(<PyObject *>x2)  # as above
+        v.b.value = <PyObject *>x2
+        v.flags &= ~CONSTANT2
+    else:
+        v.b.constant = x2
+    return v
+
+
+def record(primitive, args):
+    """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
+    cdef int op = number_of(primitive)
+    cdef list checked = [
+        arg if type(arg) is Value or PyFloat_CheckExact(arg) else number(arg, primitive.name) for arg in args
+    ]
+    cdef Value v = made_of(op, primitive, checked)
+    if v.flags & MANY:
+        return finished(v)
+    v.value = rule_value(
+        op,
+        v.a.constant if v.flags & CONSTANT1 else (<Value>v.a.value).value,
+        v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value,
+    )
+    if not isfinite(v.value):
+        v.value = evaluate(primitive, checked, [arg if type(arg) is float else arg.data for arg in checked])
+    return v if recording() else as_leaf(v)
+
+
+cdef Value as_leaf(Value v):
+    leaf = <Value>Value.__new__(Value)
+    leaf.value = v.value
+    return leaf
+
+
+def shortcut(primitive, tuple args):
+    """`primitive(*args)` for the ordinary case, Values and floats; NotImplemented for all others."""
+    cdef int op = primitive.opcode
+    cdef size_t n = len(args), groups
+    cdef int kind, found = 0
+    cdef Value v
+    if op < 0:
+        return NotImplemented
+    if op == OP_sum or op == OP_mean or op == OP_logsumexp or op == OP_dot:
+        groups = 2 if op == OP_dot else 1
+        if n != groups or not all_lists(args):
+            return NotImplemented
+        n = len(args[0])
+        if groups == 2 and len(args[1]) != n:
+            return NotImplemented
+        v = with_room(op, groups * n)
+        for group in args:
+            if type(group) is list:
+                for arg in <list>group:
+                    kind = append(v, arg)
+                    found |= kind
+                    if kind == 2:
+                        return NotImplemented
+            else:
+                for arg in <tuple>group:
+                    kind = append(v, arg)
+                    found |= kind
+                    if kind == 2:
+                        return NotImplemented
+        return finished(v) if found else NotImplemented
+    if n != ARITY[op] or n > 2:
+        return NotImplemented
+    if n == 1:
+        return unary(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
+    for arg in args:
+        if type(arg) is Value:
+            found = 1
+        elif not PyFloat_CheckExact(arg):
+            return NotImplemented
+    return binary(op, args[0], args[1]) if found else NotImplemented
+
+
+cdef bint all_lists(tuple args):
+    for arg in args:
+        if type(arg) is not list and type(arg) is not tuple:
+            return False
+    return True
+
+
+# ---------------------------------------------------------------- the sweep
+
+cdef struct Graph:
+    PyObject **order      # arguments before results; borrowed from the root, as all Values here
+    PyObject **seen       # by slot, in the order of first sight
+    double *cotangents    # by slot
+    uint32_t n, n_seen
+    size_t room
+
+
+cdef void forget(Graph *graph) noexcept:
+    PyMem_Free(graph.order)
+    PyMem_Free(graph.seen)
+    PyMem_Free(graph.cotangents)
+
+
+cdef inline bint is_seen(Graph *graph, Value v) noexcept:
+    # A slot means something only if the sweep agrees: what an earlier sweep left there need not be cleared.
+    return v.slot < graph.n_seen and graph.seen[v.slot] == <PyObject *>v
+
+
+cdef inline int see(Graph *graph, Value v) except -1:
+    cdef size_t room
+    cdef void *larger
+    if graph.n_seen == graph.room:
+        room = 2 * graph.room + 256
+        if room > 0xFFFFFFF0:
+            raise MemoryError("the graph has more nodes than a sweep can number")
+        larger = PyMem_Realloc(graph.seen, room * sizeof(PyObject *))
+        if larger == NULL:
+            raise MemoryError()
+        graph.seen = <PyObject **>larger
+        larger = PyMem_Realloc(graph.order, room * sizeof(PyObject *))
+        if larger == NULL:
+            raise MemoryError()
+        graph.order = <PyObject **>larger
+        graph.room = room
+    graph.seen[graph.n_seen] = <PyObject *>v
+    v.slot = graph.n_seen
+    graph.n_seen += 1
+    return 0
+
+
+cdef struct Stack:
+    PyObject **items
+    size_t n, room
+
+
+cdef inline int push(Stack *stack, PyObject *x) except -1:
+    cdef void *larger
+    if stack.n == stack.room:
+        larger = PyMem_Realloc(stack.items, (2 * stack.room + 256) * sizeof(PyObject *))
+        if larger == NULL:
+            raise MemoryError()
+        stack.items = <PyObject **>larger
+        stack.room = 2 * stack.room + 256
+    stack.items[stack.n] = x
+    stack.n += 1
+    return 0
+
+
+cdef inline int visit(Graph *graph, Stack *stack, PyObject *arg) except -1:
+    cdef Value v = <Value>arg
+    if not is_seen(graph, v):
+        if v.op == LEAF or (v.flags & MANY and v.b.count == 0):
+            see(graph, v)
+            graph.order[graph.n] = arg
+            graph.n += 1
+        else:
+            push(stack, arg)
+    return 0
+
+
+cdef int explore(Graph *graph, Value root) except -1:
+    """Fill `graph.order`, exactly as the reference engine's `topological` does."""
+    cdef Stack stack
+    cdef PyObject *top
+    cdef Value v
+    cdef size_t i, steps = 0
+    memset(&stack, 0, sizeof(stack))
+    try:
+        push(&stack, <PyObject *>root)
+        while stack.n:
+            stack.n -= 1
+            top = stack.items[stack.n]
+            if top == NULL:  # the arguments of the Value below are done
+                stack.n -= 1
+                graph.order[graph.n] = stack.items[stack.n]
+                graph.n += 1
+                continue
+            v = <Value>top
+            if is_seen(graph, v):
+                continue
+            see(graph, v)
+            steps += 1
+            if steps & 0xFFFF == 0:
+                PyErr_CheckSignals()  # Ctrl-C
+            stack.n += 1  # the Value itself stays where it is
+            push(&stack, NULL)
+            if v.op == LEAF:
+                continue
+            if v.flags & MANY:
+                for i in range(v.b.count):
+                    if v.a.many[i].value:
+                        visit(graph, &stack, v.a.many[i].value)
+            else:
+                if not v.flags & CONSTANT1:
+                    visit(graph, &stack, v.a.value)
+                if not v.flags & CONSTANT2:
+                    visit(graph, &stack, v.b.value)
+    finally:
+        PyMem_Free(stack.items)
+    return 0
+
+
+cdef inline double *cotangent_of(Graph *graph, PyObject *x) except NULL:
+    cdef Value v = <Value>x
+    cdef uint32_t i
+    if not is_seen(graph, v):
+        # Python code ran in between (a user's partial, another thread) and swept over the same Values: number them again.
+        for i in range(graph.n_seen):
+            (<Value>graph.seen[i]).slot = i
+    return &graph.cotangents[v.slot]
+
+
+cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
+    """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
+    cdef uint32_t i
+    cdef size_t k, n, half
+    cdef int op
+    cdef double c, x1, x2, p
+    cdef double *place
+    cdef double short[8]
+    cdef Argument *x
+    cdef Value v
+    cdef bint explained = False
+    graph.cotangents = <double *>PyMem_Malloc(graph.n_seen * sizeof(double))
+    if graph.cotangents == NULL:
+        raise MemoryError()
+    memset(graph.cotangents, 0, graph.n_seen * sizeof(double))
+    i = graph.n
+    cotangent_of(graph, graph.order[i - 1])[0] = seed
+    while i:
+        i -= 1
+        if i & 0xFFFF == 0xFFFF:
+            PyErr_CheckSignals()  # Ctrl-C
+        v = <Value>graph.order[i]
+        c = cotangent_of(graph, graph.order[i])[0]
+        if c == 0.0:
+            continue
+        if c != c and not explained:
+            explain_nan(v, [<object>graph.order[k] for k in range(graph.n)])
+            explained = True
+        op = v.op
+        if op == LEAF:
+            continue
+        if not v.flags & MANY:
+            x1 = v.a.constant if v.flags & CONSTANT1 else (<Value>v.a.value).value
+            x2 = v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value
+            if not v.flags & CONSTANT1 and (within == NULL or within[(<Value>v.a.value).slot]):
+                p = rule_partial1(op, x1, x2, v.value)
+                if not isfinite(p):
+                    p = partial_of(v, 0)
+                place = cotangent_of(graph, v.a.value)
+                place[0] += c * p if p != 0.0 else 0.0
+            if not v.flags & CONSTANT2 and (within == NULL or within[(<Value>v.b.value).slot]):
+                p = rule_partial2(op, x1, x2, v.value)
+                if not isfinite(p):
+                    p = partial_of(v, 1)
+                place = cotangent_of(graph, v.b.value)
+                place[0] += c * p if p != 0.0 else 0.0
+            continue
+        x, n = v.a.many, v.b.count
+        half = n // 2
+        if op >= N_RULES or (op != OP_sum and op != OP_mean and op != OP_dot and op != OP_logsumexp):
+            if n <= 8:
+                for k in range(n):
+                    short[k] = (<Value>x[k].value).value if x[k].value else x[k].constant
+        for k in range(n):
+            if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
+                continue
+            if op == OP_sum:
+                p = 1.0
+            elif op == OP_mean:
+                p = 1.0 / n
+            elif op == OP_dot:
+                half = k - n // 2 if k >= n // 2 else k + n // 2
+                p = (<Value>x[half].value).value if x[half].value else x[half].constant
+            elif op == OP_logsumexp:
+                p = exp((<Value>x[k].value).value - v.value)
+            else:
+                p = rule_partial_of_many(op, k, short, v.value) if n <= 8 else INFINITY
+                if not isfinite(p):
+                    p = partial_of(v, k)
+            place = cotangent_of(graph, x[k].value)
+            place[0] += c * p if p != 0.0 else 0.0
+    return 0
+
+
+def topological(Value root):
+    """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the same."""
+    cdef Graph graph
+    cdef uint32_t i
+    memset(&graph, 0, sizeof(graph))
+    try:
+        explore(&graph, root)
+        return [<object>graph.order[i] for i in range(graph.n)]
+    finally:
+        forget(&graph)
+
+
+def leaves(Value y):
+    """The leaves that `y` was computed from, in the order of `topological`."""
+    cdef Graph graph
+    cdef uint32_t i
+    memset(&graph, 0, sizeof(graph))
+    try:
+        explore(&graph, y)
+        return [<object>graph.order[i] for i in range(graph.n) if (<Value>graph.order[i]).op == LEAF]
+    finally:
+        forget(&graph)
+
+
+def gradients(Value y, xs, seed=1.0, *, recorded=False):
+    """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
+    cdef Graph graph
+    cdef uint32_t i
+    cdef size_t k
+    cdef uint8_t *within = NULL
+    cdef uint8_t leads
+    cdef Value v
+    if recorded:
+        return reference_gradients(y, xs, seed, recorded=True)
+    memset(&graph, 0, sizeof(graph))
+    try:
+        explore(&graph, y)
+        within = <uint8_t *>PyMem_Malloc(graph.n_seen)
+        if within == NULL:
+            raise MemoryError()
+        memset(within, 0, graph.n_seen)
+        for x in xs:
+            if is_seen(&graph, <Value?>x):
+                within[(<Value>x).slot] = 1
+        for i in range(graph.n):
+            v = <Value>graph.order[i]
+            if v.op == LEAF or within[v.slot]:
+                continue
+            leads = 0
+            if v.flags & MANY:
+                for k in range(v.b.count):
+                    if v.a.many[k].value:
+                        leads |= within[(<Value>v.a.many[k].value).slot]
+            else:
+                if not v.flags & CONSTANT1:
+                    leads |= within[(<Value>v.a.value).slot]
+                if not v.flags & CONSTANT2:
+                    leads |= within[(<Value>v.b.value).slot]
+            within[v.slot] = leads
+        sweep(&graph, seed, within)
+        return [graph.cotangents[(<Value>x).slot] if is_seen(&graph, <Value>x) else 0.0 for x in xs]
+    finally:
+        PyMem_Free(within)
+        forget(&graph)
+
+
+# ---------------------------------------------------------------- many at once
+
+
+def zero_grad(values):
+    """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
+    for value in [values] if type(values) is Value else values:
+        if type(value) is not Value:
+            raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")
+        (<Value>value).flags &= ~HAS_GRAD
+
+
+cdef bint doubles(object array, Py_buffer *view, size_t n, int more) noexcept:
+    """Whether `array` gives access to n doubles, through `view` from now on."""
+    try:
+        PyObject_GetBuffer(array, view, PyBUF_FORMAT | PyBUF_ND | more)
+    except (BufferError, TypeError, ValueError):
+        return False
+    if view.ndim == 1 and <size_t>view.shape[0] == n and strcmp(view.format, b"d") == 0:
+        return True
+    PyBuffer_Release(view)
+    return False
+
+
+def read(values, field, out=None):
+    """The `"data"` or the `"grad"` of n Values as a NumPy array of n floats, written into `out` if that is given."""
+    cdef Py_buffer view
+    cdef double *numbers_
+    cdef size_t i = 0
+    cdef bint grad = field == "grad"
+    if out is None:
+        import numpy
+        out = numpy.empty(len(values))
+    if type(values) is not list or field not in ("data", "grad") or not doubles(out, &view, len(values), PyBUF_WRITABLE):
+        return reference_read(values, field, out)
+    numbers_ = <double *>view.buf
+    try:
+        for value in <list>values:
+            if type(value) is not Value:
+                raise TypeError(f"read: takes Values, got {value!r}")
+            if grad:
+                numbers_[i] = (<Value>value).slope if (<Value>value).flags & HAS_GRAD else 0.0
+            else:
+                numbers_[i] = (<Value>value).value
+            i += 1
+    finally:
+        PyBuffer_Release(&view)
+    return out
+
+
+def write(values, field, numbers):
+    """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
+    cdef Py_buffer view
+    cdef double *numbers_
+    cdef size_t i = 0
+    cdef bint grad = field == "grad"
+    if type(values) is not list or field not in ("data", "grad") or not doubles(numbers, &view, len(values), 0):
+        return reference_write(values, field, numbers)
+    numbers_ = <double *>view.buf
+    try:
+        for value in <list>values:
+            if type(value) is not Value:
+                raise TypeError(f"write: takes Values, got {value!r}")
+            if not grad and (<Value>value).op != LEAF:
+                value.data = 0.0  # raises the error that says why not
+        for value in <list>values:
+            if grad:
+                (<Value>value).slope = numbers_[i]
+                (<Value>value).flags |= HAS_GRAD
+            else:
+                (<Value>value).value = numbers_[i]
+            i += 1
+    finally:
+        PyBuffer_Release(&view)
+
+
+primitive_module.shortcut = shortcut

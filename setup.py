@@ -1,0 +1,42 @@
+"""Builds the native engine, if there is a C compiler. Everything else about the package is in pyproject.toml."""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).resolve().parent
+PLAIN = "glassgrad: the native engine was not built ({}); the plain Python engine is in use, which gives the same results."
+
+
+class BuildNative(build_ext):
+    """Writes the C rules from the table, compiles, and lets nothing that goes wrong fail the installation."""
+
+    def run(self) -> None:
+        try:
+            sys.path.insert(0, str(HERE))
+            from Cython.Build import cythonize
+
+            from autograd import c_rules
+
+            c_rules.write(HERE / "autograd" / "_rules.h")
+            self.extensions[:] = cythonize(self.extensions, quiet=True)
+            for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
+                extension._needs_stub = False
+            super().run()
+        except Exception as error:  # noqa: BLE001  # no compiler, no headers, no Cython: the package works without
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            self.extensions[:] = []
+            print(PLAIN.format(reason[-1]), file=sys.stderr)
+
+
+# Products are not contracted to fused multiply-adds: both engines give the same bits.
+FLAGS = ["/fp:precise", "/O2"] if sys.platform == "win32" else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
+
+if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
+    setup()
+else:
+    native = Extension("autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h"], extra_compile_args=FLAGS)
+    setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})
