@@ -1,4 +1,5 @@
-# Every target sets up what it needs: a virtual environment in .venv, made once, and made again when pyproject.toml changes.
+# Every target sets up what it needs: a virtual environment in .venv, made once, brought up to date when
+# the dependencies or the native engine's sources change.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,16 +19,18 @@ help:
 	@echo "make bench     measure, against other libraries"
 	@echo "make pictures  draw the pictures in docs/ again"
 
-$(READY): pyproject.toml
-	$(PYTHON) -m venv .venv
+$(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx) autograd/c_rules.py autograd/primitives.py autograd/symbol.py
+	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]"
 	@touch $(READY)
 
 demo: $(READY)
 	$(BIN)/python -m nn train digits --out out/
 
+# On both engines; coverage is counted on the plain one, which is the one that is Python.
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest
 
 peers:
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers

@@ -8,7 +8,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
-PLAIN = "glassgrad: the native engine was not built ({}); the plain Python engine is in use, which gives the same results."
+PLAIN = (
+    "glassgrad: the native engine was not built ({}); the plain Python engine is in use, which gives the same results."
+)
 
 
 class BuildNative(build_ext):
@@ -26,7 +28,7 @@ class BuildNative(build_ext):
             for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
                 extension._needs_stub = False
             super().run()
-        except Exception as error:  # noqa: BLE001  # no compiler, no headers, no Cython: the package works without
+        except Exception as error:  # no compiler, no headers, no Cython: the package works without
             reason = str(error).strip().splitlines() or [type(error).__name__]
             self.extensions[:] = []
             print(PLAIN.format(reason[-1]), file=sys.stderr)
@@ -38,5 +40,7 @@ FLAGS = ["/fp:precise", "/O2"] if sys.platform == "win32" else ["-O3", "-ffp-con
 if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
     setup()
 else:
-    native = Extension("autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h"], extra_compile_args=FLAGS)
+    native = Extension(
+        "autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h"], extra_compile_args=FLAGS
+    )
     setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})

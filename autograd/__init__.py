@@ -77,8 +77,8 @@ from autograd.value import Number, Value, engine, no_grad, read, topological, wr
 __all__ = [
     "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
     "Primitive", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
-    "div", "dot", "elu", "engine", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp",
-    "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid", "sign", "silu",
-    "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh", "topological",
-    "value_and_grad", "where", "write", "zero_grad",
+    "div", "dot", "elu", "engine", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p",
+    "logsumexp", "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid",
+    "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh",
+    "topological", "value_and_grad", "where", "write", "zero_grad",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, isfinite, log
+from libc.math cimport INFINITY, exp, fmax, isfinite, log
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memset, strcmp
 
@@ -855,12 +855,16 @@ cdef inline double *cotangent_of(Graph *graph, PyObject *x) except NULL:
     return &graph.cotangents[v.slot]
 
 
+cdef inline double number_at(Argument *x) noexcept:
+    return (<Value>x.value).value if x.value else x.constant
+
+
 cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
     cdef uint32_t i
     cdef size_t k, n, half
     cdef int op
-    cdef double c, x1, x2, p
+    cdef double c, x1, x2, p, largest = 0.0, total = 0.0
     cdef double *place
     cdef double short[8]
     cdef Argument *x
@@ -907,7 +911,13 @@ cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
         if op >= N_RULES or (op != OP_sum and op != OP_mean and op != OP_dot and op != OP_logsumexp):
             if n <= 8:
                 for k in range(n):
-                    short[k] = (<Value>x[k].value).value if x[k].value else x[k].constant
+                    short[k] = number_at(x + k)
+        if op == OP_logsumexp:  # softmax, from differences to the largest
+            largest, total = number_at(x), 0.0
+            for k in range(1, n):
+                largest = fmax(largest, number_at(x + k))
+            for k in range(n):
+                total += exp(number_at(x + k) - largest)
         for k in range(n):
             if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
                 continue
@@ -917,9 +927,9 @@ cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
                 p = 1.0 / n
             elif op == OP_dot:
                 half = k - n // 2 if k >= n // 2 else k + n // 2
-                p = (<Value>x[half].value).value if x[half].value else x[half].constant
+                p = number_at(x + half)
             elif op == OP_logsumexp:
-                p = exp((<Value>x[k].value).value - v.value)
+                p = exp(number_at(x + k) - largest) / total
             else:
                 p = rule_partial_of_many(op, k, short, v.value) if n <= 8 else INFINITY
                 if not isfinite(p):

@@ -321,7 +321,6 @@ where: Primitive = row(
     lambda condition, x1, x2, y: where(condition, 1.0, 0.0),
     lambda condition, x1, x2, y: where(condition, 0.0, 1.0),
     domain=Domain("arguments must be numbers", lambda c, x1, x2: True, ((0.0, 1.0), ORDINARY, ORDINARY)),
-    kink=Kink(lambda condition, x1, x2: condition, "0 for the condition: it chooses, it does not flow"),
     formula=("x1 if condition, else x2", "0", "1 if condition, else 0", "0 if condition, else 1"),
 )  # fmt: skip
 
@@ -391,15 +390,15 @@ mean: Primitive = row(
 dot: Primitive = row(
     "dot", _dot, _dot,
     rule=lambda xs, y: [*xs[len(xs) // 2 :], *xs[: len(xs) // 2]],
-    groups=2, symbol="·", domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
+    groups=2, symbol="dot", domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
     formula=("w1·x1 + ... + wn·xn", "the other factor"),
     doc="dot([w1, ..., wn], [x1, ..., xn])\n\nw1·x1 + ... + wn·xn as one node, added from left to right.",
 )  # fmt: skip
 
 logsumexp: Primitive = row(
     "logsumexp", _logsumexp, _logsumexp_array,
-    rule=lambda xs, y: [exp(x - y) for x in xs],
-    domain=SOME, formula=("log(exp(x1) + ... + exp(xn)), shifted by the largest", "exp(x - y): the softmax"),
+    rule=lambda xs, y: softmax(xs),
+    domain=SOME, formula=("log(exp(x1) + ... + exp(xn)), shifted by the largest", "softmax(xs)"),
     doc="logsumexp([x1, ..., xn])\n\nlog(exp(x1) + ... + exp(xn)), computed so that it cannot overflow.",
 )  # fmt: skip
 
@@ -409,7 +408,7 @@ _BUILT_IN.update(TABLE)
 def softmax(xs: Iterable[Any]) -> list[Any]:
     """exp(x) / (exp(x1) + ... + exp(xn)) for each x: positive numbers that add up to 1.
 
-    xs: n numbers or Values, often called logits; returns as many. Computed as exp(x - logsumexp(xs)): no overflow.
+    xs: n numbers or Values, often called logits; returns as many. From differences to the largest: no overflow.
 
     >>> [round(p, 3) for p in softmax([2.0, 1.0, 0.0])]
     [0.665, 0.245, 0.09]
@@ -417,5 +416,9 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     xs = list(xs)
     if not xs:
         raise ValueError("softmax: needs at least one number, got an empty list")
-    y = logsumexp(xs)
-    return [exp(x - y) for x in xs]
+    # Not exp(x - logsumexp(xs)): when the largest is 1e16 the logarithm rounds away what the others add. Softmax is the
+    # same whatever is subtracted from every x, so nothing flows through the largest.
+    largest = stop_gradient(reduce(maximum, xs))
+    weights = [exp(x - largest) for x in xs]
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -647,7 +647,7 @@ if _wanted not in ("", "python", "native"):
     raise ImportError(f"GLASSGRAD_ENGINE must be 'python' or 'native', got {_wanted!r}")
 if _wanted != "python":
     try:
-        from autograd._native import (  # type: ignore[assignment, no-redef]
+        from autograd._native import (  # type: ignore[import-not-found, no-redef, unused-ignore]
             Value,
             gradients,
             leaves,

@@ -63,7 +63,7 @@ def _parser() -> _Parser:
         "--learning-rate", type=_positive, metavar="RATE", help="at the start; falls to 0 along a cosine"
     )
     train.add_argument("--clip-norm", type=_positive, metavar="LENGTH", help="the longest gradient allowed")
-    train.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    train.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
     train.add_argument("--target", metavar="COLUMN", help="the class column of a CSV file, by heading or place")
     train.add_argument("--limit", type=_whole, metavar="N", help="use only the first N training examples")
     return parser
@@ -77,6 +77,12 @@ def _whole(text: str) -> int:
     if n < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return n
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def _positive(text: str) -> float:
@@ -100,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _train(options)
     except (DataError, TrainingError, ValueError, OSError, ImportError) as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)  # one line
         return 2
     return 0
 
@@ -109,7 +115,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.activation not in TABLE and options.activation not in ("linear", "none"):
         MLP(1, [1, 1], activation=options.activation)  # raises the error that lists the names, before any work
     training, held_out = _load(options)
-    name = training.name if training.name in (*RECIPES, *datasets.TOYS) else ""
+    own = not (training.name == "mnist" or options.data == "digits" or options.data in datasets.TOYS)  # the user's CSV
+    name = "" if own else training.name
     recipe = RECIPES.get(name, OTHERWISE)
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
     rate = options.learning_rate or recipe.learning_rate
@@ -129,7 +136,7 @@ def _train(options: argparse.Namespace) -> None:
     )
 
     # Inputs of any unit, from a file of the user's, are brought to mean 0 and spread 1 for training.
-    scaling = None if name else _scaling(training.inputs)
+    scaling = _scaling(training.inputs) if own else None
     inputs, test_inputs = (
         data.inputs if scaling is None else (data.inputs - scaling[0]) / scaling[1] for data in (training, held_out)
     )
@@ -160,14 +167,16 @@ def _train(options: argparse.Namespace) -> None:
 def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
     """The data that the user named, to learn from and to test on."""
     name, path = options.data, Path(options.data)
+    if options.target and path.suffix.lower() != ".csv":
+        raise DataError(f"--target chooses the class column of a CSV file; {name!r} is none")
     if name == "digits" or name in datasets.TOYS:
         data = datasets.digits() if name == "digits" else datasets.TOYS[name](seed=options.seed)
-    elif path.suffix.lower() in (".csv", ".txt") and (path.exists() or path.suffix.lower() == ".csv"):
+    elif path.suffix.lower() == ".csv":
         target = options.target or -1
         if isinstance(target, str) and target.lstrip("-").isdigit():
             target = int(target)
         data = datasets.load_csv(path, target)
-    elif path.exists() or path.suffix == ".npz":
+    elif path.suffix == ".npz" or (name and path.is_dir()):
         return datasets.load_mnist(path)
     else:
         raise DataError(
@@ -190,7 +199,7 @@ def _prepare(folder: Path) -> None:
 def _scaling(inputs: Any) -> tuple[Any, Any]:
     """Mean and spread of every column; a constant column has spread 1."""
     spread = inputs.std(axis=0)
-    spread[spread == 0.0] = 1.0
+    spread[inputs.max(axis=0) == inputs.min(axis=0)] = 1.0  # its standard deviation is 0 only up to rounding
     return inputs.mean(axis=0), spread
 
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import math
 import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,9 +72,10 @@ def train_test_split(data: Dataset, test: float | int = 0.2, *, seed: int = 0) -
     import numpy as np
 
     n = len(data.inputs)
-    held_out = round(test * n) if isinstance(test, float) and test < 1.0 else int(test)
-    if not 0 < held_out < n:
+    held_out = round(test * n) if 0.0 < test < 1.0 else test
+    if held_out not in range(1, n):
         raise ValueError(f"train_test_split: test must leave both parts some of the {n} examples, got {test!r}")
+    held_out = int(held_out)
     order = np.random.default_rng(seed).permutation(n)
     parts = (order[held_out:], order[:held_out])
     train, held = (data._replace(inputs=data.inputs[part], targets=data.targets[part]) for part in parts)
@@ -165,9 +167,8 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [
-                (number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)
-            ]
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     if not rows:
@@ -187,9 +188,11 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
     for number, row in rows:
         if len(row) != width:
             raise DataError(f"{path}, line {number}: expected {width} columns as in the first line, got {len(row)}")
-        for name, cell in zip(heading, row, strict=True):
-            if name != heading[column] and not _is_number(cell):
-                raise DataError(f"{path}, line {number}, column {name!r}: expected a number, got {cell!r}")
+        for i, cell in enumerate(row):
+            if i != column and not _is_number(cell):
+                raise DataError(f"{path}, line {number}, column {heading[i]!r}: expected a number, got {cell!r}")
+        if not row[column].strip():
+            raise DataError(f"{path}, line {number}, column {heading[column]!r}: the class is missing")
         labels.append(row[column].strip())
         inputs.append([float(cell) for i, cell in enumerate(row) if i != column])
     classes = sorted(
@@ -206,7 +209,7 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return math.isfinite(float(cell)) and "_" not in cell
     except ValueError:
         return False
 
@@ -226,11 +229,12 @@ def load_mnist(path: str | Path) -> tuple[Dataset, Dataset]:
         arrays = [_load_idx(path, name) for name in _MNIST_FILES]
     else:
         try:
-            with np.load(path) as file:
+            with path.open("rb") as opened, np.load(opened) as file:
                 arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
-        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        except Exception as error:  # what NumPy and zipfile raise for a damaged file is of many kinds
             raise DataError(
-                f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test: {error}"
+                f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test, or it is damaged "
+                f"({type(error).__name__})"
             ) from None
     parts = []
     for part, images, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
@@ -238,6 +242,12 @@ def load_mnist(path: str | Path) -> tuple[Dataset, Dataset]:
             raise DataError(
                 f"{path}: the {part} images and labels do not fit: shapes {images.shape} and {labels.shape}"
             )
+        if images.dtype != np.uint8 or images.shape[1:] != arrays[0].shape[1:]:
+            raise DataError(
+                f"{path}: images must be bytes (uint8), all of one size; the {part} images are {images.dtype}"
+            )
+        if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 9:
+            raise DataError(f"{path}: the {part} labels must be whole numbers from 0 to 9")
         inputs = images.reshape(len(images), -1) / 255.0
         parts.append(Dataset("mnist", inputs, labels.astype(int), _DIGIT_NAMES, images.shape[1:]))
     return parts[0], parts[1]
@@ -266,7 +276,7 @@ def _load_idx(folder: Path, name: str) -> Any:
         shape: Sequence[int] = struct.unpack_from(f">{axes}I", content, 4)
     except FileNotFoundError:
         raise DataError(f"{folder}: there is no file {name} (or {name}.gz)") from None
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{file}: cannot be read as an IDX file: {error}") from None
     data = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes)
     if zeros != 0 or kind != 8 or data.size != math.prod(shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,8 +60,7 @@ class Neuron(Module):
         self.bias = Value(0.0)
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        if len(x) != len(self.weights):
-            raise ValueError(f"Neuron: expected {len(self.weights)} inputs, got {len(x)}")
+        x = _inputs("Neuron", x, len(self.weights))
         y = dot(self.weights, x) + self.bias
         return y if self.activation is None else self.activation(y)
 
@@ -100,10 +100,7 @@ class Layer(Module):
         return self.neurons[0].activation
 
     def __call__(self, x: Sequence[Any]) -> list[Any]:
-        # Plain floats at once, rather than one NumPy scalar after another in every neuron.
-        x = x.tolist() if hasattr(x, "tolist") else list(x)
-        if len(x) != self.n_in:
-            raise ValueError(f"Layer: expected {self.n_in} inputs, got {len(x)}")
+        x = _inputs("Layer", x, self.n_in)
         return [neuron(x) for neuron in self.neurons]
 
     def __repr__(self) -> str:
@@ -157,6 +154,7 @@ class MLP(Module):
         return [len(layer.neurons) for layer in self.layers]
 
     def __call__(self, x: Sequence[Any]) -> Any:
+        x = _inputs("MLP", x, self.n_in)
         for layer in self.layers:
             x = layer(x)
         return x[0] if len(x) == 1 else x
@@ -208,5 +206,15 @@ def _initialiser(init: str | None, activation: Callable[[Any], Any] | None) -> s
 
 
 def _check_width(what: str, name: str, n: Any) -> None:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
         raise ValueError(f"{what}: {name} must be a whole number of at least 1, got {n!r}")
+
+
+def _inputs(what: str, x: Any, n_in: int) -> list[Any]:
+    """The inputs as a list: plain floats at once, rather than one NumPy scalar after another in every neuron."""
+    if isinstance(x, str) or not hasattr(x, "__len__") or len(getattr(x, "shape", "1")) != 1:
+        raise TypeError(f"{what}: expected a list of {n_in} inputs, got {x!r}")
+    if len(x) != n_in:
+        raise ValueError(f"{what}: expected {n_in} inputs, got {len(x)}")
+    found: list[Any] = x.tolist() if hasattr(x, "tolist") else list(x)
+    return found

@@ -46,6 +46,11 @@ class Loss(NamedTuple):
             if complaint:
                 raise ValueError(f"{self.name}: {complaint}")
             return self.one(output, target)
+        if not (_is_list(output) and _is_list(target)):
+            raise ValueError(
+                f"{self.name}: one output needs one target, and a list of outputs a list of targets; "
+                f"got output {output!r} and target {target!r}"
+            )
         outputs, targets = list(output), list(target)
         if len(outputs) != len(targets):
             raise ValueError(f"{self.name}: {len(outputs)} outputs, but {len(targets)} targets")
@@ -59,7 +64,7 @@ def _scalar(output: Any, target: Any) -> bool:
 
 
 def _is_list(x: Any) -> bool:
-    return isinstance(x, Sequence) or bool(getattr(x, "shape", ()))
+    return (isinstance(x, Sequence) and not isinstance(x, str)) or bool(getattr(x, "shape", ()))
 
 
 def _number(output: Any, target: Any) -> str:
@@ -70,25 +75,41 @@ def _number(output: Any, target: Any) -> str:
 
 
 def _sign_target(output: Any, target: Any) -> str:
-    if target not in (-1, 1):
+    complaint = _number(output, target)
+    if not complaint and target not in (-1, 1):
         return f"the target must be -1 or 1, got {target!r}; from classes 0 and 1 make it with 2 * target - 1"
-    return _number(output, target)
+    return complaint
 
 
 def _unit_target(output: Any, target: Any) -> str:
-    if not 0 <= target <= 1:
+    complaint = _number(output, target)
+    if not complaint and not 0 <= target <= 1:
         return f"the target must lie between 0 and 1, got {target!r}; from -1 and 1 make it with (target + 1) / 2"
-    return _number(output, target)
+    return complaint
 
 
 def _class_target(output: Any, target: Any) -> str:
     if not _is_list(output) or len(output) < 2:
         return f"needs at least two logits, got {output!r}; for one logit use binary_cross_entropy"
-    if not isinstance(target, numbers.Real) or float(target) % 1.0 != 0.0 or not 0 <= float(target) < len(output):
+    is_class = isinstance(target, numbers.Real) and float(target) % 1.0 == 0.0
+    if not is_class or not 0 <= float(target) < len(output):
         return (
             f"the target must be a class from 0 to {len(output) - 1}, as there are {len(output)} logits; got {target!r}"
         )
     return ""
+
+
+def _binary_cross_entropy(logit: Any, target: Any) -> Any:
+    # -t log σ(z) - (1 - t) log σ(-z), with -log σ(z) = softplus(-z): no cancellation, and for a plain 0 or 1 one term.
+    if target == 0:
+        return softplus(logit)
+    if target == 1:
+        return softplus(-logit)
+    return target * softplus(-logit) + (1.0 - target) * softplus(logit)
+
+
+def _one_hot_class(output: Any) -> int | None:
+    return most_likely(output) if _is_list(output) and len(output) > 1 else None
 
 
 def most_likely(output: Sequence[Any]) -> int:
@@ -99,7 +120,7 @@ def most_likely(output: Sequence[Any]) -> int:
 mean_squared_error = Loss(
     "mean_squared_error",
     lambda output, target: (output - target) ** 2,
-    lambda output: most_likely(output) if _is_list(output) else None,
+    _one_hot_class,
     _scalar,
     _number,
 )
@@ -116,8 +137,7 @@ hinge = Loss(
 
 binary_cross_entropy = Loss(
     "binary_cross_entropy",
-    # -t log σ(z) - (1 - t) log(1 - σ(z)), simplified: no logarithm of a number that rounds to 0.
-    lambda logit, target: softplus(logit) - target * logit,
+    _binary_cross_entropy,
     lambda logit: 1 if logit > 0.0 else 0,
     _scalar,
     _unit_target,
@@ -126,7 +146,8 @@ binary_cross_entropy = Loss(
 
 cross_entropy = Loss(
     "cross_entropy",
-    lambda logits, target: logsumexp(logits) - logits[int(target)],
+    # log Σ exp(z - z_target) rather than logsumexp(z) - z_target: large logits cancel before they are rounded.
+    lambda logits, target: logsumexp([z - logits[int(target)] for z in logits]),
     most_likely,
     lambda output, target: not _is_list(target),
     _class_target,

@@ -28,7 +28,10 @@ def confusion_matrix(predicted: Sequence[int], actual: Sequence[int], n_classes:
 
     _check("confusion_matrix", predicted, actual)
     rows, columns = np.asarray(actual), np.asarray(predicted)
-    size = int(max(rows.max(), columns.max())) + 1 if n_classes is None else n_classes
+    if rows.dtype.kind not in "iufb" or columns.dtype.kind not in "iufb":
+        raise ValueError("confusion_matrix: classes must be whole numbers; number the names first")
+    largest = max(rows.max(), columns.max())
+    size = (int(largest) + 1 if 0 <= largest < 1e6 else 1) if n_classes is None else n_classes
     for what, classes in (("predicted", columns), ("actual", rows)):
         wrong = (classes < 0) | (classes >= size) | (classes != np.floor(classes))
         if wrong.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class Module:
         name.
         """
         seen: set[Value] = set()
-        for name, part in _walk(self, _is_value):
+        for name, part in _walk(self, _is_parameter):
             if part not in seen:
                 seen.add(part)
                 yield name, part
@@ -64,7 +65,13 @@ class Module:
         arrays: dict[str, Any] = {}
         for name in own:
             if name in state:
-                arrays[name] = np.asarray(state[name], dtype=float)
+                array = np.array(state[name], dtype=object)
+                with contextlib.suppress(TypeError, ValueError):
+                    array = np.asarray(state[name])
+                if array.dtype.kind not in "fiu":
+                    problems.append(f"not numbers: {name}")
+                    continue
+                arrays[name] = array.astype(float)
                 expected = _shape(own[name])
                 if arrays[name].shape != expected:
                     problems.append(f"shape of {name}: the model has {expected}, the state {arrays[name].shape}")
@@ -77,8 +84,10 @@ class Module:
             autograd.write(values, "data", arrays[name].ravel())
 
 
-def _walk(part: Any, whole: Callable[[Any], bool], name: str = "") -> Iterator[tuple[str, Any]]:
-    """The parts of `part` that are to stay `whole`, with their dotted names."""
+def _walk(
+    part: Any, whole: Callable[[Any], bool], name: str = "", path: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Any]]:
+    """The parts of `part` that are to stay `whole`, with their dotted names. `path`: what it stands in, for loops."""
     if whole(part):
         yield name, part
         return
@@ -89,18 +98,20 @@ def _walk(part: Any, whole: Callable[[Any], bool], name: str = "") -> Iterator[t
         children = part.items()
     elif isinstance(part, list | tuple):
         children = enumerate(part)
+    if id(part) in path:
+        return
     for key, child in children:
-        yield from _walk(child, whole, f"{name}.{key}" if name else str(key))
+        yield from _walk(child, whole, f"{name}.{key}" if name else str(key), (*path, id(part)))
 
 
-def _is_value(part: Any) -> bool:
-    return isinstance(part, Value)
+def _is_parameter(part: Any) -> bool:
+    return isinstance(part, Value) and part.is_leaf  # a computed Value that a Module keeps is none
 
 
 def _is_array(part: Any) -> bool:
     """Whether `part` is a Value, or lists of lists ... of nothing but Values, all of one length."""
     if not isinstance(part, list | tuple):
-        return isinstance(part, Value)
+        return _is_parameter(part)
     return bool(part) and all(_is_array(x) for x in part) and len({_shape(x) for x in part}) == 1
 
 

@@ -7,7 +7,8 @@ The arithmetic is written once, on flat NumPy vectors with one entry per paramet
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import numbers
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import autograd
@@ -27,13 +28,16 @@ class Optimizer:
     def __init__(
         self, parameters: Iterable[Value], learning_rate: float | Schedule, *, weight_decay: float = 0.0
     ) -> None:
-        self.parameters = list(dict.fromkeys(parameters))
         name = type(self).__name__
-        if not self.parameters:
-            raise ValueError(f"{name}: there are no parameters to optimise; pass model.parameters()")
-        for parameter in self.parameters:
+        if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+            raise TypeError(f"{name}: takes a list of Values, as model.parameters() returns; got {parameters!r}")
+        given = list(parameters)
+        for parameter in given:
             if not isinstance(parameter, Value) or not parameter.is_leaf:
                 raise TypeError(f"{name}: parameters must be Values that were not computed, got {parameter!r}")
+        if not given:
+            raise ValueError(f"{name}: there are no parameters to optimise; pass model.parameters()")
+        self.parameters = list(dict.fromkeys(given))
         self.schedule = as_schedule(learning_rate)
         self.weight_decay = _at_least_0(name, "weight_decay", weight_decay)
         self.steps = 0
@@ -63,7 +67,17 @@ class Optimizer:
                 f"{type(self).__name__}: the gradient of parameter {bad} is {g[bad]}; "
                 "lower the learning rate, clip the gradient, or look for an infinite slope such as sqrt at 0"
             )
-        autograd.write(self.parameters, "data", self.update(theta, g, self.learning_rate))
+        before = {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
+        with np.errstate(all="ignore"):
+            new = self.update(theta, g, self.learning_rate)
+        remembered = [x for x in vars(self).values() if isinstance(x, np.ndarray)]
+        if not all(np.isfinite(x).all() for x in (new, *remembered)):
+            self.__dict__ = before
+            raise FloatingPointError(
+                f"{type(self).__name__}: the step is too large for floats (the steepest slope is {abs(g).max():g}); "
+                "lower the learning rate, or clip the gradient"
+            )
+        autograd.write(self.parameters, "data", new)
         self.steps += 1
 
     def update(self, theta: Any, g: Any, rate: float) -> Any:
@@ -162,6 +176,8 @@ class Adam(Optimizer):
     ) -> None:
         name = type(self).__name__
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        if not isinstance(betas, Sequence) or len(betas) != 2:
+            raise ValueError(f"{name}: betas must be two numbers such as (0.9, 0.999), got {betas!r}")
         self.beta1, self.beta2 = (_fraction(name, f"betas[{i}]", beta) for i, beta in enumerate(betas))
         self.epsilon = _at_least_0(name, "epsilon", epsilon)
 
@@ -227,17 +243,19 @@ def clip_gradients(parameters: Iterable[Value], max_norm: float) -> float:
         raise ValueError(f"clip_gradients: max_norm must be > 0, got {max_norm!r}")
     norm = gradient_norm(parameters)
     if max_norm < norm < math.inf:
-        autograd.write(parameters, "grad", autograd.read(parameters, "grad") * (max_norm / norm))
+        for parameter in parameters:
+            if parameter.has_grad:
+                parameter.grad *= max_norm / norm
     return norm
 
 
 def _at_least_0(optimizer: str, name: str, x: float) -> float:
-    if not 0.0 <= x < math.inf:
+    if not isinstance(x, numbers.Real) or not 0.0 <= float(x) < math.inf:
         raise ValueError(f"{optimizer}: {name} must be a number >= 0, got {x!r}")
     return x
 
 
 def _fraction(optimizer: str, name: str, x: float) -> float:
-    if not 0.0 <= x < 1.0:
+    if not isinstance(x, numbers.Real) or not 0.0 <= float(x) < 1.0:
         raise ValueError(f"{optimizer}: {name} must lie in [0, 1), got {x!r}")
     return x

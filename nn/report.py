@@ -37,6 +37,7 @@ def write_report(
     pictures: list[tuple[str, str, Callable[[Path], Any]]] = []
     if len(history) > 1:
         pictures.append(("curves.png", "training curves", plot(lambda: visualize.plot_history(history))))
+    name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
     matrix = confusion_matrix(predicted, held_out.targets, len(held_out.classes))
     confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
     pictures.append(("confusion.png", "which class was taken for which", confusion))
@@ -47,7 +48,8 @@ def write_report(
     if model.n_in == 2:
         boundary = plot(lambda: visualize.plot_decision_boundary(_decision(model), training.inputs, training.targets))
         pictures.append(("boundary.png", "the decision boundary", boundary))
-    flow = gradient_flow(model, held_out.inputs[0], int(held_out.targets[0]))
+    y, weights = gradient_flow(model, held_out.inputs[0], int(held_out.targets[0]))
+    flow = visualize.draw(y, parameters=weights, title=f"One neuron of the first layer, on a held-out {name}")
     pictures.append(("neuron.svg", "one neuron: how the gradient flows", lambda path: visualize.render(flow, path)))
     before, after = _small_network(seed)
     for when, drawing in (("before", before), ("after", after)):
@@ -74,11 +76,11 @@ def _decision(model: MLP) -> Callable[[Any], float]:
     return predict
 
 
-def gradient_flow(model: MLP, x: Any, target: int, terms: int = 3) -> Value:
+def gradient_flow(model: MLP, x: Any, target: int, terms: int = 3) -> tuple[Value, list[Value]]:
     """One neuron of the first layer, after a backward pass: the one through which most gradient flows on this example.
 
-    Its `terms` strongest products are spelled out; the others stand together as a constant. The gradient that arrives
-    is the real one, of the loss of example `x` with class `target`.
+    Its `terms` strongest products are spelled out; the others stand together as one. The gradient that arrives is the
+    real one, of the loss of example `x` with class `target`. Returns the neuron's output and its parameters.
     """
     x = [float(number) for number in x]
     hidden = [Value(v.data) for v in model.layers[0](x)]
@@ -92,18 +94,17 @@ def gradient_flow(model: MLP, x: Any, target: int, terms: int = 3) -> Value:
 
     products = [weight.data * number for weight, number in zip(neuron.weights, x, strict=True)]
     strongest = sorted(sorted(range(len(x)), key=lambda i: -abs(products[i]))[:terms])
-    total: Any = 0
-    for i in strongest:
-        total = total + Value(neuron.weights[i].data, f"w{i}") * Value(x[i], f"x{i}")
-    rest = sum(product for i, product in enumerate(products) if i not in strongest)
+    weights = [Value(neuron.weights[i].data, f"w{i}") for i in strongest]
+    bias = Value(neuron.bias.data, "b")
+    z: Value = sum(weight * Value(x[i], f"x{i}") for i, weight in zip(strongest, weights, strict=True)) + bias
     if len(x) > terms:
-        total = total + Value(rest, f"{len(x) - len(strongest)} other products")
-    z = total + Value(neuron.bias.data, "b")
+        rest = sum(product for i, product in enumerate(products) if i not in strongest)
+        z = z + Value(rest, f"{len(x) - len(strongest)} other products")
     z.label = "z"
-    y = z if neuron.activation is None else neuron.activation(z)
+    y: Value = z if neuron.activation is None else neuron.activation(z)
     y.label = f"neuron {place}"
     y.backward(slopes[place])
-    return y
+    return y, [*weights, bias]
 
 
 def _small_network(seed: int) -> tuple[Any, Any]:
@@ -112,7 +113,7 @@ def _small_network(seed: int) -> tuple[Any, Any]:
 
     data = xor(40, seed=seed)
     model = MLP(2, [4, 1], seed=seed)
-    before = draw_network(model)
+    before = draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title="Before training")
     optimizer = Adam(model.parameters(), 0.1)
     fit(
         model,
@@ -124,4 +125,4 @@ def _small_network(seed: int) -> tuple[Any, Any]:
         seed=seed,
         progress=False,
     )
-    return before, draw_network(model)
+    return before, draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title="After training")

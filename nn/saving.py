@@ -42,38 +42,47 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"cannot load {path}: it is damaged or not a safetensors file ({error})") from None
-    if into is None:
-        try:
-            into = _build(json.loads(metadata["architecture"]))
-        except (KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(
-                f"cannot load {path}: it does not describe a Neuron, Layer or MLP; "
-                "build the model and use load(path, into=model)"
-            ) from None
-    into.load_state_dict(state)
-    return into
+    except (safetensors.SafetensorError, TypeError, AttributeError) as error:  # the last two: a dtype NumPy has not
+        raise ValueError(f"cannot load {path}: it is damaged or not a file that save() wrote ({error})") from None
+    try:
+        model = _build(metadata.get("architecture", "")) if into is None else into
+        model.load_state_dict(state)
+    except ValueError as error:
+        raise ValueError(f"cannot load {path}: {error}") from None
+    return model
 
 
 def _architecture(model: Module) -> dict[str, Any]:
-    if isinstance(model, MLP):
-        hidden = model.layers[0].activation if len(model.layers) > 1 else None
-        if any(layer.activation is not hidden for layer in model.layers[:-1]):
-            return {}  # put together by hand: `load` then asks for the model
-        output = model.layers[-1].activation
-        shape = {"kind": "MLP", "n_in": model.n_in, "widths": model.widths}
-        return shape | {"activation": _name(hidden), "output": _name(output)}
-    if isinstance(model, Layer):
-        return {"kind": "Layer", "n_in": model.n_in, "n_out": len(model.neurons), "activation": _name(model.activation)}
-    if isinstance(model, Neuron):
+    """What `_build` needs to make the model again; nothing for one that it could not make exactly."""
+    if type(model) is Neuron:
         return {"kind": "Neuron", "n_in": len(model.weights), "activation": _name(model.activation)}
+    if type(model) is Layer:
+        neurons = [_architecture(neuron) for neuron in model.neurons]
+        if any(not neuron or neuron != neurons[0] for neuron in neurons):
+            return {}
+        return {**neurons[0], "kind": "Layer", "n_out": len(neurons)}
+    if type(model) is MLP:
+        layers = [_architecture(layer) for layer in model.layers]
+        if not all(layers) or len({layer["activation"] for layer in layers[:-1]}) > 1:
+            return {}
+        shape = {"kind": "MLP", "n_in": model.n_in, "widths": model.widths}
+        return {**shape, "activation": layers[0]["activation"], "output": layers[-1]["activation"]}
     return {}
 
 
-def _build(architecture: dict[str, Any]) -> Module:
-    kind = {"MLP": MLP, "Layer": Layer, "Neuron": Neuron}[architecture.pop("kind")]
-    built: Module = kind(**architecture)
+def _build(text: str) -> Module:
+    """The model that an architecture describes; ValueError if there is none."""
+    try:
+        architecture = json.loads(text)
+        kind = {"MLP": MLP, "Layer": Layer, "Neuron": Neuron}[architecture.pop("kind")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError(
+            "it does not describe a Neuron, Layer or MLP; build the model yourself and use load(path, into=model)"
+        ) from None
+    try:
+        built: Module = kind(**architecture)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error}. A primitive of your own must be defined before the file is loaded") from None
     return built
 
 

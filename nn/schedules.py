@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 
 __all__ = ["Schedule", "constant", "cosine", "linear", "step_decay", "warm_up"]
@@ -29,6 +30,7 @@ def step_decay(rate: float, every: int, factor: float = 0.1) -> Schedule:
 def linear(rate: float, steps: int, final: float = 0.0) -> Schedule:
     """A straight line from `rate` to `final` in `steps` steps; `final` from then on."""
     _check("linear", rate=rate, steps=steps)
+    _check_final("linear", final)
     return lambda step: rate + (final - rate) * min(step / steps, 1.0)
 
 
@@ -38,6 +40,7 @@ def cosine(rate: float, steps: int, final: float = 0.0) -> Schedule:
     Loshchilov and Hutter 2017 (SGDR), equation 5, without restarts.
     """
     _check("cosine", rate=rate, steps=steps)
+    _check_final("cosine", final)
     return lambda step: final + 0.5 * (rate - final) * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
@@ -59,5 +62,10 @@ def as_schedule(rate: Schedule | float) -> Schedule:
 
 def _check(name: str, **positive: float) -> None:
     for argument, x in positive.items():
-        if isinstance(x, bool) or not isinstance(x, int | float) or not 0.0 < x < math.inf:
+        if isinstance(x, bool) or not isinstance(x, numbers.Real) or not 0.0 < float(x) < math.inf:
             raise ValueError(f"{name}: {argument} must be a number > 0, got {x!r}")
+
+
+def _check_final(name: str, final: float) -> None:
+    if not isinstance(final, numbers.Real) or not 0.0 <= float(final) < math.inf:
+        raise ValueError(f"{name}: final must be a number >= 0, got {final!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import numbers
 import random
 import sys
 import time
@@ -109,9 +110,15 @@ def fit(
     number.
     """
     xs, ts = _examples("fit", inputs, targets, model)
-    checked = None if validation is None else _examples("fit: validation", *validation, model)
+    checked = None
+    if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise ValueError("fit: validation must be a pair of inputs and targets: (data.inputs, data.targets)")
+        checked = _examples("fit: validation", *validation, model)
+    if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
+        raise TypeError(f"fit: callbacks must be a list of functions, as in callbacks=[callback]; got {callbacks!r}")
     for name, n, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
-        if not isinstance(n, int) or n < least:
+        if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < least:
             raise ValueError(f"fit: {name} must be a whole number of at least {least}, got {n!r}")
     decide = getattr(loss, "decide", None)
     batches = math.ceil(len(xs) / batch_size)
@@ -120,7 +127,18 @@ def fit(
     history = History()
 
     def measured(epoch: int, started: float, sums: _Sums | None) -> Epoch:
-        held_loss, held_accuracy = evaluate(model, loss, *checked) if checked else (None, None)
+        held_loss, held_accuracy = None, None
+        if checked:
+            try:
+                held_loss, held_accuracy = evaluate(model, loss, *checked)
+            except DomainError as error:
+                raise TrainingError(
+                    f"fit: the model has no value on the validation data, {_when(epoch)}. {error}"
+                ) from error
+            if not math.isfinite(held_loss):
+                raise TrainingError(
+                    f"fit: the validation loss became {held_loss}, {_when(epoch)}; lower the learning rate"
+                )
         rate = optimizer.schedule(max(optimizer.steps - 1, 0))
         training_loss, training_accuracy, norm = sums.means() if sums else (None, None, None)
         seconds = time.perf_counter() - started
@@ -150,16 +168,25 @@ def fit(
 
 def evaluate(model: Callable[[Any], Any], loss: Any, inputs: Any, targets: Any) -> tuple[float, float | None]:
     """Mean loss and accuracy (None if `loss` does not decide for a class) on n examples, without recording."""
+    xs, ts = _examples("evaluate", inputs, targets, model)
     total, correct, decide = 0.0, 0, getattr(loss, "decide", None)
     counted = decide is not None
     with no_grad():
-        for x, target in zip(inputs, targets, strict=True):
+        for x, target in zip(xs, ts, strict=True):
             output = model(x)
             total += _float(loss(output, target))
             hit = _correct(decide, output, target)
             counted = counted and hit is not None
             correct += bool(hit)
-    return total / len(targets), correct / len(targets) if counted else None
+    return total / len(ts), correct / len(ts) if counted else None
+
+
+MAX = sys.float_info.max
+
+
+def _when(epoch: int) -> str:
+    """When it happened, for an error."""
+    return f"after epoch {epoch}" if epoch else "before training"
 
 
 class _Sums:
@@ -188,20 +215,26 @@ def _step(
     try:
         outputs = [model(x) for x, _ in examples]
         losses = [loss(output, target) for output, (_, target) in zip(outputs, examples, strict=True)]
-        total = autograd.mean(losses)
-        if not isinstance(total, Value):
-            raise TypeError(f"fit: the loss must return a Value computed from the model's output, got {losses[0]!r}")
+        for one in losses:
+            if not isinstance(one, Value):
+                raise TypeError(f"fit: the loss must return a Value computed from the model's output, got {one!r}")
+        total: Value = autograd.mean(losses)
         if not math.isfinite(total.data):
             raise TrainingError(f"fit: the loss became {total.data} {where}; {remedy}")
         optimizer.zero_grad()
         total.backward()
+        if not any(parameter.has_grad for parameter in optimizer.parameters):
+            raise ValueError(
+                "fit: the loss does not depend on the optimizer's parameters: are they those of this model, "
+                "is recording off (no_grad), or does the loss use .data?"
+            )
         norm = gradient_norm(optimizer.parameters)
         if not math.isfinite(norm):
             raise TrainingError(f"fit: the gradient became {norm} {where}; {remedy}")
         if clip_norm is not None:
             clip_gradients(optimizer.parameters, clip_norm)
         optimizer.step()
-    except DomainError as error:
+    except (DomainError, FloatingPointError) as error:
         raise TrainingError(f"fit: the model has no value {where}; {remedy}. {error}") from error
     except BaseException:
         autograd.write(optimizer.parameters, "data", before)
@@ -221,7 +254,9 @@ def _correct(decide: Any, output: Any, target: Any) -> bool | None:
     decided = decide(output) if decide else None
     if decided is None:
         return None
-    return bool(decided == (decide(target) if _length(target) > 1 else target))
+    if _length(target) > 1:  # one-hot, or else no class
+        return bool(decided == decide(target)) if sorted(target)[-2:] == [0, 1] and sum(target) == 1 else None
+    return bool(decided == target)
 
 
 def _float(x: Any) -> float:
@@ -234,6 +269,9 @@ def _length(x: Any) -> int:
 
 def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[Any], list[Any]]:
     """Inputs and targets as plain lists, checked."""
+    for what, given in (("inputs", inputs), ("targets", targets)):
+        if not hasattr(given, "__len__") or isinstance(given, str):
+            raise ValueError(f"{name}: {what} must be a list or an array with one entry per example, got {given!r}")
     xs = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
     ts = targets.tolist() if hasattr(targets, "tolist") else list(targets)
     if not xs:
@@ -245,9 +283,13 @@ def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[An
         if _length(x) != width or not hasattr(x, "__len__"):
             shape = f"{len(x)} numbers" if hasattr(x, "__len__") else f"{x!r}, which is not a list"
             raise ValueError(f"{name}: each input must be a list of {width} numbers, but input {i} is {shape}")
-        for what, numbers in (("input", x), ("target", t)):
-            for number in numbers if hasattr(numbers, "__len__") and not isinstance(numbers, str) else [numbers]:
-                if isinstance(number, int | float) and not math.isfinite(number):
+        for what, part in (("input", x), ("target", t)):
+            for number in part if hasattr(part, "__len__") and not isinstance(part, str) else [part]:
+                if isinstance(number, Value):
+                    continue
+                if what == "input" and not isinstance(number, numbers.Real):
+                    raise ValueError(f"{name}: input {i} holds {number!r}, which is not a number")
+                if isinstance(number, numbers.Real) and not -MAX <= number <= MAX:  # type: ignore[operator]  # Real compares
                     raise ValueError(
                         f"{name}: {what} {i} holds {number}; remove the example, or fill the gap before training"
                     )

@@ -1,0 +1,62 @@
+"""Pictures of values, gradients, networks and training.
+
+>>> import autograd, visualize
+>>> x = autograd.Value(3.0, label="x")
+>>> y = x * x
+>>> y.backward()
+>>> [edge.contribution for edge in visualize.describe(y).edges]  # one for each x
+[3.0, 3.0]
+
+`draw(y)` makes the picture, `render(y, "y.svg")` writes it to a file. graphviz, NumPy and matplotlib are imported when
+a picture first needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from visualize.description import Description, Edge, GraphTooLarge, Node, describe
+from visualize.expression import ExpressionError, evaluate
+from visualize.rendering import RenderError, render
+
+if TYPE_CHECKING:
+    from visualize.drawing import Drawing, draw
+    from visualize.network import draw_network
+    from visualize.plots import (
+        plot_confusion_matrix,
+        plot_decision_boundary,
+        plot_digits,
+        plot_histories,
+        plot_history,
+        save_figure,
+    )
+
+__all__ = [
+    "Description", "Drawing", "Edge", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe", "draw",
+    "draw_network", "evaluate", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
+    "plot_history", "render", "save_figure",
+]  # fmt: skip
+
+_LATER = {
+    "Drawing": "drawing",
+    "draw": "drawing",
+    "draw_network": "network",
+    "plot_confusion_matrix": "plots",
+    "plot_decision_boundary": "plots",
+    "plot_digits": "plots",
+    "plot_histories": "plots",
+    "plot_history": "plots",
+    "save_figure": "plots",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'visualize' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"visualize.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,71 @@
+"""Accuracy and the confusion matrix."""
+
+import math
+
+import numpy as np
+import pytest
+
+from nn import accuracy, confusion_matrix
+
+
+@pytest.mark.parametrize(
+    ("predicted", "actual", "expected"),
+    [([0, 1, 1, 2], [0, 1, 2, 2], 0.75), ([1], [1], 1.0), ([1], [0], 0.0), (["a", "b"], ["a", "c"], 0.5),
+     ([1.0, 2.0, 0.0], [1, 2, 1], 2.0 / 3.0)],
+)  # fmt: skip
+def test_accuracy(predicted, actual, expected):
+    for kind in (list, tuple, np.array):
+        found = accuracy(kind(predicted), kind(actual))
+        assert found == expected
+        assert type(found) is float
+
+
+def test_confusion_matrix_by_hand():
+    matrix = confusion_matrix([0, 1, 1, 2, 0, 1], [0, 1, 2, 2, 0, 0])
+    # rows: the actual class, columns: the predicted one
+    assert matrix.tolist() == [[2, 1, 0], [0, 1, 0], [0, 1, 1]]
+    assert matrix.dtype.kind == "i"
+
+
+def test_confusion_matrix_holds_every_example_and_the_accuracy():
+    rng = np.random.default_rng(0)
+    predicted, actual = rng.integers(0, 4, 100), rng.integers(0, 4, 100)
+    matrix = confusion_matrix(predicted, actual)
+    assert matrix.sum() == 100
+    assert matrix.trace() / 100 == accuracy(predicted, actual)
+    assert matrix.sum(axis=1).tolist() == np.bincount(actual, minlength=4).tolist()
+    assert matrix.sum(axis=0).tolist() == np.bincount(predicted, minlength=4).tolist()
+    assert (confusion_matrix(actual, predicted) == matrix.T).all()
+
+
+@pytest.mark.parametrize(("predicted", "actual", "n_classes", "shape"), [
+    ([0], [0], None, (1, 1)), ([0], [0], 3, (3, 3)), ([2], [0], None, (3, 3)), ([0], [2], None, (3, 3)),
+    ([True], [False], None, (2, 2)), ([1.0], [0.0], None, (2, 2)),
+])  # fmt: skip
+def test_number_of_classes(predicted, actual, n_classes, shape):
+    assert confusion_matrix(predicted, actual, n_classes).shape == shape
+
+
+@pytest.mark.parametrize("f", [accuracy, confusion_matrix])
+def test_lengths(f):
+    with pytest.raises(ValueError, match=f"{f.__name__}: 2 predictions for 1 examples"):
+        f([0, 1], [0])
+    with pytest.raises(ValueError, match=f"{f.__name__}: needs at least one example"):
+        f([], [])
+
+
+@pytest.mark.parametrize(
+    ("predicted", "actual", "n_classes", "told"),
+    [
+        ([3], [0], 3, "predicted classes must be whole numbers from 0 to 2, got 3"),
+        ([0], [3], 3, "actual classes must be whole numbers from 0 to 2, got 3"),
+        ([-1, 0], [0, 1], None, "predicted classes must be whole numbers.*got -1"),
+        ([0, 1], [0.5, 0], None, "actual classes must be whole numbers.*got 0.5"),
+        ([0, math.nan], [0, 1], None, "predicted classes must be whole numbers.*got nan"),
+        ([0, math.inf], [0, 1], None, "predicted classes must be whole numbers.*got inf"),
+        (["a"], ["b"], None, "classes must be whole numbers"),
+    ],
+)
+def test_classes_must_be_whole_numbers(predicted, actual, n_classes, told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        confusion_matrix(predicted, actual, n_classes)

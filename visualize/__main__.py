@@ -1,0 +1,102 @@
+"""`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from autograd import Value
+from visualize.description import LIMIT
+from visualize.expression import evaluate
+from visualize.rendering import RenderError, render
+
+__all__ = ["main"]
+
+
+class UsageError(Exception):
+    """The command line is wrong; the message says how."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (python -m visualize --help shows how)")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m visualize",
+        description="Draw an expression, its value and its gradients.",
+        epilog='example: python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg',
+    )
+    parser.add_argument("expression", help='a formula such as "tanh(w*x + b)", with the functions of autograd')
+    parser.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="a number for each name")
+    parser.add_argument("-o", "--output", default="out.svg", help="ends in .svg, .png or .dot (default: %(default)s)")
+    parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
+    parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
+    parser.add_argument("--title", default="", help="a line above the picture")
+    for what in ("data", "gradients", "contributions", "constants"):
+        parser.add_argument(f"--no-{what}", dest=what, action="store_false", help=f"leave out {what}")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code, 2 if something is wrong with what was asked for."""
+    parser = _parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = vars(parser.parse_args([_shielded(word, parser) for word in words]))
+        leaves = _leaves(options.pop("values"))
+        expression, output = options.pop("expression").strip(), options.pop("output")
+        y = evaluate(expression, **leaves)
+        y.backward()
+        path = render(y, output, **options)
+    except (UsageError, RenderError, ValueError, OSError) as error:
+        print(f"visualize: {error}", file=sys.stderr)
+        return 2
+    print(_table(expression, y, leaves.values(), options["precision"]))
+    print(f"picture: {path}")
+    return 0
+
+
+def _shielded(word: str, parser: _Parser) -> str:
+    """An expression such as -x*y, which argparse would take for options, made into one that it does not."""
+    name = word.partition("=")[0]
+    option = word.startswith(("--", "-o", "-h")) or name in parser._option_string_actions
+    return f" {word}" if word.startswith("-") and not option else word
+
+
+def _leaves(words: Sequence[str]) -> dict[str, Value]:
+    leaves: dict[str, Value] = {}
+    for word in words:
+        name, equals, number = (part.strip() for part in word.partition("="))
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{word}: give values as NAME=NUMBER, such as w=2, and put the expression in quotes")
+        try:
+            data = float(number)
+        except ValueError:
+            raise UsageError(f"{word}: {number!r} is not a number; give {name} as in {name}=2") from None
+        if not math.isfinite(data):
+            raise UsageError(f"{word}: give {name} a finite number")
+        if name in leaves:
+            raise UsageError(f"{word}: {name} is given twice")
+        leaves[name] = Value(data, name)
+    return leaves
+
+
+def _table(expression: str, y: Value, leaves: Iterable[Value], precision: int) -> str:
+    """The value of the expression, and the gradient by each name."""
+    lines = [f"{expression} = {y.data:.{precision}g}"]
+    rows = [(v.label, f"{v.data:.{precision}g}", f"{v.grad:.{precision}g}") for v in leaves]
+    if rows:
+        rows.insert(0, ("", "value", "gradient"))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines += [f"{name:<{widths[0]}}  {a:>{widths[1]}}  {b:>{widths[2]}}" for name, a, b in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
