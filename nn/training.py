@@ -9,7 +9,7 @@ import numbers
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -270,7 +270,7 @@ def _length(x: Any) -> int:
 def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[Any], list[Any]]:
     """Inputs and targets as plain lists, checked."""
     for what, given in (("inputs", inputs), ("targets", targets)):
-        if not hasattr(given, "__len__") or isinstance(given, str):
+        if not isinstance(given, Iterable) or isinstance(given, str):
             raise ValueError(f"{name}: {what} must be a list or an array with one entry per example, got {given!r}")
     xs = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
     ts = targets.tolist() if hasattr(targets, "tolist") else list(targets)
@@ -289,11 +289,18 @@ def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[An
                     continue
                 if what == "input" and not isinstance(number, numbers.Real):
                     raise ValueError(f"{name}: input {i} holds {number!r}, which is not a number")
-                if isinstance(number, numbers.Real) and not -MAX <= number <= MAX:  # type: ignore[operator]  # Real compares
+                if isinstance(number, numbers.Real) and not _is_finite(number):
                     raise ValueError(
                         f"{name}: {what} {i} holds {number}; remove the example, or fill the gap before training"
                     )
     return xs, ts
+
+
+def _is_finite(x: numbers.Real) -> bool:
+    try:
+        return math.isfinite(x)
+    except OverflowError:  # an int too large for a float
+        return False
 
 
 @contextmanager
