@@ -1,8 +1,8 @@
 """Measure, and print ratios: python -m benchmarks [--quick]
 
-Every comparison first asserts that both sides compute the same. Peers are installed into `.venv-bench`, an environment of
-the benchmarks' own; what cannot be installed is left out, and the table says so. Times are medians of several runs, and a
-ratio is always of two measurements from this one run: the machine is noisy, its state is not.
+Every comparison first asserts that both sides compute the same. Peers are installed into `.venv-bench`, an environment
+of the benchmarks' own; what cannot be installed is left out, and the table says so. Times are medians of several runs,
+and a ratio is always of two measurements from this one run: the machine is noisy, its state is not.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Written three times from the same numbers with plain Python sums: on floats (the
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import Any
@@ -25,7 +26,7 @@ def numbers(points: int) -> tuple[list[list[float]], list[int], list[list[tuple[
         ys.append(1 if upper else -1)
     layers = [
         [([rng.uniform(-1.0, 1.0) for _ in range(n_in)], 0.0) for _ in range(n_out)]
-        for n_in, n_out in zip(WIDTHS, WIDTHS[1:], strict=False)
+        for n_in, n_out in itertools.pairwise(WIDTHS)
     ]
     return xs, ys, layers
 

@@ -19,8 +19,8 @@ arguments. Outside its domain a primitive raises DomainError.
 CORNERS_HEAD = """
 ## Corners
 
-What happens at boundaries (`autograd.CORNERS`). A convention is a choice where no derivative exists; everything else is a
-limit. A dash means DomainError.
+What happens at boundaries (`autograd.CORNERS`). A convention is a choice where no derivative exists; everything else is
+a limit. A dash means DomainError.
 
 | primitive | at | value | derivatives | why | convention |
 | --- | --- | --- | --- | --- | --- |
@@ -28,10 +28,12 @@ limit. A dash means DomainError.
 
 
 def cell(text: str) -> str:
+    """Text that does not end a table's cell."""
     return text.replace("|", "\\|")
 
 
 def number(x: float | None) -> str:
+    """A number, or a dash where there is none."""
     return "–" if x is None else f"{x:.6g}"
 
 
@@ -49,10 +51,8 @@ def page() -> str:
     for corner in CORNERS:
         at = ", ".join(number(x) for x in corner.point)
         partials = ", ".join(number(x) for x in corner.partials)
-        convention = "yes" if corner.convention else ""
-        lines.append(
-            f"| `{corner.primitive.name}` | {at} | {number(corner.value)} | {partials} | {cell(corner.why)} | {convention} |\n"
-        )
+        cells = [f"`{corner.primitive.name}`", at, number(corner.value), partials, cell(corner.why)]
+        lines.append(f"| {' | '.join(cells)} | {'yes' if corner.convention else ''} |\n")
     return "".join(lines)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import nn
 
-RATES = {"too small: 0.001": 0.001, "right: 0.3": 0.3, "too large: 30": 30.0}
+RATES = {"too small: 0.01": 0.01, "right: 3": 3.0, "too large: 100": 100.0}
 
 
-def main(folder: str = "out", epochs: int = 20) -> dict[str, nn.History]:
-    data = nn.datasets.circles(100, seed=2)
+def main(folder: str = "out", epochs: int = 30) -> dict[str, nn.History]:
+    data = nn.datasets.moons(100, seed=2)
     histories = {}
     for name, rate in RATES.items():
         model = nn.MLP(2, [8, 1], seed=2)  # the same start each time
@@ -24,7 +24,7 @@ def main(folder: str = "out", epochs: int = 20) -> dict[str, nn.History]:
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / "learning_rates.png"
-    visualize.save_figure(visualize.plot_histories(histories), path)
+    visualize.save_figure(visualize.plot_histories(histories, logarithmic=True), path)
     print(f"all three are drawn in {path}")
     return histories
 

@@ -1,0 +1,35 @@
+"""Draw the pictures in docs/images again: python docs/pictures.py"""
+
+from pathlib import Path
+
+import nn
+import visualize
+from autograd import Value, tanh
+
+IMAGES = Path(__file__).with_name("images")
+
+
+def neuron() -> None:
+    """The first example of the README."""
+    w, x, b = Value(2.0, label="w"), Value(0.5, label="x"), Value(-1.5, label="b")
+    y = tanh(w * x + b)
+    y.backward()
+    visualize.render(visualize.draw(y, parameters=[w, b]), IMAGES / "neuron.svg")
+
+
+def predictions() -> None:
+    """What `make demo` writes as predictions.png, but fewer."""
+    train, held_out = nn.datasets.train_test_split(nn.datasets.digits(), 360)
+    model = nn.MLP(64, [32, 10], activation="tanh", seed=0)
+    optimizer = nn.AdamW(model.parameters(), nn.schedules.cosine(0.01, 12 * 45))
+    nn.fit(model, nn.cross_entropy, train.inputs, train.targets, optimizer=optimizer, epochs=12)
+    chances = [nn.probabilities(model(x)) for x in held_out.inputs]
+    images = held_out.inputs.reshape(-1, 8, 8)
+    figure = visualize.plot_digits(images, held_out.targets, chances, most=12)
+    visualize.save_figure(figure, IMAGES / "predictions.png")
+
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    neuron()
+    predictions()

@@ -1,0 +1,100 @@
+"""Every example runs, and what it promises is so."""
+
+import importlib.util
+import inspect
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+
+import nn
+
+EXAMPLES = Path(nn.__file__).parent.parent / "examples"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_every_example_is_tested_here_and_says_how_to_run_it(name):
+    module = load(name)  # importing it does nothing
+    assert f"python examples/{name}.py" in module.__doc__
+    assert f"test_{name}" in globals()
+    assert all(
+        parameter.default is not inspect.Parameter.empty
+        for parameter in inspect.signature(module.main).parameters.values()
+    )
+
+
+def test_five_steps(capsys):
+    losses = load("five_steps").main()
+    assert len(losses) == 60
+    assert all(later < earlier for earlier, later in itertools.pairwise(losses))
+    assert losses[0] == pytest.approx(3.9060, abs=5e-5)
+    assert losses[-1] < 0.1
+    printed = capsys.readouterr().out
+    for step in ("1. neuron", "2. forward", "3. loss      3.9060", "4. backward", "5. loop"):
+        assert step in printed
+    assert "epoch 60  loss" in printed
+    found = [(float(line.split("= ")[1].split(",")[0]), float(line.split()[-1])) for line in printed.splitlines()[-4:]]
+    assert [target for _, target in found] == [1.0, 1.0, -1.0, -1.0]
+    assert all(abs(y - target) < 0.2 for y, target in found)
+
+
+def test_the_gradients_that_five_steps_prints(capsys):
+    # By hand: dloss/dw = Σ 2 (y - t) (1 - y²) x at w1 = 0.1, w2 = -0.2, b = 0
+    module = load("five_steps")
+    module.main(epochs=1)
+    outputs = [math.tanh(0.1 * red - 0.2 * soft) for (red, soft), _ in module.EXAMPLES]
+    slopes = [2.0 * (y - t) * (1.0 - y * y) for y, (_, t) in zip(outputs, module.EXAMPLES, strict=True)]
+    expected = [sum(s * x[i] for s, (x, _) in zip(slopes, module.EXAMPLES, strict=True)) for i in (0, 1)]
+    printed = capsys.readouterr().out
+    assert f"dloss/dw1 = {expected[0]:.4f}, dloss/dw2 = {expected[1]:.4f}, dloss/db = {sum(slopes):.4f}" in printed
+
+
+def test_circuits(capsys):
+    # The numbers of the course CS231n, "Backpropagation, Intuitions"
+    product, neuron, largest = load("circuits").main()
+    assert product == {"x": -4.0, "y": -4.0, "z": 3.0}
+    rounded = {name: round(slope, 4) for name, slope in neuron.items()}
+    assert rounded == {"w0": -0.1966, "w1": -0.3932, "w2": 0.1966, "x0": 0.3932, "x1": -0.5898}
+    assert largest == {"x": -8.0, "y": 6.0, "z": 2.0, "w": 0.0}
+    printed = capsys.readouterr().out
+    assert "(x + y) · z = -12\n" in printed
+    assert "= 0.7311\n" in printed
+    assert "= -20\n" in printed
+
+
+def test_moons(tmp_path, capsys):
+    history = load("moons").main(str(tmp_path / "out"), epochs=30)
+    assert history[0].validation_loss > 0.5
+    assert history[-1].validation_loss < 0.05
+    assert history[-1].validation_accuracy == 1.0
+    assert (tmp_path / "out" / "moons.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "before training, 100% after" in printed
+    assert str(tmp_path / "out" / "moons.png") in printed
+
+
+def test_learning_rates(tmp_path, capsys):
+    histories = load("learning_rates").main(str(tmp_path / "out"))
+    small, right, large = ([epoch.loss for epoch in history[1:]] for history in histories.values())
+    assert [name.split(":")[0] for name in histories] == ["too small", "right", "too large"]
+    assert right[-1] < small[-1] < large[-1]
+    assert small[0] - small[-1] < 0.05  # hardly moves
+    assert right[-1] < 0.5 * right[0]  # learns
+    assert large[-1] > 1.0  # never settles
+    assert (tmp_path / "out" / "learning_rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "learning_rates.png" in capsys.readouterr().out
+
+
+def test_the_examples_leave_nothing_behind(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load("five_steps").main(epochs=1)
+    load("circuits").main()
+    assert list(tmp_path.iterdir()) == []

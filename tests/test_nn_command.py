@@ -1,0 +1,441 @@
+"""`python -m nn train`: what it leaves behind, what it prints, and one clear line when it cannot go on."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd
+import nn
+from nn.__main__ import main
+from nn.report import gradient_flow
+
+ROOT = Path(nn.__file__).parent.parent
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Without pictures, which are the subject of a few tests only."""
+    monkeypatch.setattr("nn.__main__.write_report", lambda *args: iter(()))
+
+
+@pytest.fixture
+def train(tmp_path, capsys, plain):
+    """Run `train` with the given words; returns what it printed and the folder with the results."""
+
+    def run(*words):
+        out = tmp_path / "out"
+        assert main(["train", *map(str, words), "--out", str(out)]) == 0
+        return capsys.readouterr().out, out
+
+    return run
+
+
+def rows(folder):
+    with (folder / "history.csv").open(newline="") as file:
+        return [{name: float(cell) if cell else None for name, cell in row.items()} for row in csv.DictReader(file)]
+
+
+def flowers(path, n=60, scale=(1.0, 1.0, 1.0), offset=(0.0, 0.0, 0.0), classes=("cat", "dog")):
+    """A CSV file with two columns that tell the classes apart, and one that does not."""
+    rng = np.random.default_rng(1)
+    targets = np.arange(n) % len(classes)
+    x = rng.normal(size=(n, 3)) * 0.3 + np.column_stack([targets, -targets, 0.0 * targets])
+    x = x * scale + offset
+    lines = [f"{a!r},{b!r},{c!r},{classes[t]}" for (a, b, c), t in zip(x.tolist(), targets, strict=True)]
+    path.write_text("\n".join(["a,b,c,pet", *lines]))
+    return path
+
+
+# ---------------------------------------------------------------- what it does
+
+
+def test_the_results(train):
+    printed, out = train("xor", "--epochs", 3)
+    assert sorted(path.name for path in out.iterdir()) == ["history.csv", "model.safetensors"]
+    model = nn.load(out / "model.safetensors")
+    _, held_out = nn.datasets.train_test_split(nn.datasets.xor(), 0.2)
+    loss, accuracy = nn.evaluate(model, nn.binary_cross_entropy, held_out.inputs, held_out.targets)
+    history = rows(out)
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3]
+    assert (history[-1]["validation_loss"], history[-1]["validation_accuracy"]) == (loss, accuracy)
+    assert "xor: 160 examples to learn from, 40 held out to test on" in printed
+    assert repr(model) in printed
+    assert f"{accuracy:.1%} after" in printed
+    assert f"written to {out}" in printed
+    assert "model.safetensors" in printed
+
+
+def test_xor_is_learned(train):
+    printed, out = train("xor", "--epochs", 15)
+    assert rows(out)[-1]["validation_accuracy"] == 1.0
+    assert "100.0% after" in printed
+
+
+@pytest.mark.parametrize(("data", "inputs", "outputs"), [
+    ("moons", 2, 1), ("circles", 2, 1), ("spirals", 2, 3), ("xor", 2, 1), ("blobs", 4, 3), ("digits", 64, 10),
+])  # fmt: skip
+def test_every_data_set(train, data, inputs, outputs):
+    _, out = train(data, "--epochs", 1, "--layers", 3, "--limit", 20)
+    model = nn.load(out / "model.safetensors")
+    assert (model.n_in, model.widths) == (inputs, [3, outputs])
+
+
+def test_options(train):
+    printed, out = train(
+        "blobs", "--epochs", 2, "--batch-size", 7, "--layers", "5,4", "--activation", "relu", "--optimizer", "sgd",
+        "--learning-rate", 0.25, "--clip-norm", 0.5, "--seed", 3, "--limit", 30,
+    )  # fmt: skip
+    assert "30 examples to learn from, 30 held out" in printed
+    assert "4 → 5 relu → 4 relu → 3" in printed
+    assert "sgd with learning rate 0.25, 2 epochs of batches of 7" in printed
+    assert rows(out)[1]["learning_rate"] == pytest.approx(nn.schedules.cosine(0.25, 10)(4), rel=1e-15)
+    assert rows(out)[2]["learning_rate"] == pytest.approx(nn.schedules.cosine(0.25, 10)(9), rel=1e-15)
+
+
+def test_the_options_do_what_fit_does(train):
+    _, out = train(
+        "moons", "--epochs", 2, "--layers", 4, "--optimizer", "rmsprop", "--learning-rate", 0.01, "--seed", 2
+    )
+    data, _ = nn.datasets.train_test_split(nn.datasets.moons(seed=2), 0.2, seed=2)
+    model = nn.MLP(2, [4, 1], seed=2)
+    optimizer = nn.RMSprop(model.parameters(), nn.schedules.cosine(0.01, 20))
+    nn.fit(
+        model, nn.binary_cross_entropy, data.inputs, data.targets, optimizer=optimizer, epochs=2, batch_size=16, seed=2
+    )
+    loaded = nn.load(out / "model.safetensors")
+    assert [p.data for p in loaded.parameters()] == [p.data for p in model.parameters()]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam", "adamw"])
+def test_every_optimizer(train, optimizer):
+    printed, _ = train("xor", "--epochs", 1, "--optimizer", optimizer)
+    assert f"{optimizer} with learning rate" in printed
+
+
+@pytest.mark.parametrize("activation", ["linear", "none", "gelu", "identity"])
+def test_activations(train, activation):
+    train("xor", "--epochs", 1, "--activation", activation)
+
+
+def test_the_same_seed_gives_the_same_model(train):
+    bits = [(train("xor", "--epochs", 1, "--seed", seed)[1] / "model.safetensors").read_bytes() for seed in (4, 4, 5)]
+    assert bits[0] == bits[1] != bits[2]
+
+
+def test_the_folder_is_made(tmp_path, plain):
+    out = tmp_path / "a" / "b" / "c"
+    assert main(["train", "xor", "--epochs", "1", "--out", str(out)]) == 0
+    assert (out / "model.safetensors").is_file()
+
+
+def test_control_c_keeps_what_was_learned(train, monkeypatch):
+    calls = []
+
+    def clip(*args):
+        calls.append(args)
+        if len(calls) == 16:
+            raise KeyboardInterrupt
+        return 1.0
+
+    monkeypatch.setattr("nn.training.clip_gradients", clip)
+    printed, out = train("xor", "--epochs", 5, "--clip-norm", 1.0)
+    assert "stopped early: what was learned so far is kept" in printed
+    assert [row["epoch"] for row in rows(out)] == [0, 1]
+    assert nn.load(out / "model.safetensors").n_in == 2
+
+
+def test_control_c_before_the_first_step(train, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nn.training.evaluate", interrupted)
+    printed, out = train("xor")
+    assert "stopped early" in printed
+    assert rows(out) == []
+
+
+# ---------------------------------------------------------------- CSV and MNIST
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"),
+    [
+        ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+        ((1000.0, 1e-3, 1.0), (5000.0, 1.0, -3.0)),
+        ((1.0, 1.0, 0.0), (0.0, 0.0, 0.1)),  # a constant column, whose computed spread is not quite 0
+        ((1.0, 1.0, 0.0), (0.0, 0.0, 0.0)),
+        ((1.0, 1.0, 0.0), (0.0, 0.0, 1e6 + 0.1)),
+    ],
+    ids=["plain", "units", "constant", "zeros", "large constant"],
+)
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("cat", "dog", "owl")], ids=len)
+def test_the_model_of_a_csv_file_takes_raw_inputs(train, tmp_path, scale, offset, classes):
+    path = flowers(tmp_path / "pets.csv", scale=scale, offset=offset, classes=classes)
+    printed, out = train(path, "--epochs", 10)
+    model = nn.load(out / "model.safetensors")
+    _, held_out = nn.datasets.train_test_split(nn.datasets.load_csv(path), 0.2)
+    loss = nn.binary_cross_entropy if len(classes) == 2 else nn.cross_entropy
+    found = nn.evaluate(model, loss, held_out.inputs, held_out.targets)
+    last = rows(out)[-1]
+    assert found == pytest.approx((last["validation_loss"], last["validation_accuracy"]), rel=1e-6)
+    assert last["validation_accuracy"] >= 0.75
+    assert "pets: 48 examples to learn from, 12 held out" in printed
+    assert max(abs(p.data) for p in model.parameters()) < 1e3 * max(1.0, *offset)
+
+
+@pytest.mark.parametrize("name", ["xor.csv", "moons.csv", "digits.csv", "mnist.csv", "PETS.CSV"])
+def test_a_csv_file_may_have_any_name(train, tmp_path, name):
+    path = flowers(tmp_path / name, scale=(100.0, 1.0, 1.0), offset=(5000.0, 0.0, 0.0))
+    printed, out = train(path, "--epochs", 10)
+    assert "3 → 8 tanh → 8 tanh → 1" in printed
+    assert rows(out)[-1]["validation_accuracy"] >= 0.75
+
+
+@pytest.mark.parametrize("target", ["pet", "-1", "3"])
+def test_the_target_column(train, tmp_path, target):
+    path = flowers(tmp_path / "pets.csv")
+    _, out = train(path, "--epochs", 1, "--target", target)
+    assert nn.load(out / "model.safetensors").n_in == 3
+
+
+def test_another_target_column(train, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(f"{'no' if i % 2 else 'yes'},{i},{i * i}" for i in range(20)))
+    for target in ("0", "-3"):
+        _, out = train(path, "--epochs", 1, "--target", target)
+        assert nn.load(out / "model.safetensors").n_in == 2
+
+
+def test_mnist(train, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(30) % 10
+    images = np.where(labels[:, None, None] > 4, 200, 20) + rng.integers(0, 30, (30, 4, 4))
+    images = images.astype(np.uint8)
+    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images[:10], y_test=labels[:10])
+    printed, out = train(tmp_path / "mnist.npz", "--epochs", 2, "--batch-size", 10)
+    assert "mnist: 30 examples to learn from, 10 held out" in printed
+    model = nn.load(out / "model.safetensors")
+    assert (model.n_in, model.widths) == (16, [30, 10])
+    found, _ = nn.evaluate(model, nn.cross_entropy, images[:10].reshape(10, 16) / 255.0, labels[:10])
+    assert found == pytest.approx(rows(out)[-1]["validation_loss"], rel=1e-12)
+
+
+# ---------------------------------------------------------------- errors
+
+
+def refused(capsys, *words):
+    """The one line that says why; nothing else was printed."""
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as exit_:
+        code = exit_.code
+    printed = capsys.readouterr()
+    assert code == 2
+    assert printed.out == ""
+    assert re.fullmatch(r"python -m nn( train)?: error: [^\n]+\n", printed.err)
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "required"),
+        (["eat"], "invalid choice: 'eat'"),
+        (["train"], "the following arguments are required: DATA"),
+        (["train", "digitz"], "unknown data 'digitz': choose digits, moons, circles, spirals, xor, blobs"),
+        (["train", ""], "unknown data ''"),
+        (["train", "a\nb"], "unknown data"),
+        (["train", "none.csv"], "cannot read none.csv: No such file"),
+        (["train", "none.npz"], "none.npz does not exist"),
+        (["train", "none.txt"], "unknown data 'none.txt'"),
+        (["train", "xor", "--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["train", "xor", "moons"], "unrecognized arguments: moons"),
+        (["train", "xor", "--epochs", "0"], "argument --epochs: expected a whole number of at least 1, got '0'"),
+        (["train", "xor", "--epochs", "two"], "--epochs: expected a whole number of at least 1, got 'two'"),
+        (["train", "xor", "--epochs", "1.5"], "--epochs"),
+        (["train", "xor", "--epochs"], "--epochs: expected one argument"),
+        (["train", "xor", "--batch-size", "-3"], "--batch-size: expected a whole number of at least 1"),
+        (["train", "xor", "--limit", "0"], "--limit: expected a whole number of at least 1"),
+        (["train", "xor", "--layers", "3,,3"], "--layers: expected a whole number of at least 1, got ''"),
+        (["train", "xor", "--layers", "3;3"], "--layers"),
+        (["train", "xor", "--layers", "3,0"], "--layers: expected a whole number of at least 1, got '0'"),
+        (["train", "xor", "--learning-rate", "0"], "--learning-rate: expected a number > 0, got '0'"),
+        (["train", "xor", "--learning-rate", "nan"], "--learning-rate: expected a number > 0, got 'nan'"),
+        (["train", "xor", "--learning-rate", "inf"], "--learning-rate: expected a number > 0, got 'inf'"),
+        (["train", "xor", "--learning-rate", "fast"], "--learning-rate: expected a number > 0, got 'fast'"),
+        (["train", "xor", "--clip-norm", "-1"], "--clip-norm: expected a number > 0"),
+        (["train", "xor", "--seed", "one"], "--seed"),
+        (["train", "xor", "--seed", "-1"], "seed"),
+        (["train", "xor", "--optimizer", "lion"], "invalid choice: 'lion' (choose from"),
+        (["train", "xor", "--activation", "tahn"], "unknown activation 'tahn'; choose one of: "),
+        (["train", "xor", "--activation", "where"], "unknown activation 'where'"),
+        (["train", "xor", "--activation", "sum"], "unknown activation 'sum'"),
+        (["train", "xor", "--target", "pet"], "--target"),
+    ],
+)  # fmt: skip
+def test_bad_options(capsys, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    assert told in refused(capsys, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "told"),
+    [
+        ("a.csv", "x,pet\n1,cat\noops,dog\n", [], "line 3, column 'x': expected a number, got 'oops'"),
+        ("a.csv", "", [], "the file is empty"),
+        ("a.csv", "x,pet\n1,cat\n2,dog\n", ["--target", "animal"], "no column 'animal'; the columns are: x, pet"),
+        ("a.csv", '"x\ny",pet\n1,cat\n2,dog\n', ["--target", "animal"], "no column 'animal'"),
+        ("a.csv", "x,pet\n1,cat\n2,dog\n", ["--target", "7"], "no column 7"),
+        ("a.csv", "x,pet\n1,cat\n2,dog\n", [], "some of the 2 examples"),
+        ("a.npz", "not a zip file", [], "a.npz is not an MNIST .npz file"),
+        ("a.txt", "hello", [], "a.txt"),
+        ("a.png", "hello", [], "a.png"),
+        (".", "", [], "there is no file train-images-idx3-ubyte"),
+    ],
+)
+def test_bad_files(capsys, tmp_path, name, content, words, told):
+    path = tmp_path / name
+    if name != ".":
+        path.write_text(content)
+    err = refused(capsys, "train", path, "--out", tmp_path / "out", *words)
+    assert told in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written(capsys, tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    for out in (file, file / "below"):
+        assert f"cannot write to the folder {out}" in refused(capsys, "train", "xor", "--out", out)
+        assert "choose another with --out" in refused(capsys, "train", "xor", "--out", out)
+
+    def denied(**named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    assert "Permission denied" in refused(capsys, "train", "xor", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize("words", [["--activation", "log"], ["--activation", "exp", "--learning-rate", "1e9"]])
+def test_training_that_breaks_down(capsys, tmp_path, plain, words):
+    assert main(["train", "xor", "--epochs", "3", "--out", str(tmp_path / "out"), *words]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("python -m nn: error: fit: ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setattr("nn.__main__.fit", None)  # would be called
+    assert main(["train", "xor", "--epochs", "1", "--out", str(tmp_path)]) == 2
+    assert "pip install 'glassgrad[train]'" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- pictures
+
+PICTURES = ["confusion.png", "curves.png", "network-after.svg", "network-before.svg", "neuron.svg"]
+
+
+@pytest.mark.parametrize(
+    ("data", "extra"), [("xor", "boundary.png"), ("spirals", "boundary.png"), ("digits", "predictions.png")]
+)
+def test_pictures(tmp_path, capsys, data, extra):
+    assert main(["train", data, "--epochs", "1", "--limit", "20", "--layers", "3", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    expected = sorted([*PICTURES, extra, "history.csv", "model.safetensors"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == expected
+    assert "not drawn" not in printed
+    for path in tmp_path.iterdir():
+        assert path.name in printed
+        content = path.read_bytes()
+        if path.suffix == ".png":
+            assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        elif path.suffix == ".svg":
+            assert b"<svg" in content
+            assert content.rstrip().endswith(b"</svg>")
+
+
+def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, monkeypatch):
+    import visualize
+
+    def failing(*args):
+        raise visualize.RenderError("no program draws")
+
+    monkeypatch.setattr("visualize.render", failing)
+    monkeypatch.setattr(
+        "visualize.save_figure", lambda *args: (_ for _ in ()).throw(ImportError("plots need matplotlib"))
+    )
+    assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "model.safetensors"]
+    assert printed.count("not drawn: no program draws") == 3
+    assert printed.count("not drawn: plots need matplotlib") == 3
+
+
+@pytest.mark.parametrize("widths", [[3, 1], [4, 3], [1, 2], [2], [5, 4, 3]], ids=str)
+@pytest.mark.parametrize("n_in", [1, 2, 3, 8])
+def test_gradient_flow_shows_the_real_gradient(widths, n_in):
+    model = nn.MLP(n_in, widths, seed=1)
+    x = [0.5 * (-1.0) ** i * (i + 1) for i in range(n_in)]
+    y, parameters = gradient_flow(model, np.array(x), 1)
+    output = model(x)
+    loss = nn.cross_entropy(output, 1) if widths[-1] > 1 else nn.binary_cross_entropy(output, 1)
+    loss.backward()
+    neuron = model.layers[0].neurons[int(y.label.removeprefix("neuron "))]
+    assert y.data == pytest.approx(neuron(x).data, rel=1e-12)
+    leaves = {value.label: value for value in autograd.topological(y) if value.is_leaf}
+    assert leaves["b"].grad == pytest.approx(neuron.bias.grad, rel=1e-12)
+    shown = [i for i in range(n_in) if f"w{i}" in leaves]
+    assert parameters == [*(leaves[f"w{i}"] for i in shown), leaves["b"]]
+    assert len(shown) == min(n_in, 3)
+    for i in shown:
+        assert (leaves[f"w{i}"].data, leaves[f"x{i}"].data) == (neuron.weights[i].data, x[i])
+        assert leaves[f"w{i}"].grad == pytest.approx(neuron.weights[i].grad, rel=1e-12)
+    # The neuron through which most flows, and its strongest products.
+    assert all(abs(neuron.bias.grad) >= abs(other.bias.grad) for other in model.layers[0].neurons)
+    sizes = [abs(w.data * number) for w, number in zip(neuron.weights, x, strict=True)]
+    assert all(sizes[i] >= sizes[j] for i in shown for j in range(n_in) if j not in shown)
+
+
+def test_gradient_flow_leaves_the_model_alone():
+    model = nn.MLP(2, [3, 1], seed=1)
+    gradient_flow(model, [1.0, 2.0], 0)
+    assert not any(parameter.has_grad for parameter in model.parameters())
+
+
+# ---------------------------------------------------------------- as users run it
+
+
+def python_m_nn(folder, *words, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "nn", *words], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+
+
+def test_help(tmp_path):
+    done = python_m_nn(tmp_path, "train", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in ("--epochs", "--layers", "--seed", "digits", "moons", "spirals", "CSV", "MNIST"):
+        assert word in done.stdout
+
+
+def test_an_error_from_the_shell(tmp_path):
+    done = python_m_nn(tmp_path, "train", "digitz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_terminal_that_knows_only_ascii(tmp_path):
+    done = python_m_nn(
+        tmp_path, "train", "xor", "--epochs", "1", "--limit", "20", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "model.safetensors").is_file()
