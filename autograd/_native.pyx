@@ -17,7 +17,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY, exp, fmax, isfinite, log
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memset, strcmp
+from libc.string cimport memcpy, memset, strcmp
 
 import numbers
 from binascii import crc32
@@ -27,7 +27,9 @@ from autograd import primitive as primitive_module
 from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
-from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partial_of, paused, seed_number
+from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partial_of, seed_number
+
+cdef dict paused = reference.paused
 
 cdef object reference_gradients = reference.gradients
 cdef object reference_read = reference.read
@@ -36,6 +38,12 @@ cdef object reference_write = reference.write
 cdef extern from "Python.h":
     void incref "Py_INCREF" (PyObject *)
     void decref "Py_DECREF" (PyObject *)
+    void new_reference "_Py_NewReference" (PyObject *)
+    ctypedef void (*destructor)(PyObject *) noexcept
+    ctypedef struct PyTypeObject:
+        destructor tp_dealloc
+        destructor tp_free
+        Py_ssize_t tp_weaklistoffset
 
 cdef extern from "_rules.h":
     enum:
@@ -55,15 +63,16 @@ with open(table.__file__, "rb") as file:
 
 # ---------------------------------------------------------------- rows and their numbers
 
-DEF LEAF = 65535
+DEF LEAF = 0  # what a new object is zeroed to
+DEF MOST = 65536
 DEF CONSTANT1 = 1  # the first argument is a float
 DEF CONSTANT2 = 2  # the second is, or there is none
 DEF MANY = 4       # the arguments are in an array
 DEF HAS_GRAD = 8
 DEF LABELLED = 16
 
-cdef list ROWS = []  # the row of each number; a user's own rows get theirs when they are first used
-cdef uint8_t ARITY[LEAF]
+cdef list ROWS = [None]  # the row of each number; a user's own rows get theirs when they are first used
+cdef uint8_t ARITY[MOST]
 cdef dict labels = {}  # by address: few Values have a label, and 8 bytes in each would cost 16
 
 
@@ -71,7 +80,7 @@ cdef int number_of(object primitive) except -1:
     cdef int op = primitive.opcode
     if op < 0:
         op = len(ROWS)
-        if op >= LEAF:
+        if op >= MOST:
             raise OverflowError("autograd: more primitives than the native engine can number")
         ROWS.append(primitive)
         ARITY[op] = primitive.arity
@@ -79,7 +88,7 @@ cdef int number_of(object primitive) except -1:
     return op
 
 
-for row in list(TABLE.values())[:N_RULES]:
+for row in list(TABLE.values())[: N_RULES - 1]:
     number_of(row)
 
 # ---------------------------------------------------------------- Value
@@ -112,9 +121,6 @@ cdef class Value:
     cdef uint8_t flags
     cdef object __weakref__
 
-    def __cinit__(self):
-        self.op = LEAF
-
     def __init__(self, data, label=""):
         if self.op != LEAF:
             raise TypeError("Value: this one is the result of an operation")
@@ -123,22 +129,9 @@ cdef class Value:
             self.label = label
 
     def __dealloc__(self):
-        cdef size_t i
         if self.flags & LABELLED and labels is not None:
             labels.pop(<size_t><void *>self, None)
-        if self.op == LEAF:
-            return
-        if self.flags & MANY:
-            for i in range(self.b.count):
-                if self.a.many[i].value:
-                    release(self.a.many[i].value)
-            PyMem_Free(self.a.many)
-        else:
-            if not self.flags & CONSTANT1:
-                release(self.a.value)
-            if not self.flags & CONSTANT2:
-                release(self.b.value)
-        release_waiting()
+        give_back(self)
 
     # -------- what it holds
 
@@ -249,10 +242,9 @@ cdef class Value:
         Raises DomainError where a derivative does not exist; no gradient has changed then.
         """
         cdef Graph graph
-        cdef uint32_t i
+        cdef size_t i
         cdef Value v
         cdef double start = seed_number(seed)
-        memset(&graph, 0, sizeof(graph))
         try:
             explore(&graph, self)
             sweep(&graph, start, NULL)
@@ -475,20 +467,48 @@ cdef object comparable(object x):
 # ---------------------------------------------------------------- giving back, without recursion
 
 # A graph may be a chain of ten million nodes: dropping the last one must not call itself ten million times. What a node
-# owned waits here, and the outermost `__dealloc__` lets go of it all.
+# owned waits here, and the outermost `give_back` lets go of it all.
 cdef PyObject **waiting = NULL
 cdef size_t n_waiting = 0
 cdef size_t waiting_room = 0
 cdef bint releasing = False
 
 
-cdef void release(PyObject *x) noexcept:
+cdef void give_back(Value v) noexcept:
+    """Let go of the references that `v` owns."""
+    global n_waiting, releasing
+    cdef size_t i
+    if v.op == LEAF:
+        return
+    if v.flags & MANY:
+        for i in range(v.b.count):
+            if v.a.many[i].value:
+                release(v.a.many[i].value)
+        PyMem_Free(v.a.many)
+    else:
+        if not v.flags & CONSTANT1:
+            release(v.a.value)
+        if not v.flags & CONSTANT2:
+            release(v.b.value)
+    if n_waiting and not releasing:
+        releasing = True
+        while n_waiting:
+            n_waiting -= 1
+            decref(waiting[n_waiting])
+        releasing = False
+
+
+cdef inline void release(PyObject *x) noexcept:
+    if x.ob_refcnt > 1:
+        decref(x)  # somebody else holds it: nothing to wait for
+    else:
+        wait(x)
+
+
+cdef void wait(PyObject *x) noexcept:
     global waiting, n_waiting, waiting_room
     cdef size_t room
     cdef PyObject **larger
-    if x.ob_refcnt > 1:  # somebody else holds it: nothing to wait for
-        decref(x)
-        return
     if n_waiting == waiting_room:
         room = 2 * waiting_room + 1024
         larger = <PyObject **>PyMem_Realloc(waiting, room * sizeof(PyObject *))
@@ -500,21 +520,50 @@ cdef void release(PyObject *x) noexcept:
     n_waiting += 1
 
 
-cdef void release_waiting() noexcept:
-    global n_waiting, releasing
-    if releasing:
+# Nodes come and go by the ten thousand, so those given back are kept for the next graph.
+DEF SPARE_NODES = 1 << 16
+cdef PyObject *spare_nodes[SPARE_NODES]
+cdef size_t n_spare_nodes = 0
+cdef PyTypeObject *value_type = <PyTypeObject *>Value
+cdef destructor deallocate_with_care = value_type.tp_dealloc
+
+
+cdef void deallocate(PyObject *x) noexcept:
+    """What Cython made of `__dealloc__`, for the many nodes that nothing else knows of: no label, no weak reference."""
+    global n_spare_nodes
+    if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] != NULL:
+        deallocate_with_care(x)
         return
-    releasing = True
-    while n_waiting:
-        n_waiting -= 1
-        decref(waiting[n_waiting])
-    releasing = False
+    give_back(<Value>x)
+    if n_spare_nodes == SPARE_NODES:
+        value_type.tp_free(x)
+        return
+    spare_nodes[n_spare_nodes] = x
+    n_spare_nodes += 1
+
+
+value_type.tp_dealloc = deallocate
+
+
+cdef inline Value fresh():
+    """A new Value, a leaf, whose numbers are still to be set."""
+    global n_spare_nodes
+    cdef PyObject *x
+    if n_spare_nodes == 0:
+        return Value.__new__(Value)
+    n_spare_nodes -= 1
+    x = spare_nodes[n_spare_nodes]
+    new_reference(x)
+    cdef Value v = <Value>x
+    decref(x)  # `v` holds it now
+    v.op, v.flags = LEAF, 0
+    return v
 
 
 # ---------------------------------------------------------------- recording
 
 cdef inline bint recording() noexcept:
-    return not <dict>paused or get_ident() not in <dict>paused
+    return not paused or get_ident() not in paused
 
 
 cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
@@ -523,7 +572,7 @@ cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, do
     cdef Value v
     if not isfinite(y):  # an error, a user's own row, or really infinite: Python knows
         y = evaluate(ROWS[op], (x1, x2)[: ARITY[op]], (p, q)[: ARITY[op]])
-    v = Value.__new__(Value)
+    v = fresh()
     v.value = y
     if recording():
         v.op, v.flags = op, flags
@@ -545,29 +594,22 @@ cdef Value unary(int op, Value x):
 
 
 cdef object binary(int op, object x1, object x2):
-    cdef double p, q
-    cdef uint8_t flags = 0
     if type(x1) is Value:
-        p = (<Value>x1).value
-    else:
-        if not PyFloat_CheckExact(x1):
-            if not isinstance(x1, (int, numbers.Real)):
-                return NotImplemented  # Python then asks the other side, or raises TypeError
-            if op == OP_add and type(x1) is int and x1 == 0:
-                return x2  # the 0 that the built-in sum() starts from
-            x1 = float(x1)
-        p = PyFloat_AS_DOUBLE(x1)
-        flags |= CONSTANT1
-    if type(x2) is Value:
-        q = (<Value>x2).value
-    else:
-        if not PyFloat_CheckExact(x2):
-            if not isinstance(x2, (int, numbers.Real)):
-                return NotImplemented
-            x2 = float(x2)
-        q = PyFloat_AS_DOUBLE(x2)
-        flags |= CONSTANT2
-    return node(op, flags, x1, x2, p, q)
+        if type(x2) is Value:
+            return node(op, 0, x1, x2, (<Value>x1).value, (<Value>x2).value)
+        if PyFloat_CheckExact(x2):
+            return node(op, CONSTANT2, x1, x2, (<Value>x1).value, PyFloat_AS_DOUBLE(x2))
+    elif PyFloat_CheckExact(x1):
+        return node(op, CONSTANT1, x1, x2, PyFloat_AS_DOUBLE(x1), (<Value>x2).value)
+    # Some other kind of number on one side.
+    for x in (x1, x2):
+        if type(x) is not Value and not isinstance(x, (float, int, numbers.Real)):
+            return NotImplemented  # Python then asks the other side, or raises TypeError
+    if op == OP_add and type(x1) is int and x1 == 0:
+        return x2  # the 0 that the built-in sum() starts from
+    if type(x1) is Value:
+        return binary(op, x1, float(x2))
+    return binary(op, float(x1), x2)
 
 
 cdef inline int append(Value v, object arg) except -1:
@@ -587,7 +629,7 @@ cdef inline int append(Value v, object arg) except -1:
 
 
 cdef Value with_room(int op, size_t n):
-    cdef Value v = Value.__new__(Value)
+    cdef Value v = fresh()
     v.a.many = <Argument *>PyMem_Malloc((n or 1) * sizeof(Argument))
     if v.a.many == NULL:
         raise MemoryError()
@@ -638,7 +680,7 @@ cdef Value made_of(int op, primitive, args):
         for arg in args:
             append(v, arg)
         return v
-    v = Value.__new__(Value)
+    v = fresh()
     v.op, v.flags = op, CONSTANT1 | CONSTANT2
     x1, x2 = args[0], args[1] if len(args) == 2 else 0.0
     if type(x1) is Value:
@@ -676,7 +718,7 @@ def record(primitive, args):
 
 
 cdef Value as_leaf(Value v):
-    leaf = <Value>Value.__new__(Value)
+    leaf = fresh()
     leaf.value = v.value
     return leaf
 
@@ -733,155 +775,167 @@ cdef bint all_lists(tuple args):
 # ---------------------------------------------------------------- the sweep
 
 cdef struct Graph:
-    PyObject **order      # arguments before results; borrowed from the root, as all Values here
-    PyObject **seen       # by slot, in the order of first sight
-    double *cotangents    # by slot
-    uint32_t n, n_seen
-    size_t room
+    PyObject **order    # arguments before results; borrowed from the root, as all Values here
+    PyObject **seen     # by slot, in the order of first sight
+    double *cotangents  # by slot
+    size_t *stack       # Values still to be looked at; with the lowest bit set, those whose arguments are done
+    size_t n, n_seen, room, n_stack, stack_room
+    size_t turn         # which exploration this is, of all
+
+# Memory is kept from one sweep to the next, unless it is a lot: a training loop sweeps over a like graph each time.
+DEF KEPT = 1 << 20
+cdef Graph spare
+memset(&spare, 0, sizeof(spare))
+
+# A Value's slot belongs to the last exploration that came by. Only where Python code may have run in between (a user's
+# partial, another thread) can that be another one, and then the Values are numbered again.
+cdef size_t turns = 0
 
 
 cdef void forget(Graph *graph) noexcept:
+    if graph.room <= KEPT and spare.room == 0:
+        memcpy(&spare, graph, sizeof(spare))
+        return
     PyMem_Free(graph.order)
     PyMem_Free(graph.seen)
     PyMem_Free(graph.cotangents)
+    PyMem_Free(graph.stack)
+
+
+cdef int make_room(Graph *graph) except -1:
+    cdef size_t room = 2 * graph.room + 1024
+    cdef void *larger
+    if room > 0xFFFFFFF0:
+        raise MemoryError("the graph has more nodes than a sweep can number")
+    larger = PyMem_Realloc(graph.seen, room * sizeof(PyObject *))
+    if larger == NULL:
+        raise MemoryError()
+    graph.seen = <PyObject **>larger
+    larger = PyMem_Realloc(graph.order, room * sizeof(PyObject *))
+    if larger == NULL:
+        raise MemoryError()
+    graph.order = <PyObject **>larger
+    larger = PyMem_Realloc(graph.cotangents, room * sizeof(double))
+    if larger == NULL:
+        raise MemoryError()
+    graph.cotangents = <double *>larger
+    graph.room = room
+    return 0
 
 
 cdef inline bint is_seen(Graph *graph, Value v) noexcept:
-    # A slot means something only if the sweep agrees: what an earlier sweep left there need not be cleared.
+    # What an earlier exploration left in a slot need not be cleared: it means something only if this one agrees.
     return v.slot < graph.n_seen and graph.seen[v.slot] == <PyObject *>v
 
 
 cdef inline int see(Graph *graph, Value v) except -1:
-    cdef size_t room
-    cdef void *larger
     if graph.n_seen == graph.room:
-        room = 2 * graph.room + 256
-        if room > 0xFFFFFFF0:
-            raise MemoryError("the graph has more nodes than a sweep can number")
-        larger = PyMem_Realloc(graph.seen, room * sizeof(PyObject *))
-        if larger == NULL:
-            raise MemoryError()
-        graph.seen = <PyObject **>larger
-        larger = PyMem_Realloc(graph.order, room * sizeof(PyObject *))
-        if larger == NULL:
-            raise MemoryError()
-        graph.order = <PyObject **>larger
-        graph.room = room
+        make_room(graph)
     graph.seen[graph.n_seen] = <PyObject *>v
-    v.slot = graph.n_seen
+    graph.cotangents[graph.n_seen] = 0.0
+    v.slot = <uint32_t>graph.n_seen
     graph.n_seen += 1
     return 0
 
 
-cdef struct Stack:
-    PyObject **items
-    size_t n, room
-
-
-cdef inline int push(Stack *stack, PyObject *x) except -1:
+cdef inline int push(Graph *graph, PyObject *x) except -1:
     cdef void *larger
-    if stack.n == stack.room:
-        larger = PyMem_Realloc(stack.items, (2 * stack.room + 256) * sizeof(PyObject *))
+    if graph.n_stack == graph.stack_room:
+        larger = PyMem_Realloc(graph.stack, (2 * graph.stack_room + 1024) * sizeof(size_t))
         if larger == NULL:
             raise MemoryError()
-        stack.items = <PyObject **>larger
-        stack.room = 2 * stack.room + 256
-    stack.items[stack.n] = x
-    stack.n += 1
+        graph.stack = <size_t *>larger
+        graph.stack_room = 2 * graph.stack_room + 1024
+    graph.stack[graph.n_stack] = <size_t>x
+    graph.n_stack += 1
     return 0
 
 
-cdef inline int visit(Graph *graph, Stack *stack, PyObject *arg) except -1:
+cdef inline int visit(Graph *graph, PyObject *arg) except -1:
     cdef Value v = <Value>arg
-    if not is_seen(graph, v):
-        if v.op == LEAF or (v.flags & MANY and v.b.count == 0):
-            see(graph, v)
-            graph.order[graph.n] = arg
-            graph.n += 1
-        else:
-            push(stack, arg)
+    if is_seen(graph, v):
+        return 0
+    if v.op != LEAF and not (v.flags & MANY and v.b.count == 0):
+        return push(graph, arg)
+    see(graph, v)
+    graph.order[graph.n] = arg
+    graph.n += 1
     return 0
 
 
 cdef int explore(Graph *graph, Value root) except -1:
     """Fill `graph.order`, exactly as the reference engine's `topological` does."""
-    cdef Stack stack
-    cdef PyObject *top
+    global turns
+    cdef size_t top, i, steps = 0
     cdef Value v
-    cdef size_t i, steps = 0
-    memset(&stack, 0, sizeof(stack))
-    try:
-        push(&stack, <PyObject *>root)
-        while stack.n:
-            stack.n -= 1
-            top = stack.items[stack.n]
-            if top == NULL:  # the arguments of the Value below are done
-                stack.n -= 1
-                graph.order[graph.n] = stack.items[stack.n]
+    memcpy(graph, &spare, sizeof(spare))
+    memset(&spare, 0, sizeof(spare))
+    turns += 1
+    graph.turn = turns
+    graph.n = graph.n_seen = graph.n_stack = 0
+    push(graph, <PyObject *>root)
+    while graph.n_stack:
+        top = graph.stack[graph.n_stack - 1]
+        v = <Value><PyObject *>(top & ~<size_t>1)
+        if top & 1 or is_seen(graph, v):
+            graph.n_stack -= 1
+            if top & 1:
+                graph.order[graph.n] = <PyObject *>v
                 graph.n += 1
-                continue
-            v = <Value>top
-            if is_seen(graph, v):
-                continue
-            see(graph, v)
-            steps += 1
-            if steps & 0xFFFF == 0:
-                PyErr_CheckSignals()  # Ctrl-C
-            stack.n += 1  # the Value itself stays where it is
-            push(&stack, NULL)
-            if v.op == LEAF:
-                continue
-            if v.flags & MANY:
-                for i in range(v.b.count):
-                    if v.a.many[i].value:
-                        visit(graph, &stack, v.a.many[i].value)
-            else:
-                if not v.flags & CONSTANT1:
-                    visit(graph, &stack, v.a.value)
-                if not v.flags & CONSTANT2:
-                    visit(graph, &stack, v.b.value)
-    finally:
-        PyMem_Free(stack.items)
+            continue
+        see(graph, v)
+        steps += 1
+        if steps & 0xFFFF == 0:
+            PyErr_CheckSignals()  # Ctrl-C
+        graph.stack[graph.n_stack - 1] |= 1
+        if v.op == LEAF:
+            continue
+        if v.flags & MANY:
+            for i in range(v.b.count):
+                if v.a.many[i].value:
+                    visit(graph, v.a.many[i].value)
+        else:
+            if not v.flags & CONSTANT1:
+                visit(graph, v.a.value)
+            if not v.flags & CONSTANT2:
+                visit(graph, v.b.value)
     return 0
 
 
-cdef inline double *cotangent_of(Graph *graph, PyObject *x) except NULL:
-    cdef Value v = <Value>x
-    cdef uint32_t i
-    if not is_seen(graph, v):
-        # Python code ran in between (a user's partial, another thread) and swept over the same Values: number them again.
+cdef double asked(Graph *graph, Value v, size_t place) except? -1.0:
+    """A partial derivative that C could not give, from Python."""
+    cdef size_t i
+    cdef double p = partial_of(v, place)
+    if turns != graph.turn:
         for i in range(graph.n_seen):
-            (<Value>graph.seen[i]).slot = i
-    return &graph.cotangents[v.slot]
+            (<Value>graph.seen[i]).slot = <uint32_t>i
+        graph.turn = turns
+    return p
 
 
 cdef inline double number_at(Argument *x) noexcept:
     return (<Value>x.value).value if x.value else x.constant
 
 
+cdef inline void add_to(Graph *graph, PyObject *x, double c, double p) noexcept:
+    # A 0 wins over an infinity: a path that carries nothing adds nothing.
+    graph.cotangents[(<Value>x).slot] += c * p if p != 0.0 else 0.0
+
+
 cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
-    cdef uint32_t i
-    cdef size_t k, n, half
+    cdef size_t i = graph.n
     cdef int op
-    cdef double c, x1, x2, p, largest = 0.0, total = 0.0
-    cdef double *place
-    cdef double short[8]
-    cdef Argument *x
+    cdef double c, x1, x2, p
     cdef Value v
     cdef bint explained = False
-    graph.cotangents = <double *>PyMem_Malloc(graph.n_seen * sizeof(double))
-    if graph.cotangents == NULL:
-        raise MemoryError()
-    memset(graph.cotangents, 0, graph.n_seen * sizeof(double))
-    i = graph.n
-    cotangent_of(graph, graph.order[i - 1])[0] = seed
+    graph.cotangents[(<Value>graph.order[i - 1]).slot] = seed
     while i:
         i -= 1
         if i & 0xFFFF == 0xFFFF:
             PyErr_CheckSignals()  # Ctrl-C
         v = <Value>graph.order[i]
-        c = cotangent_of(graph, graph.order[i])[0]
+        c = graph.cotangents[v.slot]
         if c == 0.0:
             continue
         if c != c and not explained:
@@ -890,60 +944,61 @@ cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
         op = v.op
         if op == LEAF:
             continue
-        if not v.flags & MANY:
-            x1 = v.a.constant if v.flags & CONSTANT1 else (<Value>v.a.value).value
-            x2 = v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value
-            if not v.flags & CONSTANT1 and (within == NULL or within[(<Value>v.a.value).slot]):
-                p = rule_partial1(op, x1, x2, v.value)
-                if not isfinite(p):
-                    p = partial_of(v, 0)
-                place = cotangent_of(graph, v.a.value)
-                place[0] += c * p if p != 0.0 else 0.0
-            if not v.flags & CONSTANT2 and (within == NULL or within[(<Value>v.b.value).slot]):
-                p = rule_partial2(op, x1, x2, v.value)
-                if not isfinite(p):
-                    p = partial_of(v, 1)
-                place = cotangent_of(graph, v.b.value)
-                place[0] += c * p if p != 0.0 else 0.0
+        if v.flags & MANY:
+            sweep_many(graph, v, c, within)
             continue
-        x, n = v.a.many, v.b.count
-        half = n // 2
-        if op >= N_RULES or (op != OP_sum and op != OP_mean and op != OP_dot and op != OP_logsumexp):
-            if n <= 8:
-                for k in range(n):
-                    short[k] = number_at(x + k)
-        if op == OP_logsumexp:  # softmax, from differences to the largest
-            largest, total = number_at(x), 0.0
-            for k in range(1, n):
-                largest = fmax(largest, number_at(x + k))
-            for k in range(n):
-                total += exp(number_at(x + k) - largest)
+        x1 = v.a.constant if v.flags & CONSTANT1 else (<Value>v.a.value).value
+        x2 = v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value
+        if not v.flags & CONSTANT1 and (within == NULL or within[(<Value>v.a.value).slot]):
+            p = rule_partial1(op, x1, x2, v.value)
+            if not isfinite(p):
+                p = asked(graph, v, 0)
+            add_to(graph, v.a.value, c, p)
+        if not v.flags & CONSTANT2 and (within == NULL or within[(<Value>v.b.value).slot]):
+            p = rule_partial2(op, x1, x2, v.value)
+            if not isfinite(p):
+                p = asked(graph, v, 1)
+            add_to(graph, v.b.value, c, p)
+    return 0
+
+
+cdef int sweep_many(Graph *graph, Value v, double c, const uint8_t *within) except -1:
+    """The same for one node with an array of arguments."""
+    cdef Argument *x = v.a.many
+    cdef size_t k, n = v.b.count, half = n // 2
+    cdef int op = v.op
+    cdef double p = 1.0, largest = 0.0, total = 0.0
+    cdef double short[8]
+    if op == OP_mean:
+        p = 1.0 / n
+    elif op == OP_logsumexp:  # softmax, from differences to the largest
+        largest = number_at(x)
+        for k in range(1, n):
+            largest = fmax(largest, number_at(x + k))
         for k in range(n):
-            if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
-                continue
-            if op == OP_sum:
-                p = 1.0
-            elif op == OP_mean:
-                p = 1.0 / n
-            elif op == OP_dot:
-                half = k - n // 2 if k >= n // 2 else k + n // 2
-                p = number_at(x + half)
-            elif op == OP_logsumexp:
-                p = exp(number_at(x + k) - largest) / total
-            else:
-                p = rule_partial_of_many(op, k, short, v.value) if n <= 8 else INFINITY
-                if not isfinite(p):
-                    p = partial_of(v, k)
-            place = cotangent_of(graph, x[k].value)
-            place[0] += c * p if p != 0.0 else 0.0
+            total += exp(number_at(x + k) - largest)
+    elif op != OP_sum and op != OP_dot and n <= 8:
+        for k in range(n):
+            short[k] = number_at(x + k)
+    for k in range(n):
+        if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
+            continue
+        if op == OP_dot:
+            p = number_at(x + (k - half if k >= half else k + half))
+        elif op == OP_logsumexp:
+            p = exp(number_at(x + k) - largest) / total
+        elif op != OP_sum and op != OP_mean:
+            p = rule_partial_of_many(op, <int>k, short, v.value) if n <= 8 else INFINITY
+            if not isfinite(p):
+                p = asked(graph, v, k)
+        add_to(graph, x[k].value, c, p)
     return 0
 
 
 def topological(Value root):
     """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the same."""
     cdef Graph graph
-    cdef uint32_t i
-    memset(&graph, 0, sizeof(graph))
+    cdef size_t i
     try:
         explore(&graph, root)
         return [<object>graph.order[i] for i in range(graph.n)]
@@ -954,8 +1009,7 @@ def topological(Value root):
 def leaves(Value y):
     """The leaves that `y` was computed from, in the order of `topological`."""
     cdef Graph graph
-    cdef uint32_t i
-    memset(&graph, 0, sizeof(graph))
+    cdef size_t i
     try:
         explore(&graph, y)
         return [<object>graph.order[i] for i in range(graph.n) if (<Value>graph.order[i]).op == LEAF]
@@ -966,14 +1020,13 @@ def leaves(Value y):
 def gradients(Value y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
-    cdef uint32_t i
+    cdef size_t i
     cdef size_t k
     cdef uint8_t *within = NULL
     cdef uint8_t leads
     cdef Value v
     if recorded:
         return reference_gradients(y, xs, seed, recorded=True)
-    memset(&graph, 0, sizeof(graph))
     try:
         explore(&graph, y)
         within = <uint8_t *>PyMem_Malloc(graph.n_seen)

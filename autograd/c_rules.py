@@ -22,10 +22,10 @@ def rules() -> str:
     long = [row for row in rows if row.rule is None and row.arity > 2]
     variadic = [row.name for row in rows if row.rule is not None]
     lines = ["/* Written by autograd/c_rules.py from the table in autograd/primitives.py. */", "#include <math.h>", ""]
-    numbers = ", ".join(f"OP_{row.name} = {i}" for i, row in enumerate(rows))
+    numbers = ", ".join(f"OP_{row.name} = {i}" for i, row in enumerate(rows, 1))
     # A core that was built from another table than the one that is imported says so, rather than computing by it.
     fingerprint = crc32(Path(table.__file__).read_bytes())
-    lines += [f"#define RULES_FINGERPRINT {fingerprint}UL", "", f"enum {{{numbers}, N_RULES = {len(rows)}}};"]
+    lines += [f"#define RULES_FINGERPRINT {fingerprint}UL", "", f"enum {{{numbers}, N_RULES = {len(rows) + 1}}};"]
     lines.append(f"/* variadic, in the core itself: {', '.join(variadic)} */")
     lines += _function("rule_value", f"int op, {SHORT}", [(row, _value(row)) for row in short])
     for i in (0, 1):

@@ -321,6 +321,7 @@ where: Primitive = row(
     lambda condition, x1, x2, y: where(condition, 1.0, 0.0),
     lambda condition, x1, x2, y: where(condition, 0.0, 1.0),
     domain=Domain("arguments must be numbers", lambda c, x1, x2: True, ((0.0, 1.0), ORDINARY, ORDINARY)),
+    kink=Kink(lambda condition, x1, x2: condition, "0 for the condition: it chooses, it does not flow"),
     formula=("x1 if condition, else x2", "0", "1 if condition, else 0", "0 if condition, else 1"),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from autograd import Value, tanh
 EXAMPLES = [((0.9, 0.8), 1.0), ((0.8, 0.6), 1.0), ((0.2, 0.3), -1.0), ((0.1, 0.7), -1.0)]
 
 
-def main(epochs: int = 60, learning_rate: float = 0.2) -> list[float]:
+def main(epochs: int = 150, learning_rate: float = 0.1) -> list[float]:
     # Step 1, a neuron: two weights and a bias, to be found.
     w1, w2, b = Value(0.1, "w1"), Value(-0.2, "w2"), Value(0.0, "b")
     print("1. neuron    tanh(w1·red + w2·soft + b), with w1 = 0.1, w2 = -0.2, b = 0")
@@ -42,8 +42,8 @@ def main(epochs: int = 60, learning_rate: float = 0.2) -> list[float]:
         for parameter in (w1, w2, b):
             parameter.data -= learning_rate * parameter.grad
         losses.append(loss.data)
-        if epoch in (1, 2, 5, 10, 20, 60):
-            print(f"   epoch {epoch:2}  loss {loss:.4f}")
+        if epoch in (1, 2, 5, 10, 20, 50, 150):
+            print(f"   epoch {epoch:3}  loss {loss:.4f}")
     for x, target in EXAMPLES:
         print(f"   neuron{x} = {neuron(*x):+.2f}, target {target:+.0f}")
     return losses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 import time
@@ -10,14 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from autograd import TABLE
 from nn import datasets
 from nn.datasets import DataError, Dataset
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy, cross_entropy
 from nn.optimizers import OPTIMIZERS
 from nn.report import write_report
-from nn.saving import save
+from nn.saving import require_safetensors, save
 from nn.schedules import cosine
 from nn.training import TrainingError, fit
 
@@ -34,6 +34,7 @@ class Recipe(NamedTuple):
 RECIPES = {"digits": Recipe((32,), 12), "mnist": Recipe((30,), 3), "spirals": Recipe((16, 16), 200, 32, 0.02)}
 OTHERWISE = Recipe((8, 8), 60, 16, 0.02)
 HELD_OUT = {"digits": 360}
+WIDEST = 10_000  # one scalar at a time, more would not end
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,11 +97,17 @@ def _positive(text: str) -> float:
 
 
 def _widths(text: str) -> tuple[int, ...]:
-    return tuple(_whole(part) for part in text.split(","))
+    widths = tuple(_whole(part) for part in text.split(","))
+    if max(widths) > WIDEST:
+        raise argparse.ArgumentTypeError(f"expected at most {WIDEST} neurons in a layer, got {max(widths)}")
+    return widths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow must not end a training where the terminal has none
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -112,12 +119,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    if options.activation not in TABLE and options.activation not in ("linear", "none"):
-        MLP(1, [1, 1], activation=options.activation)  # raises the error that lists the names, before any work
+    # What would go wrong only after the work is tried before it.
+    MLP(1, [1, 1], activation=options.activation)
+    require_safetensors()
     training, held_out = _load(options)
-    own = not (training.name == "mnist" or options.data == "digits" or options.data in datasets.TOYS)  # the user's CSV
-    name = "" if own else training.name
-    recipe = RECIPES.get(name, OTHERWISE)
+    own = options.data.lower().endswith(".csv")  # columns of any unit
+    recipe = OTHERWISE if own else RECIPES.get(training.name, OTHERWISE)
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
     rate = options.learning_rate or recipe.learning_rate
     if options.limit:

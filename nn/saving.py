@@ -20,10 +20,11 @@ def save(model: Module, path: str | Path) -> None:
     Neurons, Layers and MLPs come back with `load(path)`; for a Module of your own, pass one that is built alike:
     `load(path, into=model)`. Raises OSError if the file cannot be written.
     """
-    _safetensors()
+    require_safetensors()
     from safetensors.numpy import save as to_bytes
 
-    metadata = {"format": "glassgrad", "architecture": json.dumps(_architecture(model))}
+    # One entry, because their order in the file is not fixed: equal models make equal files.
+    metadata = {"architecture": json.dumps({"format": "glassgrad", **_architecture(model)})}
     content = to_bytes(model.state_dict(), metadata=metadata)
     with atomic_write(path) as file:
         file.write(content)
@@ -34,7 +35,7 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
 
     Raises ValueError, with nothing changed, if the file is damaged or holds a model of another architecture.
     """
-    safetensors = _safetensors()
+    safetensors = require_safetensors()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"cannot load {path}: there is no such file")
@@ -74,6 +75,7 @@ def _build(text: str) -> Module:
     """The model that an architecture describes; ValueError if there is none."""
     try:
         architecture = json.loads(text)
+        architecture.pop("format", None)
         kind = {"MLP": MLP, "Layer": Layer, "Neuron": Neuron}[architecture.pop("kind")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(
@@ -96,7 +98,8 @@ def _name(activation: Any) -> str | None:
     return name or None
 
 
-def _safetensors() -> Any:
+def require_safetensors() -> Any:
+    """The module safetensors, or an ImportError that says how to get it."""
     try:
         import safetensors
         import safetensors.numpy

@@ -86,9 +86,9 @@ def test_learning_rates(tmp_path, capsys):
     small, right, large = ([epoch.loss for epoch in history[1:]] for history in histories.values())
     assert [name.split(":")[0] for name in histories] == ["too small", "right", "too large"]
     assert right[-1] < small[-1] < large[-1]
-    assert small[0] - small[-1] < 0.05  # hardly moves
-    assert right[-1] < 0.5 * right[0]  # learns
-    assert large[-1] > 1.0  # never settles
+    assert 0.5 * small[0] < small[-1] < small[0]  # creeps
+    assert right[-1] < 0.1 * right[0]  # learns
+    assert large[-1] > 1.0 > right[0]  # never settles: worse than guessing, whose loss is log 2
     assert (tmp_path / "out" / "learning_rates.png").read_bytes().startswith(b"\x89PNG")
     assert "learning_rates.png" in capsys.readouterr().out
 

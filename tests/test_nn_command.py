@@ -362,21 +362,36 @@ def test_pictures(tmp_path, capsys, data, extra):
             assert content.rstrip().endswith(b"</svg>")
 
 
-def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def no_drawing(monkeypatch):
+    """Nothing that draws is installed."""
     import visualize
 
-    def failing(*args):
-        raise visualize.RenderError("no program draws")
+    def failing(error):
+        def fail(*args):
+            raise error
 
-    monkeypatch.setattr("visualize.render", failing)
-    monkeypatch.setattr(
-        "visualize.save_figure", lambda *args: (_ for _ in ()).throw(ImportError("plots need matplotlib"))
-    )
+        return fail
+
+    monkeypatch.setattr("visualize.render", failing(visualize.RenderError("no program draws")))
+    monkeypatch.setattr("visualize.save_figure", failing(ImportError("plots need matplotlib")))
+
+
+def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "model.safetensors"]
     assert printed.count("not drawn: no program draws") == 3
     assert printed.count("not drawn: plots need matplotlib") == 3
+
+
+def test_no_curves_without_an_epoch(tmp_path, capsys, monkeypatch, no_drawing):
+    monkeypatch.setattr("nn.training._step", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["train", "xor", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "stopped early" in printed
+    assert "curves.png" not in printed
+    assert "confusion.png" in printed
 
 
 @pytest.mark.parametrize("widths", [[3, 1], [4, 3], [1, 2], [2], [5, 4, 3]], ids=str)
@@ -398,8 +413,10 @@ def test_gradient_flow_shows_the_real_gradient(widths, n_in):
     for i in shown:
         assert (leaves[f"w{i}"].data, leaves[f"x{i}"].data) == (neuron.weights[i].data, x[i])
         assert leaves[f"w{i}"].grad == pytest.approx(neuron.weights[i].grad, rel=1e-12)
-    # The neuron through which most flows, and its strongest products.
-    assert all(abs(neuron.bias.grad) >= abs(other.bias.grad) for other in model.layers[0].neurons)
+    # The neuron whose output the loss feels most, and its strongest products.
+    hidden = len(widths) > 1  # and then it has a tanh
+    felt = {n: abs(n.bias.grad / (1.0 - n(x).data ** 2 if hidden else 1.0)) for n in model.layers[0].neurons}
+    assert felt[neuron] == max(felt.values())
     sizes = [abs(w.data * number) for w, number in zip(neuron.weights, x, strict=True)]
     assert all(sizes[i] >= sizes[j] for i in shown for j in range(n_in) if j not in shown)
 
@@ -425,6 +442,14 @@ def test_help(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     for word in ("--epochs", "--layers", "--seed", "digits", "moons", "spirals", "CSV", "MNIST"):
         assert word in done.stdout
+
+
+def test_another_package_called_autograd_is_told(tmp_path):
+    (tmp_path / "autograd.py").write_text("__version__ = '1.7'")
+    done = python_m_nn(tmp_path, "train", "xor", PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert done.returncode != 0
+    assert "ImportError: nn needs the autograd of glassgrad" in done.stderr
+    assert "pip uninstall autograd glassgrad" in done.stderr
 
 
 def test_an_error_from_the_shell(tmp_path):
