@@ -16,7 +16,7 @@ help:
 	@echo "make peers     hold conventions against PyTorch and JAX, in an environment of their own"
 	@echo "make lint      ruff, ruff format and mypy"
 	@echo "make docs      run the examples in the documentation"
-	@echo "make bench     measure, against other libraries"
+	@echo "make bench     measure, against other libraries, and write the table in the README"
 	@echo "make pictures  draw the pictures in docs/ again"
 
 $(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx) autograd/c_rules.py autograd/primitives.py autograd/symbol.py
@@ -46,7 +46,7 @@ docs: $(READY)
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" autograd nn visualize docs README.md
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write
 
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py

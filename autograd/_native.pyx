@@ -27,7 +27,7 @@ from autograd import primitive as primitive_module
 from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
-from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partial_of, seed_number
+from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partials_of, seed_number
 
 cdef dict paused = reference.paused
 
@@ -39,6 +39,9 @@ cdef extern from "Python.h":
     void incref "Py_INCREF" (PyObject *)
     void decref "Py_DECREF" (PyObject *)
     void new_reference "_Py_NewReference" (PyObject *)
+    PyObject **items_of "PySequence_Fast_ITEMS" (PyObject *)
+    bint is_float "PyFloat_CheckExact" (PyObject *)
+    double float_of "PyFloat_AS_DOUBLE" (PyObject *)
     ctypedef void (*destructor)(PyObject *) noexcept
     ctypedef struct PyTypeObject:
         destructor tp_dealloc
@@ -57,9 +60,12 @@ cdef extern from "_rules.h":
     double rule_value_of_many(int op, const double *x) nogil
     double rule_partial_of_many(int op, int i, const double *x, double y) nogil
 
-with open(table.__file__, "rb") as file:
-    if crc32(file.read()) != RULES_FINGERPRINT:
-        raise ImportError("the native engine was built from another version of the table")
+try:
+    with open(table.__file__, "rb") as file:
+        if crc32(file.read()) != RULES_FINGERPRINT:
+            raise ImportError("the native engine was built from another version of the table")
+except OSError:
+    pass  # an application that ships without sources was built in one go
 
 # ---------------------------------------------------------------- rows and their numbers
 
@@ -82,8 +88,8 @@ cdef int number_of(object primitive) except -1:
         op = len(ROWS)
         if op >= MOST:
             raise OverflowError("autograd: more primitives than the native engine can number")
+        ARITY[op] = min(primitive.arity, 3)  # one, two, or more
         ROWS.append(primitive)
-        ARITY[op] = primitive.arity
         primitive.opcode = op
     return op
 
@@ -125,13 +131,13 @@ cdef class Value:
         if self.op != LEAF:
             raise TypeError("Value: this one is the result of an operation")
         self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "Value")
-        if label:
-            self.label = label
+        self.label = label
+        self.flags &= ~HAS_GRAD
 
     def __dealloc__(self):
         if self.flags & LABELLED and labels is not None:
             labels.pop(<size_t><void *>self, None)
-        give_back(self)
+        give_back(<PyObject *>self)
 
     # -------- what it holds
 
@@ -242,19 +248,11 @@ cdef class Value:
         Raises DomainError where a derivative does not exist; no gradient has changed then.
         """
         cdef Graph graph
-        cdef size_t i
-        cdef Value v
         cdef double start = seed_number(seed)
         try:
-            explore(&graph, self)
-            sweep(&graph, start, NULL)
-            for i in range(graph.n):
-                v = <Value>graph.order[i]
-                if v.op == LEAF and v.flags & HAS_GRAD:
-                    v.slope += graph.cotangents[v.slot]
-                else:
-                    v.slope = graph.cotangents[v.slot]
-                    v.flags |= HAS_GRAD
+            explore(&graph, self, False)
+            sweep(&graph, self, start, NULL)
+            commit(&graph)
         finally:
             forget(&graph)
 
@@ -299,12 +297,6 @@ cdef class Value:
 
     def __ge__(self, other):
         return self.value >= comparable(other)
-
-    def __eq__(self, other):
-        return self is other
-
-    def __ne__(self, other):
-        return self is not other
 
     def __hash__(self):
         return <Py_hash_t>(<size_t><void *>self >> 4)
@@ -474,22 +466,24 @@ cdef size_t waiting_room = 0
 cdef bint releasing = False
 
 
-cdef void give_back(Value v) noexcept:
-    """Let go of the references that `v` owns."""
+cdef void give_back(PyObject *x) noexcept:
+    """Let go of the references that a node owns."""
     global n_waiting, releasing
-    cdef size_t i
-    if v.op == LEAF:
+    cdef size_t i, n
+    cdef Argument *many
+    if (<Value>x).op == LEAF:
         return
-    if v.flags & MANY:
-        for i in range(v.b.count):
-            if v.a.many[i].value:
-                release(v.a.many[i].value)
-        PyMem_Free(v.a.many)
+    if (<Value>x).flags & MANY:
+        many, n = (<Value>x).a.many, (<Value>x).b.count
+        for i in range(n):
+            if many[i].value:
+                release(many[i].value)
+        PyMem_Free(many)
     else:
-        if not v.flags & CONSTANT1:
-            release(v.a.value)
-        if not v.flags & CONSTANT2:
-            release(v.b.value)
+        if not (<Value>x).flags & CONSTANT1:
+            release((<Value>x).a.value)
+        if not (<Value>x).flags & CONSTANT2:
+            release((<Value>x).b.value)
     if n_waiting and not releasing:
         releasing = True
         while n_waiting:
@@ -499,8 +493,8 @@ cdef void give_back(Value v) noexcept:
 
 
 cdef inline void release(PyObject *x) noexcept:
-    if x.ob_refcnt > 1:
-        decref(x)  # somebody else holds it: nothing to wait for
+    if x.ob_refcnt > 1 or (<Value>x).op == LEAF:
+        decref(x)  # nothing below it has to wait
     else:
         wait(x)
 
@@ -534,7 +528,7 @@ cdef void deallocate(PyObject *x) noexcept:
     if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] != NULL:
         deallocate_with_care(x)
         return
-    give_back(<Value>x)
+    give_back(x)
     if n_spare_nodes == SPARE_NODES:
         value_type.tp_free(x)
         return
@@ -701,6 +695,8 @@ cdef Value made_of(int op, primitive, args):
 def record(primitive, args):
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
     cdef int op = number_of(primitive)
+    if primitive.rule is None and len(args) != primitive.arity:
+        raise TypeError(f"{primitive.name}: takes {primitive.arity} arguments, got {len(args)}")
     cdef list checked = [
         arg if type(arg) is Value or PyFloat_CheckExact(arg) else number(arg, primitive.name) for arg in args
     ]
@@ -726,58 +722,69 @@ cdef Value as_leaf(Value v):
 def shortcut(primitive, tuple args):
     """`primitive(*args)` for the ordinary case, Values and floats; NotImplemented for all others."""
     cdef int op = primitive.opcode
-    cdef size_t n = len(args), groups
-    cdef int kind, found = 0
-    cdef Value v
+    cdef size_t n = len(args)
+    cdef bint found = False
     if op < 0:
         return NotImplemented
     if op == OP_sum or op == OP_mean or op == OP_logsumexp or op == OP_dot:
-        groups = 2 if op == OP_dot else 1
-        if n != groups or not all_lists(args):
-            return NotImplemented
-        n = len(args[0])
-        if groups == 2 and len(args[1]) != n:
-            return NotImplemented
-        v = with_room(op, groups * n)
-        for group in args:
-            if type(group) is list:
-                for arg in <list>group:
-                    kind = append(v, arg)
-                    found |= kind
-                    if kind == 2:
-                        return NotImplemented
-            else:
-                for arg in <tuple>group:
-                    kind = append(v, arg)
-                    found |= kind
-                    if kind == 2:
-                        return NotImplemented
-        return finished(v) if found else NotImplemented
+        return of_lists(op, args)
     if n != ARITY[op] or n > 2:
         return NotImplemented
     if n == 1:
         return unary(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
     for arg in args:
         if type(arg) is Value:
-            found = 1
+            found = True
         elif not PyFloat_CheckExact(arg):
             return NotImplemented
     return binary(op, args[0], args[1]) if found else NotImplemented
 
 
-cdef bint all_lists(tuple args):
-    for arg in args:
-        if type(arg) is not list and type(arg) is not tuple:
-            return False
-    return True
+cdef object of_lists(int op, tuple args):
+    """A variadic row on lists or tuples of Values and floats, at least one of them a Value; else NotImplemented."""
+    cdef size_t groups = 2 if op == OP_dot else 1
+    cdef size_t n, i, j
+    cdef bint found = False
+    cdef Argument *place
+    cdef PyObject **items
+    cdef Value v
+    if <size_t>len(args) != groups:
+        return NotImplemented
+    for group in args:
+        if (type(group) is not list and type(group) is not tuple) or len(group) != len(args[0]):
+            return NotImplemented
+    n = len(args[0])
+    v = with_room(op, groups * n)
+    place = v.a.many
+    for i in range(groups):
+        items = items_of(<PyObject *>args[i])
+        for j in range(n):
+            if is_value(items[j]):
+                incref(items[j])  # owned by v from here on
+                place.value = items[j]
+                place.constant = (<Value>items[j]).value
+                found = True
+            elif is_float(items[j]):
+                place.value = NULL
+                place.constant = float_of(items[j])
+            else:
+                return NotImplemented
+            place += 1
+            v.b.count += 1
+    return finished(v) if found else NotImplemented
+
+
+cdef inline bint is_value(PyObject *x) noexcept:
+    return <void *>x.ob_type == <void *>value_type
 
 
 # ---------------------------------------------------------------- the sweep
 
 cdef struct Graph:
     PyObject **order    # arguments before results; borrowed from the root, as all Values here
-    PyObject **seen     # by slot, in the order of first sight
+    PyObject **seen     # every Value, by slot, in the order of first sight
     double *cotangents  # by slot
+    bint with_leaves    # whether `order` holds the leaves, too; a sweep has nothing to do there
     size_t *stack       # Values still to be looked at; with the lowest bit set, those whose arguments are done
     size_t n, n_seen, room, n_stack, stack_room
     size_t turn         # which exploration this is, of all
@@ -787,8 +794,8 @@ DEF KEPT = 1 << 20
 cdef Graph spare
 memset(&spare, 0, sizeof(spare))
 
-# A Value's slot belongs to the last exploration that came by. Only where Python code may have run in between (a user's
-# partial, another thread) can that be another one, and then the Values are numbered again.
+# A Value's slot belongs to the last exploration that came by. Where Python code may have run in between (a user's
+# partial, a signal handler, another thread) that can be another one, and `number_again` takes the slots back.
 cdef size_t turns = 0
 
 
@@ -802,8 +809,9 @@ cdef void forget(Graph *graph) noexcept:
     PyMem_Free(graph.stack)
 
 
-cdef int make_room(Graph *graph) except -1:
-    cdef size_t room = 2 * graph.room + 1024
+cdef int make_room(Graph *graph, size_t least) except -1:
+    """Room for `least` Values and more."""
+    cdef size_t room = 2 * least + 1024
     cdef void *larger
     if room > 0xFFFFFFF0:
         raise MemoryError("the graph has more nodes than a sweep can number")
@@ -823,94 +831,144 @@ cdef int make_room(Graph *graph) except -1:
     return 0
 
 
-cdef inline bint is_seen(Graph *graph, Value v) noexcept:
+cdef int make_stack_room(Graph *graph, size_t least) except -1:
+    cdef void *larger = PyMem_Realloc(graph.stack, (2 * least + 1024) * sizeof(size_t))
+    if larger == NULL:
+        raise MemoryError()
+    graph.stack = <size_t *>larger
+    graph.stack_room = 2 * least + 1024
+    return 0
+
+
+# The loops below run once per node and once per edge. They read through borrowed pointers, `(<Value>x).slot`, and never
+# bind one to a name of type Value, which would count references up and down again.
+
+
+cdef inline bint is_seen(Graph *graph, PyObject *x) noexcept:
     # What an earlier exploration left in a slot need not be cleared: it means something only if this one agrees.
-    return v.slot < graph.n_seen and graph.seen[v.slot] == <PyObject *>v
+    return (<Value>x).slot < graph.n_seen and graph.seen[(<Value>x).slot] == x
 
 
-cdef inline int see(Graph *graph, Value v) except -1:
-    if graph.n_seen == graph.room:
-        make_room(graph)
-    graph.seen[graph.n_seen] = <PyObject *>v
+cdef inline void see(Graph *graph, PyObject *x) noexcept:
+    graph.seen[graph.n_seen] = x
     graph.cotangents[graph.n_seen] = 0.0
-    v.slot = <uint32_t>graph.n_seen
+    (<Value>x).slot = <uint32_t>graph.n_seen
     graph.n_seen += 1
-    return 0
 
 
-cdef inline int push(Graph *graph, PyObject *x) except -1:
-    cdef void *larger
-    if graph.n_stack == graph.stack_room:
-        larger = PyMem_Realloc(graph.stack, (2 * graph.stack_room + 1024) * sizeof(size_t))
-        if larger == NULL:
-            raise MemoryError()
-        graph.stack = <size_t *>larger
-        graph.stack_room = 2 * graph.stack_room + 1024
-    graph.stack[graph.n_stack] = <size_t>x
-    graph.n_stack += 1
-    return 0
+cdef inline void visit(Graph *graph, PyObject *x) noexcept:
+    """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
+    if is_seen(graph, x):
+        return
+    if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
+        see(graph, x)
+        if graph.with_leaves:
+            graph.order[graph.n] = x
+            graph.n += 1
+    else:
+        graph.stack[graph.n_stack] = <size_t>x
+        graph.n_stack += 1
 
 
-cdef inline int visit(Graph *graph, PyObject *arg) except -1:
-    cdef Value v = <Value>arg
-    if is_seen(graph, v):
-        return 0
-    if v.op != LEAF and not (v.flags & MANY and v.b.count == 0):
-        return push(graph, arg)
-    see(graph, v)
-    graph.order[graph.n] = arg
-    graph.n += 1
-    return 0
+cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
+    """`visit` for each argument that is a Value. The counters live in registers: most arguments of a dot are leaves."""
+    cdef PyObject **seen = graph.seen
+    cdef PyObject **order = graph.order
+    cdef double *cotangents = graph.cotangents
+    cdef bint with_leaves = graph.with_leaves
+    cdef size_t i, slot, n = graph.n, n_seen = graph.n_seen
+    cdef PyObject *x
+    for i in range(count):
+        x = args[i].value
+        if x == NULL:
+            continue
+        slot = (<Value>x).slot
+        if slot < n_seen and seen[slot] == x:
+            continue
+        if (<Value>x).op != LEAF and not ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
+            graph.stack[graph.n_stack] = <size_t>x
+            graph.n_stack += 1
+            continue
+        seen[n_seen] = x
+        cotangents[n_seen] = 0.0
+        (<Value>x).slot = <uint32_t>n_seen
+        n_seen += 1
+        if with_leaves:
+            order[n] = x
+            n += 1
+    graph.n, graph.n_seen = n, n_seen
 
 
-cdef int explore(Graph *graph, Value root) except -1:
-    """Fill `graph.order`, exactly as the reference engine's `topological` does."""
+cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
+    """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
     global turns
-    cdef size_t top, i, steps = 0
-    cdef Value v
+    cdef size_t top, i, n_args, steps = 0
+    cdef PyObject *x
     memcpy(graph, &spare, sizeof(spare))
     memset(&spare, 0, sizeof(spare))
     turns += 1
     graph.turn = turns
-    graph.n = graph.n_seen = graph.n_stack = 0
-    push(graph, <PyObject *>root)
+    graph.with_leaves = with_leaves
+    graph.n = graph.n_seen = 0
+    if graph.stack_room == 0:
+        make_stack_room(graph, 1)
+    graph.stack[0] = <size_t><PyObject *>root
+    graph.n_stack = 1
     while graph.n_stack:
         top = graph.stack[graph.n_stack - 1]
-        v = <Value><PyObject *>(top & ~<size_t>1)
-        if top & 1 or is_seen(graph, v):
+        x = <PyObject *>(top & ~<size_t>1)
+        if top & 1:
             graph.n_stack -= 1
-            if top & 1:
-                graph.order[graph.n] = <PyObject *>v
-                graph.n += 1
+            graph.order[graph.n] = x
+            graph.n += 1
             continue
-        see(graph, v)
+        if is_seen(graph, x):
+            graph.n_stack -= 1
+            continue
+        n_args = (<Value>x).b.count if (<Value>x).flags & MANY else 2
+        if graph.n_seen + n_args + 1 > graph.room:
+            make_room(graph, graph.n_seen + n_args + 1)
+        if graph.n_stack + n_args > graph.stack_room:
+            make_stack_room(graph, graph.n_stack + n_args)
         steps += 1
         if steps & 0xFFFF == 0:
-            PyErr_CheckSignals()  # Ctrl-C
+            let_signals_through(graph)
+        see(graph, x)
         graph.stack[graph.n_stack - 1] |= 1
-        if v.op == LEAF:
+        if (<Value>x).op == LEAF:
             continue
-        if v.flags & MANY:
-            for i in range(v.b.count):
-                if v.a.many[i].value:
-                    visit(graph, v.a.many[i].value)
+        if (<Value>x).flags & MANY:
+            visit_many(graph, (<Value>x).a.many, n_args)
         else:
-            if not v.flags & CONSTANT1:
-                visit(graph, v.a.value)
-            if not v.flags & CONSTANT2:
-                visit(graph, v.b.value)
+            if not (<Value>x).flags & CONSTANT1:
+                visit(graph, (<Value>x).a.value)
+            if not (<Value>x).flags & CONSTANT2:
+                visit(graph, (<Value>x).b.value)
     return 0
 
 
-cdef double asked(Graph *graph, Value v, size_t place) except? -1.0:
+cdef double asked(Graph *graph, PyObject *x, size_t place) except? -1.0:
     """A partial derivative that C could not give, from Python."""
+    cdef double p = partials_of(<object>x, place)
+    number_again(graph)
+    return p
+
+
+cdef void number_again(Graph *graph) noexcept:
+    """After anything that may have run Python code: give the Values their slots back, if another sweep came by."""
+    global turns
     cdef size_t i
-    cdef double p = partial_of(v, place)
     if turns != graph.turn:
         for i in range(graph.n_seen):
             (<Value>graph.seen[i]).slot = <uint32_t>i
+        turns += 1  # the other sweep, if it is still under way, has to do the same
         graph.turn = turns
-    return p
+
+
+cdef int let_signals_through(Graph *graph) except -1:
+    PyErr_CheckSignals()  # Ctrl-C
+    number_again(graph)
+    return 0
 
 
 cdef inline double number_at(Argument *x) noexcept:
@@ -922,53 +980,96 @@ cdef inline void add_to(Graph *graph, PyObject *x, double c, double p) noexcept:
     graph.cotangents[(<Value>x).slot] += c * p if p != 0.0 else 0.0
 
 
-cdef int sweep(Graph *graph, double seed, const uint8_t *within) except -1:
+cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
     cdef size_t i = graph.n
     cdef int op
-    cdef double c, x1, x2, p
-    cdef Value v
+    cdef uint8_t flags
+    cdef double c, x1, x2, y, p
+    cdef PyObject *x
+    cdef PyObject *a
+    cdef PyObject *b
     cdef bint explained = False
-    graph.cotangents[(<Value>graph.order[i - 1]).slot] = seed
+    graph.cotangents[root.slot] = seed
     while i:
         i -= 1
         if i & 0xFFFF == 0xFFFF:
-            PyErr_CheckSignals()  # Ctrl-C
-        v = <Value>graph.order[i]
-        c = graph.cotangents[v.slot]
+            let_signals_through(graph)
+        x = graph.order[i]
+        c = graph.cotangents[(<Value>x).slot]
         if c == 0.0:
             continue
         if c != c and not explained:
-            explain_nan(v, [<object>graph.order[k] for k in range(graph.n)])
+            explain(graph, root, x)
             explained = True
-        op = v.op
-        if op == LEAF:
+        op = (<Value>x).op
+        flags = (<Value>x).flags
+        if op == LEAF:  # the root may be one
             continue
-        if v.flags & MANY:
-            sweep_many(graph, v, c, within)
+        if flags & MANY:
+            sweep_many(graph, x, c, within)
             continue
-        x1 = v.a.constant if v.flags & CONSTANT1 else (<Value>v.a.value).value
-        x2 = v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value
-        if not v.flags & CONSTANT1 and (within == NULL or within[(<Value>v.a.value).slot]):
-            p = rule_partial1(op, x1, x2, v.value)
+        a = NULL if flags & CONSTANT1 else (<Value>x).a.value
+        b = NULL if flags & CONSTANT2 else (<Value>x).b.value
+        x1 = (<Value>a).value if a != NULL else (<Value>x).a.constant
+        x2 = (<Value>b).value if b != NULL else (<Value>x).b.constant
+        y = (<Value>x).value
+        if a != NULL and (within == NULL or within[(<Value>a).slot]):
+            p = rule_partial1(op, x1, x2, y)
             if not isfinite(p):
-                p = asked(graph, v, 0)
-            add_to(graph, v.a.value, c, p)
-        if not v.flags & CONSTANT2 and (within == NULL or within[(<Value>v.b.value).slot]):
-            p = rule_partial2(op, x1, x2, v.value)
+                p = asked(graph, x, 0)
+            add_to(graph, a, c, p)
+        if b != NULL and (within == NULL or within[(<Value>b).slot]):
+            p = rule_partial2(op, x1, x2, y)
             if not isfinite(p):
-                p = asked(graph, v, 1)
-            add_to(graph, v.b.value, c, p)
+                p = asked(graph, x, 1)
+            add_to(graph, b, c, p)
+    for i in range(graph.n_seen):
+        if graph.cotangents[i] != graph.cotangents[i] and not explained:
+            explain(graph, root, NULL)
+            explained = True
     return 0
 
 
-cdef int sweep_many(Graph *graph, Value v, double c, const uint8_t *within) except -1:
+cdef int explain(Graph *graph, Value root, PyObject *last) except -1:
+    """Some cotangent is nan: raise what the reference engine does, which looks from the root down to `last`."""
+    for value in reversed(topological(root)):
+        number_again(graph)
+        if graph.cotangents[(<Value>value).slot] != graph.cotangents[(<Value>value).slot]:
+            explain_nan(value, topological(root))
+            break
+        if <PyObject *>value == last:
+            break
+    number_again(graph)
+    return 0
+
+
+cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *within) except -1:
     """The same for one node with an array of arguments."""
-    cdef Argument *x = v.a.many
-    cdef size_t k, n = v.b.count, half = n // 2
-    cdef int op = v.op
+    cdef Argument *x = (<Value>node).a.many
+    cdef size_t k, n = (<Value>node).b.count, half = n // 2
+    cdef int op = (<Value>node).op
     cdef double p = 1.0, largest = 0.0, total = 0.0
+    cdef double *cotangents = graph.cotangents
     cdef double short[8]
+    cdef bint wanted = within == NULL
+    for k in range(n if within != NULL else 0):
+        wanted = wanted or (x[k].value != NULL and within[(<Value>x[k].value).slot])
+    if not wanted:
+        return 0
+    if op == OP_dot and within == NULL:
+        for k in range(n):
+            if x[k].value:
+                p = number_at(x + (k + half if k < half else k - half))
+                cotangents[(<Value>x[k].value).slot] += c * p if p != 0.0 else 0.0
+        return 0
+    if op >= N_RULES and ROWS[op].rule is not None:  # a user's variadic row: its rule gives all partials at once
+        partials = partials_of(<object>node)
+        number_again(graph)
+        for k in range(n):
+            if x[k].value != NULL and (within == NULL or within[(<Value>x[k].value).slot]):
+                add_to(graph, x[k].value, c, partials[k])
+        return 0
     if op == OP_mean:
         p = 1.0 / n
     elif op == OP_logsumexp:  # softmax, from differences to the largest
@@ -988,11 +1089,25 @@ cdef int sweep_many(Graph *graph, Value v, double c, const uint8_t *within) exce
         elif op == OP_logsumexp:
             p = exp(number_at(x + k) - largest) / total
         elif op != OP_sum and op != OP_mean:
-            p = rule_partial_of_many(op, <int>k, short, v.value) if n <= 8 else INFINITY
+            p = rule_partial_of_many(op, <int>k, short, (<Value>node).value) if n <= 8 else INFINITY
             if not isfinite(p):
-                p = asked(graph, v, k)
+                p = asked(graph, node, k)
         add_to(graph, x[k].value, c, p)
     return 0
+
+
+cdef void commit(Graph *graph) noexcept:
+    """Leaves add what the sweep brought, all others are set to it."""
+    cdef PyObject **seen = graph.seen
+    cdef double *cotangents = graph.cotangents
+    cdef size_t i, n = graph.n_seen
+    cdef double c
+    for i in range(n):
+        c = cotangents[i]
+        if (<Value>seen[i]).flags & HAS_GRAD and (<Value>seen[i]).op == LEAF:
+            c += (<Value>seen[i]).slope
+        (<Value>seen[i]).slope = c
+        (<Value>seen[i]).flags |= HAS_GRAD
 
 
 def topological(Value root):
@@ -1000,7 +1115,7 @@ def topological(Value root):
     cdef Graph graph
     cdef size_t i
     try:
-        explore(&graph, root)
+        explore(&graph, root, True)
         return [<object>graph.order[i] for i in range(graph.n)]
     finally:
         forget(&graph)
@@ -1011,7 +1126,7 @@ def leaves(Value y):
     cdef Graph graph
     cdef size_t i
     try:
-        explore(&graph, y)
+        explore(&graph, y, True)
         return [<object>graph.order[i] for i in range(graph.n) if (<Value>graph.order[i]).op == LEAF]
     finally:
         forget(&graph)
@@ -1020,39 +1135,50 @@ def leaves(Value y):
 def gradients(Value y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
-    cdef size_t i
-    cdef size_t k
+    cdef size_t i, k, n
     cdef uint8_t *within = NULL
     cdef uint8_t leads
-    cdef Value v
+    cdef PyObject *x
+    cdef PyObject **items
+    cdef list wanted = list(xs), found
+    for item in wanted:
+        if type(item) is not Value:
+            raise TypeError(f"gradients: takes Values, got {item!r}")
     if recorded:
-        return reference_gradients(y, xs, seed, recorded=True)
+        return reference_gradients(y, wanted, seed, recorded=True)
+    # From here to the end nothing makes a list or a tuple: the collector would run, and with it perhaps a finalizer.
+    found = [0.0] * len(wanted)
+    n, items = len(wanted), items_of(<PyObject *>wanted)
     try:
-        explore(&graph, y)
+        explore(&graph, y, False)
         within = <uint8_t *>PyMem_Malloc(graph.n_seen)
         if within == NULL:
             raise MemoryError()
         memset(within, 0, graph.n_seen)
-        for x in xs:
-            if is_seen(&graph, <Value?>x):
-                within[(<Value>x).slot] = 1
+        for i in range(n):
+            if is_seen(&graph, items[i]):
+                within[(<Value>items[i]).slot] = 1
         for i in range(graph.n):
-            v = <Value>graph.order[i]
-            if v.op == LEAF or within[v.slot]:
+            x = graph.order[i]
+            if (<Value>x).op == LEAF or within[(<Value>x).slot]:
                 continue
             leads = 0
-            if v.flags & MANY:
-                for k in range(v.b.count):
-                    if v.a.many[k].value:
-                        leads |= within[(<Value>v.a.many[k].value).slot]
+            if (<Value>x).flags & MANY:
+                for k in range((<Value>x).b.count):
+                    if (<Value>x).a.many[k].value:
+                        leads |= within[(<Value>(<Value>x).a.many[k].value).slot]
             else:
-                if not v.flags & CONSTANT1:
-                    leads |= within[(<Value>v.a.value).slot]
-                if not v.flags & CONSTANT2:
-                    leads |= within[(<Value>v.b.value).slot]
-            within[v.slot] = leads
-        sweep(&graph, seed, within)
-        return [graph.cotangents[(<Value>x).slot] if is_seen(&graph, <Value>x) else 0.0 for x in xs]
+                if not (<Value>x).flags & CONSTANT1:
+                    leads |= within[(<Value>(<Value>x).a.value).slot]
+                if not (<Value>x).flags & CONSTANT2:
+                    leads |= within[(<Value>(<Value>x).b.value).slot]
+            within[(<Value>x).slot] = leads
+        sweep(&graph, y, seed, within)
+        number_again(&graph)
+        for i in range(n):
+            if is_seen(&graph, items[i]):
+                found[i] = graph.cotangents[(<Value>items[i]).slot]
+        return found
     finally:
         PyMem_Free(within)
         forget(&graph)

@@ -487,6 +487,8 @@ def pull_back(
         if primitive is None:
             continue
         args = value._args
+        if within is not None and not any(type(arg) is Value and arg in within for arg in args):
+            continue
         partials: Sequence[Any] = primitive.partials
         operands: list[Any] = []
         try:
@@ -496,13 +498,15 @@ def pull_back(
                     operands[i] = getattr(operands[i], "data", operands[i])
                 operands.append(read(value))
                 if primitive.rule is not None:
-                    partials = primitive.rule(operands[:-1], operands[-1])
+                    partials = ruled(primitive, operands[:-1], operands[-1])
             for arg, partial in zip(args, partials):  # noqa: B905  # `strict` costs time, and the lengths agree
                 if type(arg) is float or (within is not None and arg not in within):
                     continue
                 if type(partial) is FunctionType:
                     partial = partial(*operands)
                 if read is read_data:
+                    if type(partial) is not float:
+                        partial = number(partial, f"{primitive.name}: a partial derivative")
                     cotangents[arg] = cotangents.get(arg, 0.0) + (cotangent * partial if partial else 0.0)
                 else:
                     contribution = _product(cotangent, partial, args)
@@ -532,16 +536,31 @@ def no_derivative(value: Value, error: Exception) -> DomainError:
     return DomainError(f"{name}: has no derivative at ({point}){label}: {error}")
 
 
-def partial_of(value: Value, place: int) -> float:
-    """The partial derivative of a node by one of its arguments, as a number."""
+def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:
+    """The partials that the rule of a variadic primitive gives, one per argument."""
+    assert primitive.rule is not None
+    partials = list(primitive.rule(operands, y))
+    if len(partials) != len(operands):
+        raise TypeError(
+            f"{primitive.name}: the rule must give one partial derivative per argument, "
+            f"{len(operands)} here, but gave {len(partials)}"
+        )
+    return partials
+
+
+def partials_of(value: Value, place: int | None = None) -> Any:
+    """The partial derivatives of a node as numbers: by the argument at `place`, or by all of them."""
     primitive = value._primitive
     assert primitive is not None
     operands = [arg if type(arg) is float else arg._data for arg in value._args]
     try:
         if primitive.rule is not None:
-            return float(primitive.rule(operands, value._data)[place])
-        partial = primitive.partials[place]
-        return float(partial(*operands, value._data)) if callable(partial) else partial
+            found = ruled(primitive, operands, value._data)
+            partials = [number(partial, f"{primitive.name}: a partial derivative") for partial in found]
+            return partials if place is None else partials[place]
+        partial = primitive.partials[place]  # type: ignore[index]  # only variadic rows are asked for all
+        partial = partial(*operands, value._data) if callable(partial) else partial
+        return number(partial, f"{primitive.name}: a partial derivative")
     except (ArithmeticError, ValueError) as error:
         raise no_derivative(value, error) from error
 

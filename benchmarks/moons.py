@@ -1,7 +1,6 @@
 """The workload of micrograd's demo: a 2-16-16-1 network on two moons, hinge loss, a little weight decay.
 
-Written three times from the same numbers with plain Python sums: on floats (the value alone), on our Values, and, in
-`peer_micrograd.py`, on micrograd's.
+Written once, with plain Python sums, for numbers of any kind: floats, our Values, micrograd's.
 """
 
 from __future__ import annotations
@@ -9,13 +8,15 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 WIDTHS = (2, 16, 16, 1)
 DECAY = 1e-4
+POINTS = 100
 
 
-def numbers(points: int) -> tuple[list[list[float]], list[int], list[list[tuple[list[float], float]]]]:
+def numbers(points: int = POINTS) -> tuple[list[list[float]], list[int], list[list[tuple[list[float], float]]]]:
     """Points of the plane, their classes -1 and 1, and the network as layers of (weights, bias)."""
     rng = random.Random(1)
     xs, ys = [], []
@@ -46,32 +47,23 @@ def total_loss(layers: Any, xs: Any, ys: Any, relu: Any) -> Any:
     return sum(losses) * (1.0 / len(losses)) + DECAY * sum(p * p for p in parameters)
 
 
-def step_on_floats(points: int) -> float:
+def on_floats(points: int = POINTS) -> Callable[[], float]:
+    """The value alone."""
     xs, ys, layers = numbers(points)
-    loss: float = total_loss(layers, xs, ys, lambda z: z if z > 0.0 else 0.0)
-    return loss
+    return lambda: total_loss(layers, xs, ys, lambda z: z if z > 0.0 else 0.0)
 
 
-def step(points: int) -> tuple[float, list[float]]:
-    """Value and gradient with our Values."""
-    from autograd import Value
-
+def on_values(value: Any, points: int = POINTS) -> Callable[[], tuple[float, list[float]]]:
+    """Value and gradient with a class like micrograd's Value: parameters made once, as in a training loop."""
     xs, ys, plain = numbers(points)
-    layers = [[([Value(w) for w in ws], Value(b)) for ws, b in layer] for layer in plain]
-    loss = total_loss(layers, xs, ys, Value.relu)
-    loss.backward()
-    return loss.data, [p.grad for layer in layers for ws, b in layer for p in [*ws, b]]
+    layers = [[([value(w) for w in ws], value(b)) for ws, b in layer] for layer in plain]
+    parameters = [p for layer in layers for ws, b in layer for p in [*ws, b]]
 
+    def step() -> tuple[float, list[float]]:
+        for p in parameters:
+            p.grad = 0.0
+        loss = total_loss(layers, xs, ys, lambda z: z.relu())
+        loss.backward()
+        return loss.data, [p.grad for p in parameters]
 
-def assert_same(loss: float, gradient: list[float], points: int) -> None:
-    """Another library's loss and gradient are ours, to rounding."""
-    ours, slopes = step(points)
-    assert math.isclose(loss, ours, rel_tol=1e-10), (loss, ours)
-    assert len(gradient) == len(slopes)
-    for a, b in zip(gradient, slopes, strict=True):
-        assert math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-12), (a, b)
-
-
-def assert_agreement(points: int) -> None:
-    """Our value is that of plain floats."""
-    assert math.isclose(step(points)[0], step_on_floats(points), rel_tol=1e-12)
+    return step

@@ -33,14 +33,14 @@ def test_every_example_is_tested_here_and_says_how_to_run_it(name):
 
 def test_five_steps(capsys):
     losses = load("five_steps").main()
-    assert len(losses) == 60
+    assert len(losses) == 150
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
     assert losses[0] == pytest.approx(3.9060, abs=5e-5)
     assert losses[-1] < 0.1
     printed = capsys.readouterr().out
     for step in ("1. neuron", "2. forward", "3. loss      3.9060", "4. backward", "5. loop"):
         assert step in printed
-    assert "epoch 60  loss" in printed
+    assert "epoch 150  loss" in printed
     found = [(float(line.split("= ")[1].split(",")[0]), float(line.split()[-1])) for line in printed.splitlines()[-4:]]
     assert [target for _, target in found] == [1.0, 1.0, -1.0, -1.0]
     assert all(abs(y - target) < 0.2 for y, target in found)
@@ -91,6 +91,43 @@ def test_learning_rates(tmp_path, capsys):
     assert large[-1] > 1.0 > right[0]  # never settles: worse than guessing, whose loss is log 2
     assert (tmp_path / "out" / "learning_rates.png").read_bytes().startswith(b"\x89PNG")
     assert "learning_rates.png" in capsys.readouterr().out
+
+
+def test_gpt(tmp_path, capsys):
+    names = tmp_path / "names.txt"
+    names.write_text("Anna\n\nO'Neil\nanna\n")  # what is not made of letters is left out
+    losses = load("gpt").main([str(names), "--steps", "12", "--samples", "2"])
+    assert losses[0] == pytest.approx(math.log(27.0), abs=0.5)  # at first every letter is as likely as any other
+    assert losses[-1] < 0.5 * losses[0]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("2 names, 4192 parameters, ")
+    assert "step    12  loss" in lines[-3]
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz") for name in lines[-2:])
+
+
+def test_the_gradient_of_gpt():
+    gpt = load("gpt")
+    model, tokens = gpt.GPT(1), gpt.tokens_of("ab")
+    gpt.loss_of(model, tokens).backward()
+    for matrix in (model.token, model.position, model.output, model.mixed, model.narrow):
+        parameter = matrix[1][2]
+        slope, start = parameter.grad, parameter.data
+        ends = []
+        for parameter.data in (start - 1e-5, start + 1e-5):
+            ends.append(gpt.loss_of(model, tokens).data)
+        parameter.data = start
+        assert slope == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "cannot read"), ("O'Neil\n", "holds no names")])
+def test_gpt_needs_names(tmp_path, capsys, content, told):
+    names = tmp_path / "names.txt"
+    if content is not None:
+        names.write_text(content)
+    with pytest.raises(SystemExit) as exit_:
+        load("gpt").main([str(names)])
+    assert exit_.value.code == 2
+    assert told in capsys.readouterr().err
 
 
 def test_the_examples_leave_nothing_behind(tmp_path, monkeypatch, capsys):

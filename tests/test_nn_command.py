@@ -99,15 +99,15 @@ def test_options(train):
 
 
 def test_the_options_do_what_fit_does(train):
-    _, out = train(
-        "moons", "--epochs", 2, "--layers", 4, "--optimizer", "rmsprop", "--learning-rate", 0.01, "--seed", 2
-    )
+    words = "--epochs 2 --layers 4 --optimizer rmsprop --learning-rate 0.01 --seed 2 --limit 50 --clip-norm 0.1"
+    _, out = train("moons", *words.split())
     data, _ = nn.datasets.train_test_split(nn.datasets.moons(seed=2), 0.2, seed=2)
     model = nn.MLP(2, [4, 1], seed=2)
-    optimizer = nn.RMSprop(model.parameters(), nn.schedules.cosine(0.01, 20))
+    optimizer = nn.RMSprop(model.parameters(), nn.schedules.cosine(0.01, 2 * 4))
     nn.fit(
-        model, nn.binary_cross_entropy, data.inputs, data.targets, optimizer=optimizer, epochs=2, batch_size=16, seed=2
-    )
+        model, nn.binary_cross_entropy, data.inputs[:50], data.targets[:50],
+        optimizer=optimizer, epochs=2, batch_size=16, seed=2, clip_norm=0.1,
+    )  # fmt: skip
     loaded = nn.load(out / "model.safetensors")
     assert [p.data for p in loaded.parameters()] == [p.data for p in model.parameters()]
 
