@@ -4,8 +4,10 @@ import importlib.util
 import inspect
 import itertools
 import math
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nn
@@ -117,6 +119,34 @@ def test_the_gradient_of_gpt():
             ends.append(gpt.loss_of(model, tokens).data)
         parameter.data = start
         assert slope == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-5, abs=1e-9)
+
+
+def test_gpt_is_the_transformer_of_the_paper():
+    gpt = load("gpt")
+    model, tokens = gpt.GPT(1), gpt.tokens_of("anna")
+    rng = random.Random(2)
+    for parameter in model.parameters():  # nothing is 0, as some of it is at the start
+        parameter.data = rng.gauss(0.0, 0.3)
+    loss = gpt.loss_of(model, tokens)
+
+    m = {name: np.array([[value.data for value in row] for row in matrix]) for name, matrix in vars(model).items()}
+    n = len(tokens) - 1
+
+    def norm(x):
+        return x / np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-5)
+
+    def softmax(x):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    x = norm(m["token"][tokens[:-1]] + m["position"][:n])
+    q, k, v = ((norm(x) @ m[name].T).reshape(n, 4, 4).transpose(1, 0, 2) for name in ("query", "key", "value"))
+    later = np.triu(np.full((n, n), -np.inf), 1)  # no letter sees those after it
+    heads = softmax(q @ k.transpose(0, 2, 1) / math.sqrt(4.0) + later) @ v
+    x = x + heads.transpose(1, 0, 2).reshape(n, 16) @ m["mixed"].T
+    x = x + np.maximum(norm(x) @ m["wide"].T, 0.0) @ m["narrow"].T
+    chances = softmax(x @ m["output"].T)[range(n), tokens[1:]]
+    assert loss.data == pytest.approx(-np.log(chances).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize(("content", "told"), [(None, "cannot read"), ("O'Neil\n", "holds no names")])

@@ -459,6 +459,7 @@ def test_an_error_from_the_shell(tmp_path):
 
 
 def test_a_terminal_that_knows_only_ascii(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError")  # plots take long, and print nothing
     done = python_m_nn(
         tmp_path, "train", "xor", "--epochs", "1", "--limit", "20", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
     )
