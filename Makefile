@@ -8,11 +8,12 @@ BIN := .venv/Scripts
 endif
 READY := .venv/.ready
 
-.PHONY: help demo test peers lint docs bench pictures clean
+.PHONY: help demo test coverage peers lint docs bench pictures clean
 
 help:
 	@echo "make demo      train on handwritten digits and draw what happened, into out/"
-	@echo "make test      run the tests, with coverage"
+	@echo "make test      run the tests, on both engines"
+	@echo "make coverage  run the tests and say which lines they reach"
 	@echo "make peers     hold conventions against PyTorch and JAX, in an environment of their own"
 	@echo "make lint      ruff, ruff format and mypy"
 	@echo "make docs      run the examples in the documentation"
@@ -27,10 +28,14 @@ $(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx) autograd/c_rules.py
 demo: $(READY)
 	$(BIN)/python -m nn train digits --out out/
 
-# On both engines; coverage is counted on the plain one, which is the one that is Python.
+# On both engines, two tests at a time.
 test: $(READY)
-	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
-	$(BIN)/python -m pytest
+	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2
+
+# Of the Python that there is: the native engine is C.
+coverage: $(READY)
+	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 peers:
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import itertools
 import math
+import os
 import random
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 import nn
+
+# Once is enough for what takes long: on the engine that a user gets, not on the plain one that was asked for by name.
+takes_long = pytest.mark.skipif(os.environ.get("GLASSGRAD_ENGINE") == "python", reason="runs on the other engine")
 
 EXAMPLES = Path(nn.__file__).parent.parent / "examples"
 
@@ -72,6 +76,7 @@ def test_circuits(capsys):
     assert "= -20\n" in printed
 
 
+@takes_long
 def test_moons(tmp_path, capsys):
     history = load("moons").main(str(tmp_path / "out"), epochs=30)
     assert history[0].validation_loss > 0.5
@@ -83,6 +88,7 @@ def test_moons(tmp_path, capsys):
     assert str(tmp_path / "out" / "moons.png") in printed
 
 
+@takes_long
 def test_learning_rates(tmp_path, capsys):
     histories = load("learning_rates").main(str(tmp_path / "out"))
     small, right, large = ([epoch.loss for epoch in history[1:]] for history in histories.values())
@@ -95,6 +101,7 @@ def test_learning_rates(tmp_path, capsys):
     assert "learning_rates.png" in capsys.readouterr().out
 
 
+@takes_long
 def test_gpt(tmp_path, capsys):
     names = tmp_path / "names.txt"
     names.write_text("Anna\n\nO'Neil\nanna\n")  # what is not made of letters is left out

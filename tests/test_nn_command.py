@@ -264,6 +264,7 @@ def refused(capsys, *words):
         (["train", "xor", "--limit", "0"], "--limit: expected a whole number of at least 1"),
         (["train", "xor", "--layers", "3,,3"], "--layers: expected a whole number of at least 1, got ''"),
         (["train", "xor", "--layers", "3;3"], "--layers"),
+        (["train", "xor", "--layers", "100000000000000000000"], "--layers"),
         (["train", "xor", "--layers", "3,0"], "--layers: expected a whole number of at least 1, got '0'"),
         (["train", "xor", "--learning-rate", "0"], "--learning-rate: expected a number > 0, got '0'"),
         (["train", "xor", "--learning-rate", "nan"], "--learning-rate: expected a number > 0, got 'nan'"),
