@@ -1211,7 +1211,8 @@ def read(values, field, out=None):
     """The `"data"` or the `"grad"` of n Values as a NumPy array of n floats, written into `out` if that is given."""
     cdef Py_buffer view
     cdef double *numbers_
-    cdef size_t i = 0
+    cdef PyObject **items
+    cdef size_t i, n
     cdef bint grad = field == "grad"
     if out is None:
         import numpy
@@ -1219,42 +1220,50 @@ def read(values, field, out=None):
     if type(values) is not list or field not in ("data", "grad") or not doubles(out, &view, len(values), PyBUF_WRITABLE):
         return reference_read(values, field, out)
     numbers_ = <double *>view.buf
+    items, n = items_of(<PyObject *>values), len(values)
     try:
-        for value in <list>values:
-            if type(value) is not Value:
-                raise TypeError(f"read: takes Values, got {value!r}")
-            if grad:
-                numbers_[i] = (<Value>value).slope if (<Value>value).flags & HAS_GRAD else 0.0
+        all_values("read", items, n)
+        for i in range(n):
+            if not grad:
+                numbers_[i] = (<Value>items[i]).value
             else:
-                numbers_[i] = (<Value>value).value
-            i += 1
+                numbers_[i] = (<Value>items[i]).slope if (<Value>items[i]).flags & HAS_GRAD else 0.0
     finally:
         PyBuffer_Release(&view)
     return out
+
+
+cdef int all_values(str name, PyObject **items, size_t n) except -1:
+    cdef size_t i
+    for i in range(n):
+        if not is_value(items[i]):
+            raise TypeError(f"{name}: takes Values, got {<object>items[i]!r}")
+    return 0
 
 
 def write(values, field, numbers):
     """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
     cdef Py_buffer view
     cdef double *numbers_
-    cdef size_t i = 0
+    cdef PyObject **items
+    cdef size_t i, n
     cdef bint grad = field == "grad"
     if type(values) is not list or field not in ("data", "grad") or not doubles(numbers, &view, len(values), 0):
         return reference_write(values, field, numbers)
     numbers_ = <double *>view.buf
+    items, n = items_of(<PyObject *>values), len(values)
     try:
-        for value in <list>values:
-            if type(value) is not Value:
-                raise TypeError(f"write: takes Values, got {value!r}")
-            if not grad and (<Value>value).op != LEAF:
-                value.data = 0.0  # raises the error that says why not
-        for value in <list>values:
-            if grad:
-                (<Value>value).slope = numbers_[i]
-                (<Value>value).flags |= HAS_GRAD
-            else:
-                (<Value>value).value = numbers_[i]
-            i += 1
+        all_values("write", items, n)
+        if grad:
+            for i in range(n):
+                (<Value>items[i]).slope = numbers_[i]
+                (<Value>items[i]).flags |= HAS_GRAD
+            return
+        for i in range(n):
+            if (<Value>items[i]).op != LEAF:
+                (<object>items[i]).data = 0.0  # raises the error that says why not
+        for i in range(n):
+            (<Value>items[i]).value = numbers_[i]
     finally:
         PyBuffer_Release(&view)
 

@@ -41,6 +41,10 @@ class Optimizer:
         self.schedule = as_schedule(learning_rate)
         self.weight_decay = _at_least_0(name, "weight_decay", weight_decay)
         self.steps = 0
+        self.memory: dict[str, Any] = {}  # what `update` wants to know at the next step: vectors like θ
+
+    decoupled = False
+    """Whether `update` itself sees to the weight decay."""
 
     @property
     def learning_rate(self) -> float:
@@ -61,36 +65,28 @@ class Optimizer:
 
         theta = autograd.read(self.parameters, "data")
         g = autograd.read(self.parameters, "grad")
-        if not np.isfinite(g).all():
-            bad = int(np.flatnonzero(~np.isfinite(g))[0])
+        if not _all_finite(g):
+            bad = next(i for i, slope in enumerate(g.tolist()) if not math.isfinite(slope))
             raise FloatingPointError(
                 f"{type(self).__name__}: the gradient of parameter {bad} is {g[bad]}; "
                 "lower the learning rate, clip the gradient, or look for an infinite slope such as sqrt at 0"
             )
-        before = {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
-        with np.errstate(all="ignore"):
-            new = self.update(theta, g, self.learning_rate)
-        remembered = [x for x in vars(self).values() if isinstance(x, np.ndarray)]
-        if not all(np.isfinite(x).all() for x in (new, *remembered)):
-            self.__dict__ = before
+        if self.weight_decay and not self.decoupled:
+            g = g + self.weight_decay * theta
+        with np.errstate(all="ignore"):  # what overflows is found below
+            new, memory = self.update(theta, g, self.learning_rate)
+        if not all(_all_finite(x) for x in (new, *memory.values())):
             raise FloatingPointError(
                 f"{type(self).__name__}: the step is too large for floats (the steepest slope is {abs(g).max():g}); "
                 "lower the learning rate, or clip the gradient"
             )
         autograd.write(self.parameters, "data", new)
+        self.memory = memory
         self.steps += 1
 
-    def update(self, theta: Any, g: Any, rate: float) -> Any:
-        """The new θ, a vector of n floats, from the old one, the gradient and η."""
+    def update(self, theta: Any, g: Any, rate: float) -> tuple[Any, dict[str, Any]]:
+        """The new θ from the old one, g and η, all vectors of n floats; and the new `memory`."""
         raise NotImplementedError
-
-    def _state(self, name: str, like: Any) -> Any:
-        """A vector that is remembered from step to step and starts at 0."""
-        import numpy as np
-
-        if not hasattr(self, name):
-            setattr(self, name, np.zeros_like(like))
-        return getattr(self, name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.parameters)} parameters, learning rate {self.learning_rate:g})"
@@ -118,14 +114,11 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum, such as 0.9")
         self.nesterov = nesterov
 
-    def update(self, theta: Any, g: Any, rate: float) -> Any:
-        g = g + self.weight_decay * theta
-        if self.momentum:
-            v = self._state("_velocity", g)
-            v *= self.momentum
-            v += g
-            g = g + self.momentum * v if self.nesterov else v
-        return theta - rate * g
+    def update(self, theta: Any, g: Any, rate: float) -> tuple[Any, dict[str, Any]]:
+        if not self.momentum:
+            return theta - rate * g, {}
+        v = self.momentum * self.memory.get("velocity", 0.0) + g
+        return theta - rate * (g + self.momentum * v if self.nesterov else v), {"velocity": v}
 
 
 class RMSprop(Optimizer):
@@ -147,14 +140,11 @@ class RMSprop(Optimizer):
         self.alpha = _fraction("RMSprop", "alpha", alpha)
         self.epsilon = _at_least_0("RMSprop", "epsilon", epsilon)
 
-    def update(self, theta: Any, g: Any, rate: float) -> Any:
+    def update(self, theta: Any, g: Any, rate: float) -> tuple[Any, dict[str, Any]]:
         import numpy as np
 
-        g = g + self.weight_decay * theta
-        s = self._state("_square", g)
-        s *= self.alpha
-        s += (1.0 - self.alpha) * g * g
-        return theta - rate * g / (np.sqrt(s) + self.epsilon)
+        s = self.alpha * self.memory.get("square", 0.0) + (1.0 - self.alpha) * (g * g)
+        return theta - rate * g / (np.sqrt(s) + self.epsilon), {"square": s}
 
 
 class Adam(Optimizer):
@@ -181,24 +171,17 @@ class Adam(Optimizer):
         self.beta1, self.beta2 = (_fraction(name, f"betas[{i}]", beta) for i, beta in enumerate(betas))
         self.epsilon = _at_least_0(name, "epsilon", epsilon)
 
-    def update(self, theta: Any, g: Any, rate: float) -> Any:
+    def update(self, theta: Any, g: Any, rate: float) -> tuple[Any, dict[str, Any]]:
         import numpy as np
 
-        g = self._decayed(theta, g)
-        m, v, t = self._state("_mean", g), self._state("_square", g), self.steps + 1
-        m *= self.beta1
-        m += (1.0 - self.beta1) * g
-        v *= self.beta2
-        v += (1.0 - self.beta2) * g * g
-        m_hat = m / (1.0 - self.beta1**t)
-        v_hat = v / (1.0 - self.beta2**t)
-        return self._shrunk(theta, rate) - rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
-
-    def _decayed(self, theta: Any, g: Any) -> Any:
-        return g + self.weight_decay * theta
-
-    def _shrunk(self, theta: Any, rate: float) -> Any:
-        return theta
+        t = self.steps + 1
+        m = self.beta1 * self.memory.get("mean", 0.0) + (1.0 - self.beta1) * g
+        v = self.beta2 * self.memory.get("square", 0.0) + (1.0 - self.beta2) * (g * g)
+        # The corrections for the start are numbers, not vectors: m̂ / (√v̂ + ε) = c · m / (√v + ε √(1 - β₂ᵗ)).
+        late = math.sqrt(1.0 - self.beta2**t)
+        step = (rate * late / (1.0 - self.beta1**t)) * m / (np.sqrt(v) + self.epsilon * late)
+        kept = theta * (1.0 - rate * self.weight_decay) if self.decoupled else theta
+        return kept - step, {"mean": m, "square": v}
 
 
 class AdamW(Adam):
@@ -206,6 +189,8 @@ class AdamW(Adam):
 
     Loshchilov and Hutter 2019, algorithm 2, with η as the paper's schedule multiplier times α, as PyTorch has it.
     """
+
+    decoupled = True
 
     def __init__(
         self,
@@ -217,12 +202,6 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
-
-    def _decayed(self, theta: Any, g: Any) -> Any:
-        return g
-
-    def _shrunk(self, theta: Any, rate: float) -> Any:
-        return theta * (1.0 - rate * self.weight_decay)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
@@ -247,6 +226,15 @@ def clip_gradients(parameters: Iterable[Value], max_norm: float) -> float:
             if parameter.has_grad:
                 parameter.grad *= max_norm / norm
     return norm
+
+
+def _all_finite(x: Any) -> bool:
+    """Whether no entry of a vector is nan or infinite."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        # One pass, and no array of bools: only a sum that is not finite asks for a closer look.
+        return math.isfinite(x.sum()) or bool(np.isfinite(x).all())
 
 
 def _at_least_0(optimizer: str, name: str, x: float) -> float:

@@ -246,7 +246,7 @@ def test_repr():
 def test_an_optimizer_of_ones_own():
     class SignSGD(nn.Optimizer):
         def update(self, theta, g, rate):
-            return theta - rate * np.sign(g)
+            return theta - rate * np.sign(g), {}
 
     assert trajectory(lambda ps: SignSGD(ps, 0.5), [[3.0, -1e-9, 0.0]]) == [[1.0, -1.5, 0.25]]
 

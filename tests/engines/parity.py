@@ -53,7 +53,8 @@ OWN = [
     primitive("own_picky", lambda x: x if x < 3.0 else 1 / 0, None, Picky()),
     primitive("own_steep", lambda x: x, None, _steep),
     primitive("own_cosine", math.cos, None, lambda x, y: -autograd.sin(x)),
-    primitive("own_power", lambda x, p: x**p, None, lambda x, p, y: p * x ** (p - 1.0), lambda x, p, y: y * autograd.log(x)),
+    primitive("own_power", lambda x, p: x**p, None,
+              lambda x, p, y: p * x ** (p - 1.0), lambda x, p, y: y * autograd.log(x)),
     primitive("own_first", lambda x1, x2: x1 + 0 * x2, None, 1.0, 0.0),
     primitive("own_fused", lambda a, b, c: a * b + c, None, lambda a, b, c, y: b, lambda a, b, c, y: a, 1.0),
     primitive("own_chosen", lambda c, a, b: a if c > 0 else b * b, None,
@@ -173,7 +174,7 @@ class Graph:
         way = rng.random()
         if way < 0.3:
             i = rng.randrange(len(OPERATORS))
-            a, b = self.argument(), self.argument()
+            a, b = rng.choice([(self.pick(), self.argument()), (self.argument(), self.pick())])
             call = lambda: OPERATORS[i](a, b)  # noqa: E731
             what = f"operator {i}"
         elif way < 0.36:
@@ -258,6 +259,8 @@ class Graph:
         rng = self.rng
         root, xs = self.pick(), [self.pick() for _ in range(rng.randrange(1, 5))]
         action = rng.randrange(16)
+        if len(topological(root)) > 300 and action in (7, 9, 10):
+            return  # derivatives of derivatives of derivatives are long
         if action <= 4:
             self.sweep(root, rng.choice(SEEDS) if rng.random() < 0.95 else rng.choice(BAD_SEEDS))
         elif action == 5:
@@ -308,6 +311,7 @@ class Graph:
         rng = self.rng
         names = [rng.choice(ROWS).name for _ in range(rng.randrange(1, 6))]
         outside = self.pick()
+        outside = outside if len(topological(outside)) < 100 else Value(0.3)
         mixed = rng.random() < 0.4
 
         def f(x):
@@ -322,7 +326,7 @@ class Graph:
                     y = row(*itertools.islice(itertools.cycle([x, y, 0.7]), row.arity))
             return y * outside if mixed else y * x
 
-        at = self.number() if rng.random() < 0.8 else self.pick()
+        at = self.number() if rng.random() < 0.8 else outside
         self.attempt(f"value_and_grad {names}", lambda: value_and_grad(f)(at))
         self.attempt("second", lambda: derivative(derivative(f))(at))
         self.attempt("record", lambda: record(TABLE["mul"], (at, outside)))
