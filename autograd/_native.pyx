@@ -768,9 +768,10 @@ cdef object of_lists(int op, tuple args):
                 place.value = NULL
                 place.constant = float_of(items[j])
             else:
+                v.b.count = place - v.a.many  # `v` gives back what it owns so far
                 return NotImplemented
             place += 1
-            v.b.count += 1
+    v.b.count = groups * n
     return finished(v) if found else NotImplemented
 
 
