@@ -545,6 +545,8 @@ USES = [use for name, use in sorted(globals().items()) if name.startswith("use_"
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__[4:])
 def test_nothing_is_kept(use):
+    if sys.gettrace() is not None:
+        pytest.skip("what measures coverage keeps memory of its own")
     held = (X, Z, RAISES, RAISES_MANY)
     # The native engine keeps some nodes to use again: let it take all it wants before anything is counted.
     nodes = [X * 1.0 for _ in range(70_000 if engine() == "native" else 0)]
