@@ -64,8 +64,8 @@ def _partial(row: Primitive, i: int) -> str:
 def write(path: Path) -> None:
     """Write the header, unless it says the same already: an unchanged file is not compiled again."""
     text = rules()
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
