@@ -2,11 +2,11 @@
 
 import gc
 import hashlib
+import itertools
 import math
 import os
 import subprocess
 import sys
-import time
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -114,9 +114,7 @@ def test_a_ladder_of_diamonds_is_linear_in_its_nodes():
     y = x
     for _ in range(200):
         y = y + y
-    started = time.process_time()
-    y.backward()
-    assert time.process_time() - started < 1.0
+    y.backward()  # one step per path, of which there are 2**200, would not end
     assert x.grad == 2.0**200
     assert y.data == 2.0**200
 
@@ -339,9 +337,13 @@ def test_a_nan_in_the_data_costs_no_more_than_a_number(nan_first):
     for _ in range(5_000):
         y = y + 1.0
     y = (missing + 1.0) * y if nan_first else y * (missing + 1.0)
-    started = time.process_time()
-    y.backward()
-    assert time.process_time() - started < 0.5
+    calls = itertools.count()
+    sys.setprofile(lambda *event: next(calls))
+    try:
+        y.backward()
+    finally:
+        sys.setprofile(None)
+    assert next(calls) < 50 * 5_000
     assert math.isnan(x.grad)
 
 
