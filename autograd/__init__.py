@@ -9,6 +9,7 @@
 """
 
 import os as _os
+import typing as _typing
 
 if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
     raise ImportError(
@@ -34,6 +35,7 @@ from autograd.primitives import (
     div,
     dot,
     elu,
+    equal,
     erf,
     erfc,
     exp,
@@ -73,12 +75,25 @@ from autograd.primitives import (
 from autograd.transforms import derivative, grad, value_and_grad
 from autograd.value import Number, Value, engine, no_grad, read, topological, write, zero_grad
 
+if _typing.TYPE_CHECKING:
+    from autograd.program import Index, Program, TraceError, one_hot, take, trace
+
+
+def __getattr__(name: str) -> object:
+    # Programs are arrays, and `import autograd` shall not wait for NumPy.
+    if name in ("Index", "Program", "TraceError", "one_hot", "take", "trace"):
+        from autograd import program
+
+        return getattr(program, name)
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}")
+
+
 # `from autograd import *` leaves the built-in abs, pow and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Kink", "Number",
-    "Primitive", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
-    "div", "dot", "elu", "engine", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p",
-    "logsumexp", "maximum", "mean", "minimum", "mul", "neg", "no_grad", "primitive", "read", "relu", "sigmoid",
-    "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "tan", "tanh",
-    "topological", "value_and_grad", "where", "write", "zero_grad",
+    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink", "Number",
+    "Primitive", "Program", "TraceError", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
+    "div", "dot", "elu", "engine", "equal", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p",
+    "logsumexp", "maximum", "mean", "minimum", "mul", "neg", "no_grad", "one_hot", "primitive", "read", "relu", "sigmoid",
+    "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "take", "tan", "tanh",
+    "topological", "trace", "value_and_grad", "where", "write", "zero_grad",
 ]  # fmt: skip

@@ -16,20 +16,21 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY, exp, fmax, isfinite, log
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
 import numbers
 from binascii import crc32
-from threading import get_ident
 
 from autograd import primitive as primitive_module
 from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
-from autograd.value import REFUSALS, apply_ufunc, evaluate, explain_nan, number, partials_of, seed_number
+from autograd.value import (
+    REFUSALS, apply_ufunc, compared, evaluate, explain_nan, made, number, partials_of, seed_number, watch,
+)
 
-cdef dict paused = reference.paused
+cdef dict modes = reference.modes
 
 cdef object reference_gradients = reference.gradients
 cdef object reference_read = reference.read
@@ -133,6 +134,8 @@ cdef class Value:
         self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "Value")
         self.label = label
         self.flags &= ~HAS_GRAD
+        if modes:
+            made(self)
 
     def __dealloc__(self):
         if self.flags & LABELLED and labels is not None:
@@ -144,10 +147,14 @@ cdef class Value:
     @property
     def data(self):
         """The number. It can be set on a leaf, as an optimiser does; elsewhere it is the result of an operation."""
+        if modes:
+            watch("data", self)
         return self.value
 
     @data.setter
     def data(self, data):
+        if modes:
+            watch("set", self)
         if self.op != LEAF:
             raise AttributeError(REFUSALS["data"].format(ROWS[self.op].name))
         self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data")
@@ -249,6 +256,8 @@ cdef class Value:
         """
         cdef Graph graph
         cdef double start = seed_number(seed)
+        if modes:
+            watch("backward", self)
         try:
             explore(&graph, self, False)
             sweep(&graph, self, start, NULL)
@@ -287,16 +296,20 @@ cdef class Value:
     # -------- comparisons look at data; equality is identity
 
     def __lt__(self, other):
-        return self.value < comparable(other)
+        outcome = self.value < comparable(other)
+        return compared("<", self, other, outcome) if modes else outcome
 
     def __le__(self, other):
-        return self.value <= comparable(other)
+        outcome = self.value <= comparable(other)
+        return compared("<=", self, other, outcome) if modes else outcome
 
     def __gt__(self, other):
-        return self.value > comparable(other)
+        outcome = self.value > comparable(other)
+        return compared(">", self, other, outcome) if modes else outcome
 
     def __ge__(self, other):
-        return self.value >= comparable(other)
+        outcome = self.value >= comparable(other)
+        return compared(">=", self, other, outcome) if modes else outcome
 
     def __hash__(self):
         return <Py_hash_t>(<size_t><void *>self >> 4)
@@ -304,12 +317,18 @@ cdef class Value:
     # -------- no silent loss of a gradient
 
     def __float__(self):
+        if modes:
+            watch("float", self)
         raise TypeError(REFUSALS["float"].format(self))
 
     def __int__(self):
+        if modes:
+            watch("int", self)
         raise TypeError(REFUSALS["int"].format(self))
 
     def __bool__(self):
+        if modes:
+            watch("bool", self)
         raise TypeError(REFUSALS["bool"].format(self))
 
     # -------- NumPy, and the table's functions
@@ -556,8 +575,13 @@ cdef inline Value fresh():
 
 # ---------------------------------------------------------------- recording
 
-cdef inline bint recording() noexcept:
-    return not paused or get_ident() not in paused
+cdef Value noted(Value v):
+    """`v`, which is new, in a thread that may do something else than record: see `modes`."""
+    if made(v):
+        return v
+    leaf = fresh()
+    leaf.value = v.value
+    return leaf
 
 
 cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
@@ -568,19 +592,18 @@ cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, do
         y = evaluate(ROWS[op], (x1, x2)[: ARITY[op]], (p, q)[: ARITY[op]])
     v = fresh()
     v.value = y
-    if recording():
-        v.op, v.flags = op, flags
-        if flags & CONSTANT1:
-            v.a.constant = p
-        else:
-            incref(<PyObject *>x1)  # owned by v from here on
-            v.a.value = <PyObject *>x1
-        if flags & CONSTANT2:
-            v.b.constant = q
-        else:
-            incref(<PyObject *>x2)  # as above
-            v.b.value = <PyObject *>x2
-    return v
+    v.op, v.flags = op, flags
+    if flags & CONSTANT1:
+        v.a.constant = p
+    else:
+        incref(<PyObject *>x1)  # owned by v from here on
+        v.a.value = <PyObject *>x1
+    if flags & CONSTANT2:
+        v.b.constant = q
+    else:
+        incref(<PyObject *>x2)  # as above
+        v.b.value = <PyObject *>x2
+    return noted(v) if modes else v
 
 
 cdef Value unary(int op, Value x):
@@ -663,7 +686,7 @@ cdef Value finished(Value v):
     if not isfinite(y) or (n == 0 and op != OP_sum and op != OP_dot):
         y = evaluate(ROWS[op], v.args, [x[i].constant for i in range(n)])
     v.value = y
-    return v if recording() else as_leaf(v)
+    return noted(v) if modes else v
 
 
 cdef Value made_of(int op, primitive, args):
@@ -710,13 +733,7 @@ def record(primitive, args):
     )
     if not isfinite(v.value):
         v.value = evaluate(primitive, checked, [arg if type(arg) is float else arg.data for arg in checked])
-    return v if recording() else as_leaf(v)
-
-
-cdef Value as_leaf(Value v):
-    leaf = fresh()
-    leaf.value = v.value
-    return leaf
+    return noted(v) if modes else v
 
 
 def shortcut(primitive, tuple args):
@@ -1270,3 +1287,71 @@ def write(values, field, numbers):
 
 
 primitive_module.shortcut = shortcut
+
+
+def unwind(list nodes):
+    """n Values as plain data: what each was made of. See the reference engine."""
+    import numpy
+
+    cdef size_t n = len(nodes), total = 0, i, k, count
+    cdef PyObject **items = items_of(<PyObject *>nodes)
+    cdef PyObject *x
+    cdef list primitives = [], others = [], constants = []
+    for i in range(n):
+        x = items[i]
+        total += (<Value>x).b.count if (<Value>x).flags & MANY else 2
+    op, start, args = numpy.empty(n, numpy.int64), numpy.empty(n + 1, numpy.int64), numpy.empty(total, numpy.int64)
+    cdef int64_t[::1] ops = op, starts = start, arguments = args
+    cdef int64_t[::1] places = numpy.full(len(ROWS), -1, numpy.int64)
+    cdef int64_t at = 0
+    cdef uint16_t row
+    for i in range(n):  # from here on nothing runs Python code, which could give slots to other Values
+        (<Value>items[i]).slot = <uint32_t>i
+    starts[0] = 0
+    for i in range(n):
+        x = items[i]
+        row = (<Value>x).op
+        if row == LEAF:
+            ops[i] = -1
+        else:
+            if places[row] < 0:
+                places[row] = len(primitives)
+                primitives.append(ROWS[row])
+            ops[i] = places[row]
+            if (<Value>x).flags & MANY:
+                for k in range((<Value>x).b.count):
+                    if (<Value>x).a.many[k].value:
+                        arguments[at] = place_of((<Value>x).a.many[k].value, items, n, others)
+                    else:
+                        constants.append((<Value>x).a.many[k].constant)
+                        arguments[at] = -<int64_t>len(constants)
+                    at += 1
+            else:
+                if (<Value>x).flags & CONSTANT1:
+                    constants.append((<Value>x).a.constant)
+                    arguments[at] = -<int64_t>len(constants)
+                else:
+                    arguments[at] = place_of((<Value>x).a.value, items, n, others)
+                at += 1
+                if ARITY[row] == 2:
+                    if (<Value>x).flags & CONSTANT2:
+                        constants.append((<Value>x).b.constant)
+                        arguments[at] = -<int64_t>len(constants)
+                    else:
+                        arguments[at] = place_of((<Value>x).b.value, items, n, others)
+                    at += 1
+        starts[i + 1] = at
+    return primitives, op, start, args[:at].copy(), others, numpy.asarray(constants, dtype=float)
+
+
+cdef int64_t place_of(PyObject *x, PyObject **items, size_t n, list others):
+    """The place of a Value among `items`, or, after them, among the others, where it is put if need be."""
+    cdef size_t slot = (<Value>x).slot
+    if slot < n:
+        if items[slot] == x:
+            return slot
+    elif slot - n < <size_t>len(others) and <PyObject *>others[slot - n] == x:
+        return slot
+    (<Value>x).slot = <uint32_t>(n + len(others))
+    others.append(<object>x)
+    return (<Value>x).slot

@@ -337,6 +337,14 @@ step: Primitive = row(
     kink=Kink(lambda x: x, "0 everywhere, at the jump too; step(0) is 0"), formula=("1 if x > 0, else 0", "0"),
 )  # fmt: skip
 
+equal: Primitive = row(
+    "equal", lambda x1, x2: float(x1 == x2) if x1 <= x2 or x1 > x2 else x1 + x2,
+    lambda x1, x2: where(x1 <= x2, where(x1 >= x2, 1.0, 0.0), where(x1 > x2, 0.0, x1 + x2)),
+    0.0, 0.0,
+    symbol="=?", domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "0 everywhere, at the jump too"),
+    formula=("1 if x1 = x2, else 0", "0", "0"),
+)  # fmt: skip
+
 # ---------------------------------------------------------------- passing through
 
 identity: Primitive = row("identity", lambda x: x, lambda x: x, 1.0, symbol="=", public=False, formula=("x", "1"))

@@ -22,6 +22,7 @@ from autograd.primitive import TABLE, DomainError, Primitive
 
 __all__ = [
     "Number",
+    "Tape",
     "Value",
     "engine",
     "gradients",
@@ -34,6 +35,8 @@ __all__ = [
     "record",
     "recording",
     "topological",
+    "unwind",
+    "watch",
     "write",
     "zero_grad",
 ]
@@ -99,16 +102,22 @@ class Value:
         self._primitive = None
         self._args = ()
         self.label = label
+        if modes:
+            made(self)
 
     # ------------------------------------------------------------ what it holds
 
     @property
     def data(self) -> float:
         """The number. It can be set on a leaf, as an optimiser does; elsewhere it is the result of an operation."""
+        if modes:
+            watch("data", self)
         return self._data
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
+        if modes:
+            watch("set", self)
         if self._primitive is not None:
             raise AttributeError(REFUSALS["data"].format(self._primitive.name))
         self._data = number(data, "data")
@@ -167,6 +176,8 @@ class Value:
 
         Raises DomainError where a derivative does not exist; no gradient has changed then.
         """
+        if modes:
+            watch("backward", self)
         order = topological(self)
         cotangents = pull_back(order, seed_number(seed), read_data)
         for value in order:
@@ -195,26 +206,36 @@ class Value:
     # ------------------------------------------------------------ comparisons look at data; equality is identity
 
     def __lt__(self, other: Number) -> bool:
-        return self._data < comparable(other)
+        outcome = self._data < comparable(other)
+        return compared("<", self, other, outcome) if modes else outcome
 
     def __le__(self, other: Number) -> bool:
-        return self._data <= comparable(other)
+        outcome = self._data <= comparable(other)
+        return compared("<=", self, other, outcome) if modes else outcome
 
     def __gt__(self, other: Number) -> bool:
-        return self._data > comparable(other)
+        outcome = self._data > comparable(other)
+        return compared(">", self, other, outcome) if modes else outcome
 
     def __ge__(self, other: Number) -> bool:
-        return self._data >= comparable(other)
+        outcome = self._data >= comparable(other)
+        return compared(">=", self, other, outcome) if modes else outcome
 
     # ------------------------------------------------------------ no silent loss of a gradient
 
     def __float__(self) -> float:
+        if modes:
+            watch("float", self)
         raise TypeError(REFUSALS["float"].format(self))
 
     def __int__(self) -> int:
+        if modes:
+            watch("int", self)
         raise TypeError(REFUSALS["int"].format(self))
 
     def __bool__(self) -> bool:
+        if modes:
+            watch("bool", self)
         raise TypeError(REFUSALS["bool"].format(self))
 
     # ------------------------------------------------------------ NumPy
@@ -296,7 +317,7 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
     value._data = data
     value._grad = None
     value.label = ""
-    if paused and threading.get_ident() in paused:
+    if modes and not made(value):
         value._primitive = None
         value._args = ()
     else:
@@ -392,8 +413,46 @@ def _boxed(value: Value) -> Any:
     return box
 
 
-paused: dict[int, int] = {}
-"""For each thread inside a `no_grad` block, how many deep it is."""
+class Tape(list["Value"]):
+    """Every Value that a thread makes while a function is traced, in order. What it does beyond that is told here."""
+
+    def compared(self, sign: str, x1: Value, x2: Number, outcome: bool) -> None:
+        """x1 < x2 and the like was asked for, and came out as `outcome`."""
+        raise NotImplementedError
+
+    def refuse(self, what: str, value: Value | None) -> None:
+        """Something was done that a trace cannot follow: raises an error that says what to do instead."""
+        raise NotImplementedError
+
+
+modes: dict[int, int | Tape] = {}
+"""For each thread that does something else than record: how many `no_grad` blocks deep it is, or the tape of its trace.
+
+The dict is empty most of the time, so that all it costs an ordinary operation is a look whether it is.
+"""
+
+
+def made(value: Value) -> bool:
+    """Put a new Value on the tape if there is one. False inside `no_grad`: it is to be a leaf."""
+    mode = modes.get(threading.get_ident())
+    if isinstance(mode, Tape):
+        mode.append(value)
+    return not isinstance(mode, int)
+
+
+def compared(sign: str, x1: Value, x2: Number, outcome: bool) -> bool:
+    """`outcome`, which is noted if there is a tape."""
+    mode = modes.get(threading.get_ident())
+    if isinstance(mode, Tape):
+        mode.compared(sign, x1, x2, outcome)
+    return outcome
+
+
+def watch(what: str, value: Value | None = None) -> None:
+    """To be called where a trace could not follow: raises an error if there is one in this thread."""
+    mode = modes.get(threading.get_ident())
+    if isinstance(mode, Tape):
+        mode.refuse(what, value)
 
 
 @contextlib.contextmanager
@@ -408,26 +467,34 @@ def no_grad() -> Iterator[None]:
     >>> y.data, y.args
     (4.0, ())
     """
-    thread = threading.get_ident()
-    paused[thread] = paused.get(thread, 0) + 1
-    try:
+    watch("no_grad")
+    depth = modes.get(threading.get_ident(), 0)
+    assert isinstance(depth, int)
+    with mode_of_this_thread(depth + 1):
         yield
-    finally:
-        paused[thread] -= 1
-        if not paused[thread]:
-            del paused[thread]
 
 
 @contextlib.contextmanager
 def recording() -> Iterator[None]:
     """Record, even inside `no_grad`: whoever asks for a derivative needs the graph."""
+    watch("derivative")
+    with mode_of_this_thread(None):
+        yield
+
+
+@contextlib.contextmanager
+def mode_of_this_thread(mode: int | Tape | None) -> Iterator[None]:
+    """Let this thread do something else than it did, for a while; None: simply record."""
     thread = threading.get_ident()
-    depth = paused.pop(thread, 0)
+    before = modes.pop(thread, None)
+    if mode is not None:
+        modes[thread] = mode
     try:
         yield
     finally:
-        if depth:
-            paused[thread] = depth
+        modes.pop(thread, None)
+        if before is not None:
+            modes[thread] = before
 
 
 # ---------------------------------------------------------------- the sweep
@@ -650,6 +717,35 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
         raise ValueError(f"write: the field must be 'data' or 'grad', got {field!r}")
 
 
+def unwind(nodes: Sequence[Value]) -> tuple[list[Primitive], Any, Any, Any, list[Value], Any]:
+    """n Values as plain data: what each was made of.
+
+    Returns the primitives that occur; per Value its place among them, or -1 for a leaf; where its arguments start, n + 1
+    numbers; all arguments; the Values besides `nodes` that are among them; and the constants. An argument i < n is
+    `nodes[i]`, one from n on is in the list of others, and a negative one is the constant `~i`. NumPy arrays of int64
+    and float64.
+    """
+    import numpy as np
+
+    place = {value: i for i, value in enumerate(nodes)}
+    primitives: dict[Primitive, int] = {}
+    constants: list[float] = []
+    op, start, args = [], [0], []
+    for value in nodes:
+        primitive = value._primitive
+        op.append(-1 if primitive is None else primitives.setdefault(primitive, len(primitives)))
+        for arg in value._args:
+            if type(arg) is float:
+                constants.append(arg)
+                args.append(-len(constants))
+            else:
+                args.append(place.setdefault(arg, len(place)))
+        start.append(len(args))
+    others = list(place)[len(nodes) :]
+    whole = [np.asarray(numbers, dtype=np.int64) for numbers in (op, start, args)]
+    return list(primitives), *whole, others, np.asarray(constants, dtype=float)  # type: ignore[return-value]
+
+
 # ---------------------------------------------------------------- the native engine
 
 # The same names again, from C, where they could be built: as `heapq` and `_heapq` are the same heap. The environment
@@ -673,6 +769,7 @@ if _wanted != "python":
             read,
             record,
             topological,
+            unwind,
             write,
             zero_grad,
         )

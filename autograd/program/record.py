@@ -1,0 +1,133 @@
+"""The record: a traced function as plain data, one entry per scalar operation; and the obvious way to run it.
+
+Nodes are numbered: constants first, then parameters, then inputs, then operations in the order in which they were made,
+so that arguments come before results.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd.primitive import DomainError, Primitive
+from autograd.value import Value, evaluate, gradients, mode_of_this_thread
+from autograd.value import record as make
+
+__all__ = ["Array", "Guard", "Record", "follows", "replay", "same"]
+
+Array = NDArray[Any]
+SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A comparison that the function made, and how it came out: on this path, `x1 sign x2` is `outcome`."""
+
+    sign: str
+    x1: int
+    x2: int
+    outcome: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One path through the function.
+
+    constants: their values. n_parameters, n_inputs: how many there are.
+    primitives: those that occur. op: per operation, its place in `primitives`. start, args: operation k, the node
+    number `first + k`, has the arguments `args[start[k]:start[k + 1]]`, node numbers.
+    outputs: node numbers. guards: in the order in which they were asked.
+    bounds: pairs of an input that is an index and the length of a table that it is an index into.
+    """
+
+    constants: Array
+    n_parameters: int
+    n_inputs: int
+    primitives: tuple[Primitive, ...]
+    op: Array
+    start: Array
+    args: Array
+    outputs: Array
+    guards: tuple[Guard, ...] = ()
+    bounds: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def first_input(self) -> int:
+        """The number of the first input; parameters stand before it."""
+        return len(self.constants) + self.n_parameters
+
+    @property
+    def first(self) -> int:
+        """The number of the first operation."""
+        return self.first_input + self.n_inputs
+
+    def __len__(self) -> int:
+        """How many nodes there are, leaves included."""
+        return self.first + len(self.op)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and same(vars(self), vars(other))
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays
+
+
+def same(x1: Any, x2: Any) -> bool:
+    """Whether two pieces of plain data are equal, arrays to the bit."""
+    if isinstance(x1, np.ndarray):
+        return isinstance(x2, np.ndarray) and x1.dtype == x2.dtype and x1.shape == x2.shape and x1.tobytes() == x2.tobytes()
+    if isinstance(x1, dict):
+        return isinstance(x2, dict) and x1.keys() == x2.keys() and all(same(x1[key], x2[key]) for key in x1)
+    if isinstance(x1, list | tuple):
+        return type(x1) is type(x2) and len(x1) == len(x2) and all(map(same, x1, x2))
+    return bool(x1 == x2)
+
+
+def replay(
+    record: Record, parameters: Array, inputs: Array, seed: float | None = None, place: str = ""
+) -> tuple[list[float], list[float], list[float]]:
+    """The record on one example, operation by operation on Values: slow, and right by construction.
+
+    parameters, inputs: vectors of floats. seed: the cotangent of the first output; None: no derivatives are wanted.
+    Returns the outputs, and the gradient of the first one by parameters and by inputs, times the seed. Raises
+    DomainError where the function itself would; `place` says there which example it was.
+    """
+    leaves = [Value(x) for x in [*parameters.tolist(), *inputs.tolist()]]
+    nodes: list[Any] = [*record.constants.tolist(), *leaves]
+    starts, args = record.start.tolist(), record.args.tolist()
+    try:
+        with mode_of_this_thread(None):
+            for k, op in enumerate(record.op.tolist()):
+                nodes.append(make(record.primitives[op], [nodes[i] for i in args[starts[k] : starts[k + 1]]]))
+            outputs = [nodes[i] for i in record.outputs.tolist()]
+            slopes = [0.0] * len(leaves)
+            if seed is not None and isinstance(outputs[0], Value):
+                slopes = gradients(outputs[0], leaves, seed)
+    except DomainError as error:
+        raise DomainError(f"{error}{place}") from None
+    numbers = [y.data if isinstance(y, Value) else y for y in outputs]
+    return numbers, slopes[: record.n_parameters], slopes[record.n_parameters :]
+
+
+def follows(record: Record, parameters: Array, inputs: Array) -> bool:
+    """Whether an example takes this path: the obvious way to ask, guard by guard, as the function did.
+
+    Nodes are in the order in which they were made, so only what the function had computed by then is computed here.
+    """
+    nodes: list[Any] = [*record.constants.tolist(), *parameters.tolist(), *inputs.tolist()]
+    starts, args = record.start.tolist(), record.args.tolist()
+    for guard in record.guards:
+        while len(nodes) <= max(guard.x1, guard.x2):
+            k = len(nodes) - record.first
+            primitive, operands = record.primitives[record.op[k]], [nodes[i] for i in args[starts[k] : starts[k + 1]]]
+            try:
+                nodes.append(evaluate(primitive, operands, operands))
+            except DomainError:
+                nodes.append(math.nan)
+        if bool(SIGNS[guard.sign](nodes[guard.x1], nodes[guard.x2])) != guard.outcome:
+            return False
+    return True

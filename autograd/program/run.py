@@ -1,0 +1,321 @@
+"""Run: programs as users meet them. Splits a batch by the path that its examples take, and hands each path its share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.program.arguments import Slot, arguments_of, collect, describe, rebuild, slots_of
+from autograd.program.path import Path
+from autograd.program.record import Array, same
+from autograd.program.trace import TraceError, trace_path
+from autograd.value import Value, read, write
+
+__all__ = ["Program", "trace"]
+
+
+def trace(
+    f: Callable[..., Any], *example: Any, parameters: Sequence[Value] | None = None, dtype: Any = np.float64,
+    max_paths: int = 64,
+) -> Program:  # fmt: skip
+    """Record `f`, the computation for one example, and make a Program of it that runs whole batches.
+
+    f: takes numbers, (nested) lists, tuples, dicts and arrays of them, and returns a number, or lists, tuples or dicts of
+        numbers. It is called with Values where `example` has floats, and with indices, for `take` and `one_hot`, where
+        `example` has integers.
+    example: arguments for one example. Their shapes matter; their numbers only for the branches taken at first.
+    parameters: the Values to differentiate by, in the order of the gradient; others that f uses are frozen. None: all
+        leaves that f uses, in the order in which it meets them.
+    dtype: what the program computes in, float64 or float32. max_paths: how many ways through its branches to allow.
+
+    Raises TraceError, which names line and remedy, if f does what a program cannot repeat: reads `.data` or keeps
+    Values elsewhere.
+
+    >>> w = Value(2.0)
+    >>> program = trace(lambda x: w * x[0] + x[1] ** 2, [0.0, 0.0])
+    >>> program([[1.0, 2.0], [3.0, 4.0]])
+    array([ 6., 22.])
+    >>> program.value_and_grad([[1.0, 2.0], [3.0, 4.0]])  # by w, the mean over the batch
+    (array([ 6., 22.]), array([2.]))
+    """
+    if not callable(f):
+        raise TypeError(f"trace: the first argument must be a function, got {f!r}")
+    return Program(f, example, parameters, np.dtype(dtype), max_paths)
+
+
+class Program:
+    """A function as plain data: `program(*batch)` computes it for many examples at once. Made by `trace`.
+
+    Arguments are nested as the example was, with arrays (or lists) that have one more axis in front, the batch; without
+    that axis, they are one example, and results are floats instead of arrays. A list of numbers is an array.
+
+    It pickles, without the function: a branch that was never taken before cannot be added then.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], example: tuple[Any, ...], parameters: Sequence[Value] | None, dtype: Any, max_paths: int
+    ) -> None:
+        if dtype not in (np.float64, np.float32):
+            raise ValueError(f"trace: dtype must be float64 or float32, got {dtype}")
+        described: list[Any] = []
+        for i, argument in enumerate(example):
+            described.append(describe(argument, f"argument {i}", sum(slot.size for slot in slots_of(described))))
+        self.description = tuple(described)
+        self.slots = tuple(slots_of(self.description))
+        self.dtype = dtype
+        self.max_paths = max_paths
+        self.paths: list[Path] = []
+        self.tree: Any = None
+        self._f: Callable[..., Any] | None = f
+        self._frozen_known = parameters is not None
+        self._leaves: list[Value] | None = None
+        if parameters is not None:
+            self._leaves = list(dict.fromkeys(parameters))
+            for leaf in self._leaves:
+                if not isinstance(leaf, Value) or not leaf.is_leaf:
+                    raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
+        self._add_path(_numbers(example))
+        self.load()
+
+    # ------------------------------------------------------------ parameters
+
+    @property
+    def parameters(self) -> Array:
+        """The parameters as one vector of n floats, the program's own copy. It can be set, whole or in part."""
+        return self._theta
+
+    @parameters.setter
+    def parameters(self, theta: Any) -> None:
+        array = np.asarray(theta, dtype=self.dtype)
+        if array.shape != self._theta.shape:
+            raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
+        self._theta[:] = array
+
+    def load(self) -> None:
+        """Take the parameters, and what is frozen, from the Values that the function uses."""
+        leaves = self._values()
+        self._theta = read(leaves, "data").astype(self.dtype)
+        for path in self.paths:
+            path.load()
+
+    def store(self) -> None:
+        """Write the parameters back into the Values that the function uses."""
+        write(self._values(), "data", self._theta)
+
+    def _values(self) -> list[Value]:
+        if self._leaves is None:
+            raise RuntimeError("program: was unpickled, so there are no Values to load from or to store to; use .parameters")
+        return self._leaves
+
+    # ------------------------------------------------------------ calling it
+
+    def __call__(self, *batch: Any) -> Any:
+        """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns)."""
+        rows, single = self._rows(batch)
+        outputs, _, _ = self._run(rows, None, False, False, False)
+        return self._results(outputs, single)
+
+    def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
+        """What the function returns, for each example, and the gradient of it.
+
+        f must return one number, or a tuple whose first entry is the number to differentiate.
+        wrt: "parameters", "inputs" or "both" (a pair); None: by parameters if there are any, else by inputs.
+        reduce: what happens to the gradients by parameters of n examples: "mean", "sum", or None to have them all.
+
+        The gradient by parameters is a vector like `parameters`, or with reduce=None an array of shape (n, number of
+        parameters). The gradient by inputs is that of each example's own value, in the shape of the arguments: an array
+        if there is one, else a tuple with one entry each, None for indices.
+        """
+        if reduce not in ("mean", "sum", None):
+            raise ValueError(f"value_and_grad: reduce must be 'mean', 'sum' or None, got {reduce!r}")
+        wrt = wrt or ("parameters" if len(self._theta) else "inputs")
+        if wrt not in ("parameters", "inputs", "both"):
+            raise ValueError(f"value_and_grad: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
+        first = self.tree[0] if isinstance(self.tree, tuple | list) and self.tree else self.tree
+        if not isinstance(first, int):
+            raise TypeError(
+                "value_and_grad: the traced function must return one number to differentiate, "
+                f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
+            )
+        rows, single = self._rows(batch)
+        scale = 1.0 / len(rows) if reduce == "mean" and wrt == "parameters" else 1.0
+        outputs, by_parameters, by_inputs = self._run(rows, scale, wrt != "inputs", wrt != "parameters", reduce is None)
+        found: list[Any] = []
+        if wrt != "inputs":
+            if reduce == "mean" and wrt == "both":
+                by_parameters = by_parameters / len(rows)
+            found.append(by_parameters[0] if reduce is None and single else by_parameters)
+        if wrt != "parameters":
+            found.append(self._by_argument(by_inputs, single))
+        return self._results(outputs, single), tuple(found) if wrt == "both" else found[0]
+
+    def _rows(self, batch: tuple[Any, ...]) -> tuple[Array, bool]:
+        """The arguments as one row of floats per example, checked; and whether it is one example without a batch axis."""
+        if len(batch) != len(self.description):
+            raise TypeError(f"program: takes {len(self.description)} arguments, got {len(batch)}")
+        given = [pair for i, part in enumerate(self.description) for pair in collect(part, batch[i], f"argument {i}")]
+        single = all(array.shape == slot.shape for slot, array in given)
+        n = 1 if single else max((len(array) for slot, array in given if array.ndim), default=1)
+        rows = np.empty((n, sum(slot.size for slot in self.slots)), dtype=self.dtype)
+        for slot, array in given:
+            if array.shape != (slot.shape if single else (n, *slot.shape)):
+                expected = f"{slot.shape} for one example, or {('n', *slot.shape)} for n".replace("'", "")
+                others = ", ".join(f"{s.name}: {a.shape}" for s, a in given if s is not slot)
+                beside = f", beside {others}" if others else ""
+                raise ValueError(f"program: {slot.name} must have shape {expected}, got {array.shape}{beside}")
+            rows[:, slot.start : slot.start + slot.size] = array.reshape(n, slot.size)
+        if not n:
+            raise ValueError("program: the batch is empty; give at least one example")
+        return rows, single
+
+    def _results(self, outputs: Array, single: bool) -> Any:
+        def filled(tree: Any) -> Any:
+            if isinstance(tree, int):
+                return float(outputs[tree, 0]) if single else outputs[tree]
+            if isinstance(tree, dict):
+                return {key: filled(part) for key, part in tree.items()}
+            if isinstance(tree, list) and not single and all(isinstance(part, int) for part in tree):
+                return outputs[tree].T  # a list of numbers is an array, as among the arguments
+            return type(tree)(filled(part) for part in tree)
+
+        return filled(self.tree)
+
+    def _by_argument(self, by_inputs: Array, single: bool) -> Any:
+        def of_slot(slot: Slot) -> Any:
+            if slot.whole:
+                return None
+            part = by_inputs[:, slot.start : slot.start + slot.size].reshape(-1, *slot.shape)
+            return (part[0] if slot.shape else float(part[0])) if single else part
+
+        found = rebuild(self.description, of_slot)
+        return found[0] if len(found) == 1 else found
+
+    # ------------------------------------------------------------ paths
+
+    def _add_path(self, row: Array) -> Path:
+        """Trace the path that the example in `row` takes."""
+        if self._f is None:
+            raise TraceError(
+                "program: an example takes a branch that was never taken before the program was pickled; "
+                "run it on such an example first, then pickle it"
+            )
+        if len(self.paths) >= self.max_paths:
+            raise TraceError(
+                f"program: the branches of the function lead along more than {self.max_paths} paths; write "
+                "where(condition, a, b), maximum or softmax instead of if and max, or raise max_paths"
+            )
+        arguments, inputs = arguments_of(self.description, row.tolist())
+        known = self._leaves if self._leaves is not None else []
+        record, leaves, tree = trace_path(self._f, arguments, inputs, known)
+        if self._leaves is None:
+            self._leaves = leaves
+        elif len(leaves) > len(known) and not self._frozen_known:
+            raise TraceError(
+                "program: a branch uses Values that the first example did not lead to, so the vector of parameters lacks "
+                "them; name all of them: trace(f, ..., parameters=[...])"
+            )
+        if self.paths and tree != self.tree:
+            raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
+        self.tree = tree
+        path = Path(record, leaves[len(self._leaves) :], self.dtype)
+        self.paths.append(path)
+        return path
+
+    def _run(
+        self, rows: Array, scale: float | None, by_parameters: bool, by_inputs: bool, each: bool
+    ) -> tuple[Array, Any, Any]:
+        """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are asked for."""
+        self._check_bounds(rows)
+        waiting = np.arange(len(rows))
+        shares: list[tuple[Path, Array]] = []
+        for path in self.paths:
+            mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting])
+            if mine is True or mine.all():
+                shares.append((path, waiting))
+                waiting = waiting[:0]
+                break
+            if mine.any():
+                shares.append((path, waiting[mine]))
+                waiting = waiting[~mine]
+        while len(waiting):
+            theta = self._theta
+            values = self._values() if self._leaves is not None else []
+            before = read(values, "data")
+            write(values, "data", theta)  # the function itself runs now: with the program's parameters
+            try:
+                path = self._add_path(rows[waiting[0]])
+            finally:
+                write(values, "data", before)
+            path.load()
+            mine = np.broadcast_to(path.takes(theta, rows[waiting]), len(waiting))
+            if not mine[0]:
+                raise TraceError(
+                    "program: the function took another path than its comparisons tell; does it depend on something "
+                    "besides its arguments, or on randomness?"
+                )
+            shares.append((path, waiting[mine]))
+            waiting = waiting[~mine]
+        if len(shares) == 1:
+            path, chosen = shares[0]
+            return path.run(self._theta, rows, scale, by_parameters, by_inputs, each, chosen)
+        outputs = np.empty((len(shares[0][0].record.outputs), len(rows)), dtype=self.dtype)
+        n = len(self._theta)
+        total = np.zeros((len(rows), n) if each else n, dtype=self.dtype) if by_parameters else None
+        slopes = np.empty_like(rows) if by_inputs else None
+        for path, chosen in shares:
+            found, gradient, slope = path.run(self._theta, rows[chosen], scale, by_parameters, by_inputs, each, chosen)
+            outputs[:, chosen] = found
+            if total is not None and each:
+                total[chosen] = gradient
+            elif total is not None:
+                total += gradient
+            if slopes is not None:
+                slopes[chosen] = slope
+        return outputs, total, slopes
+
+    def _check_bounds(self, rows: Array) -> None:
+        for path in self.paths:
+            for place, length in path.record.bounds:
+                column = rows[:, place]
+                wrong = (column < 0) | (column >= length)
+                if wrong.any():
+                    row = int(np.argmax(wrong))
+                    slot = next(s for s in reversed(self.slots) if s.start <= place and s.size)
+                    raise IndexError(
+                        f"program: {slot.name} holds the index {int(column[row])} in row {row}, "
+                        f"out of range for a table of {length}, places 0 to {length - 1}"
+                    )
+
+    # ------------------------------------------------------------ as data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_f": None, "_leaves": None}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Program):
+            return NotImplemented
+        mine, theirs = ((p.description, p.tree, p.dtype, p.paths) for p in (self, other))
+        return same(mine, theirs)
+
+    __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
+
+
+def _numbers(example: Any) -> Array:
+    flat: list[float] = []
+
+    def visit(x: Any) -> None:
+        if isinstance(x, dict):
+            for part in x.values():
+                visit(part)
+        elif isinstance(x, list | tuple):
+            for part in x:
+                visit(part)
+        elif isinstance(x, Value):
+            flat.append(x.data)
+        else:
+            flat.extend(np.ravel(x).tolist())
+
+    visit(example)
+    return np.asarray(flat, dtype=float)

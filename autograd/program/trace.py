@@ -1,0 +1,298 @@
+"""Trace: run a function once, on Values that watch, and write down what it did.
+
+The function runs as it always does; this thread's tape keeps every Value it makes, in order. What the numbers decide
+(`if x > 0`) becomes a guard; what would take a number out of the record (`x.data`) is refused, because a program could
+not follow it.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd.primitive import Primitive
+from autograd.primitives import dot, equal
+from autograd.program.record import Array, Guard, Record
+from autograd.value import Number, Tape, Value, mode_of_this_thread, modes, read, topological, unwind
+
+__all__ = ["Index", "TraceError", "one_hot", "take", "trace_path"]
+
+OURS = tuple(str(Path(__file__).resolve().parents[2] / name) for name in ("autograd", "nn"))
+
+
+class TraceError(TypeError):
+    """A function cannot become a program. The message says where, why, and what to write instead."""
+
+
+REMEDIES = {
+    "data": "reads .data of a Value, a number that the program could not follow; "
+    "keep the Value, and where nothing shall flow back write stop_gradient(v)",
+    "set": "sets .data of a Value, which a program would not repeat; do it outside",
+    "float": "makes a plain float of a Value, a number that the program could not follow; keep the Value",
+    "int": "makes an int of a Value, a number that the program could not follow; "
+    "pass whole numbers as integer arguments and use take(table, i) or one_hot(i, n)",
+    "bool": "asks whether a Value is true; compare it, as in v > 0",
+    "backward": "calls backward(); return the loss, and let the program find the gradient",
+    "no_grad": "switches recording off; write stop_gradient(v) where nothing shall flow back",
+    "derivative": "takes a derivative; trace the function alone, and let the program find the gradient",
+}
+
+
+def user_line() -> str:
+    """File and line of what called into us, as text for an error."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+
+
+class Recorder(Tape):
+    """The tape of one trace, with what else was noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guards: list[tuple[str, Value, Number, bool]] = []
+        self.bounds: dict[tuple[Value, int], None] = {}
+
+    def compared(self, sign: str, x1: Value, x2: Number, outcome: bool) -> None:
+        self.guards.append((sign, x1, x2, outcome))
+
+    def refuse(self, what: str, value: Value | None) -> None:
+        raise TraceError(f"{user_line()}: the traced function {REMEDIES[what]}")
+
+
+def _comparison(sign: str, compare: Callable[[int, Any], bool]) -> Callable[[Index, Any], bool]:
+    def compared(self: Index, other: Any) -> bool:
+        tape = _tape()
+        x2 = other.value if isinstance(other, Index) else float(other)
+        outcome = compare(self.number, other.number if isinstance(other, Index) else other)
+        if tape is not None:
+            tape.compared(sign, self.value, x2, outcome)
+        return outcome
+
+    return compared
+
+
+class Index:
+    """What an integer argument is while a function is traced: a place in a table, not known to the function.
+
+    It can be compared (which becomes a guard), and be given to `take` and `one_hot`; for arithmetic, pass a float.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.value = Value(number)
+
+    __lt__ = _comparison("<", lambda a, b: a < b)
+    __le__ = _comparison("<=", lambda a, b: a <= b)
+    __gt__ = _comparison(">", lambda a, b: a > b)
+    __ge__ = _comparison(">=", lambda a, b: a >= b)
+    __eq__ = _comparison("==", lambda a, b: a == b)  # type: ignore[assignment]
+    __ne__ = _comparison("!=", lambda a, b: a != b)  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # a dict would decide by it unseen
+
+    def __index__(self) -> int:
+        raise TraceError(
+            f"{user_line()}: the traced function uses an integer argument as a plain number; write take(table, i) for "
+            "table[i] and one_hot(i, n) for a 1 among 0s, or close over it if it is always the same"
+        )
+
+    __int__ = __float__ = __bool__ = __index__  # type: ignore[assignment]
+
+    def _refuse(self, *others: Any) -> Any:
+        raise TraceError(
+            f"{user_line()}: the traced function computes with an integer argument; integers are indices, for take and "
+            "one_hot. Pass a float (1.0 for 1) to trace() and to the program if it is a number to compute with"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __pow__ = __rpow__ = __neg__ = __abs__ = __mod__ = __floordiv__ = _refuse
+
+    @staticmethod
+    def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return Index._refuse(args[0])
+
+
+def _tape() -> Recorder | None:
+    mode = modes.get(threading.get_ident())
+    return mode if isinstance(mode, Recorder) else None
+
+
+def one_hot(i: Any, n: int) -> list[Any]:
+    """n numbers, 1.0 at place i and 0.0 elsewhere.
+
+    >>> one_hot(1, 3)
+    [0.0, 1.0, 0.0]
+    """
+    tape = _tape()
+    if isinstance(i, Index):
+        if tape is not None:
+            tape.bounds[i.value, n] = None
+        _check_place("one_hot", i.number, n)
+        return [equal(i.value, float(k)) for k in range(n)]
+    _check_place("one_hot", i, n)
+    return [float(i == k) for k in range(n)]
+
+
+def take(table: Sequence[Any], i: Any) -> Any:
+    """table[i], also where i is an argument of a traced function: a number, or a row if the table is a list of rows.
+
+    table: numbers or Values, or (nested) lists of them, all of one shape. Raises IndexError if i is not a place in it.
+
+    >>> take([[1.0, 2.0], [3.0, 4.0]], 1)
+    [3.0, 4.0]
+    """
+    if not isinstance(i, Index):
+        _check_place("take", i, len(table))
+        return table[i]
+    return _weighted(one_hot(i, len(table)), table)
+
+
+def _weighted(weights: list[Any], table: Sequence[Any]) -> Any:
+    if isinstance(table[0], list | tuple | np.ndarray):
+        return [_weighted(weights, column) for column in zip(*table, strict=True)]
+    return dot(weights, list(table))
+
+
+def _check_place(name: str, i: Any, n: int) -> None:
+    if isinstance(i, bool) or not hasattr(i, "__index__"):
+        raise TypeError(f"{name}: the index must be a whole number, got {i!r}")
+    if not 0 <= i < n:
+        raise IndexError(f"{name}: index {i} is out of range, there are {n} places, 0 to {n - 1}")
+
+
+# ---------------------------------------------------------------- one path
+
+
+def trace_path(
+    f: Callable[..., Any], arguments: Sequence[Any], inputs: Sequence[Value], known: Sequence[Value]
+) -> tuple[Record, list[Value], Any]:
+    """Run `f` on `arguments` and record the path it takes.
+
+    arguments: what f is called with, made of `inputs` (and Indexes around them). known: Values that are parameters
+    whether or not f uses them, each once; leaves that f uses besides follow.
+
+    Returns the record, the leaves that its parameters are, in order, and what f returned, with a place among the
+    record's outputs where a number was.
+    """
+    tape = Recorder()
+    with mode_of_this_thread(tape):
+        result = f(*arguments)
+    flat: list[Any] = []
+    tree = _flatten(result, flat)
+    record, leaves = _write_down(tape, inputs, known, flat)
+    del result, arguments
+    flat.clear()
+    tape.guards.clear()
+    tape.bounds.clear()
+    _nothing_kept(f, tape, record)
+    return record, leaves, tree
+
+
+def _flatten(result: Any, flat: list[Any]) -> Any:
+    """The numbers in `result` appended to `flat`, and the same tree with their places instead."""
+    if isinstance(result, list | tuple):
+        parts = [_flatten(item, flat) for item in result]
+        return parts if isinstance(result, list) else tuple(parts)
+    if isinstance(result, dict):
+        return {key: _flatten(item, flat) for key, item in result.items()}
+    if isinstance(result, np.ndarray):
+        return [_flatten(item, flat) for item in result] if result.ndim else _flatten(result.item(), flat)
+    if isinstance(result, Index):
+        result = result.value
+    if not isinstance(result, Value | int | float | np.number):
+        raise TraceError(f"trace: the function must return numbers, or lists, tuples and dicts of them, got {result!r}")
+    flat.append(result if isinstance(result, Value) else float(result))
+    return len(flat) - 1
+
+
+def _write_down(
+    tape: Recorder, inputs: Sequence[Value], known: Sequence[Value], results: list[Any]
+) -> tuple[Record, list[Value]]:
+    """The tape as plain data."""
+    # What is asked for besides operations: both sides of the guards, then the results.
+    asked = [x for _, x1, x2, _ in tape.guards for x in (x1, x2)] + results
+    wanted = [x for x in asked if isinstance(x, Value)]
+    nodes = list(tape)
+    primitives, op, start, args, others, constants = unwind(nodes)
+    if any(value.args for value in others) or not set(wanted) <= {*nodes, *others}:
+        # A Value computed before the trace brings the graph that it came from.
+        on_tape = set(tape)
+        outside = [value for value in [*others, *wanted] if value not in on_tape]
+        before = dict.fromkeys(part for value in outside for part in topological(value))
+        nodes = [*before, *nodes]
+        primitives, op, start, args, others, constants = unwind(nodes)
+    own = set(tape)  # a leaf among these was made by the function itself: a constant
+    given = set(inputs)
+    leaves = list(dict.fromkeys([*known, *(v for v in [*others, *nodes] if v.is_leaf and v not in own | given)]))
+
+    # Constants are equal by bits, not by value: 0.0 and -0.0 are two.
+    born = [i for i, value in enumerate(nodes) if value in own and value.is_leaf]
+    plain = [float(x) for x in asked if not isinstance(x, Value)]
+    found = np.concatenate([constants, read([nodes[i] for i in born], "data"), np.asarray(plain, dtype=float)])
+    bits, at = np.unique(found.view(np.int64), return_inverse=True)
+    first_input = len(bits) + len(leaves)
+    number = {value: len(bits) + i for i, value in enumerate(leaves)}
+    number.update((value, first_input + i) for i, value in enumerate(inputs))
+    operations = op >= 0
+    numbers = np.cumsum(operations) - 1 + first_input + len(inputs)
+    numbers[born] = at[len(constants) : len(constants) + len(born)]
+    for i in np.flatnonzero(~operations).tolist():
+        if nodes[i] in number:
+            numbers[i] = number[nodes[i]]
+    numbers = np.concatenate([numbers, np.array([number[value] for value in others], dtype=np.int64), at[: len(constants)][::-1]])
+    place = {value: i for i, value in enumerate(nodes)}
+    place.update((value, len(nodes) + i) for i, value in enumerate(others))
+    floats = iter(at[len(constants) + len(born) :].tolist())
+    known_numbers = [int(numbers[place[x]]) if isinstance(x, Value) else next(floats) for x in asked]
+    pairs = iter(known_numbers[: 2 * len(tape.guards)])
+    guards = tuple(Guard(sign, next(pairs), next(pairs), outcome) for sign, _, _, outcome in tape.guards)
+    position = {value: i for i, value in enumerate(inputs)}
+    record = Record(
+        constants=bits.view(np.float64),
+        n_parameters=len(leaves),
+        n_inputs=len(inputs),
+        primitives=tuple(primitives),
+        op=op[operations],
+        start=np.append(start[:-1][operations], len(args)),
+        args=numbers[args],  # a negative one counts from the end, where the constants stand
+        outputs=np.array(known_numbers[len(asked) - len(results) :], dtype=np.int64),
+        guards=guards,
+        bounds=tuple((position[value], length) for value, length in tape.bounds),
+    )
+    return record, leaves
+
+
+def _nothing_kept(f: Callable[..., Any], tape: Recorder, record: Record) -> None:
+    """Raise TraceError if the function left a Value of the trace somewhere: a program would not do that again."""
+    nodes = list(tape)
+    tape.clear()
+    _, _, _, args, others, _ = unwind(nodes)
+    uses = np.bincount(args[args >= 0], minlength=len(nodes))[: len(nodes)].tolist()
+    del others
+
+    def kept() -> int | None:
+        # The list and getrefcount's own argument hold one each.
+        return next((i for i in range(len(nodes)) if sys.getrefcount(nodes[i]) > 2 + uses[i]), None)
+
+    found = kept()
+    if found is not None:
+        gc.collect()  # a cycle among what the function left behind is no effect
+        found = kept()
+    if found is None:
+        return
+    value = nodes[found]
+    holder = next((type(x).__name__ for x in gc.get_referrers(value) if x is not nodes and type(x) is not tuple), "object")
+    code = getattr(f, "__code__", None)
+    where = f"{Path(code.co_filename).name}, line {code.co_firstlineno}: " if code else ""
+    what = value.primitive.name if value.primitive else "a leaf"
+    raise TraceError(
+        f"{where}the traced function keeps a Value that it computed ({what}) beyond its call, in a {holder}; "
+        "a program would not do that again: return it instead"
+    )
