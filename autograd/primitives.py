@@ -383,6 +383,16 @@ def _logsumexp_array(xs: Sequence[Any]) -> Any:
     return where(infinite, largest, shift + log(where(infinite, 1.0, _sum([exp(x - shift) for x in xs]))))
 
 
+def _shares(weights: list[Any]) -> list[Any]:
+    total = sum(weights)
+    return [ratio(weight, total) for weight in weights]
+
+
+def _lead(xs: Sequence[float]) -> float:
+    *_, second, first = [-math.inf, *sorted(xs)]
+    return first - second
+
+
 sum: Primitive = row(
     "sum", _sum, _sum,
     rule=lambda xs, y: [1.0] * len(xs),
@@ -411,6 +421,14 @@ logsumexp: Primitive = row(
     doc="logsumexp([x1, ..., xn])\n\nlog(exp(x1) + ... + exp(xn)), computed so that it cannot overflow.",
 )  # fmt: skip
 
+largest: Primitive = row(
+    "largest", lambda xs: reduce(maximum.scalar, xs), lambda xs: reduce(maximum, xs),
+    rule=lambda xs, y: _shares([equal(x, y) for x in xs]),
+    symbol="max", domain=SOME, public=False,
+    kink=Kink(lambda *xs: _lead(xs), "an equal share each at a tie"),
+    formula=("the largest of xs", "1 for the largest, else 0"),
+)  # fmt: skip
+
 _BUILT_IN.update(TABLE)
 
 
@@ -427,7 +445,7 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
         raise ValueError("softmax: needs at least one number, got an empty list")
     # Not exp(x - logsumexp(xs)): when the largest is 1e16 the logarithm rounds away what the others add. Softmax is the
     # same whatever is subtracted from every x, so nothing flows through the largest.
-    largest = stop_gradient(reduce(maximum, xs))
-    weights = [exp(x - largest) for x in xs]
+    shift = stop_gradient(largest(xs))
+    weights = [exp(x - shift) for x in xs]
     total = sum(weights)
     return [weight / total for weight in weights]

@@ -229,8 +229,8 @@ def _write_down(
         nodes = [*before, *nodes]
         primitives, op, start, args, others, constants = unwind(nodes)
     own = set(tape)  # a leaf among these was made by the function itself: a constant
-    given = set(inputs)
-    leaves = list(dict.fromkeys([*known, *(v for v in [*others, *nodes] if v.is_leaf and v not in own | given)]))
+    no_leaf = own.union(inputs)
+    leaves = list(dict.fromkeys([*known, *(v for v in [*others, *nodes] if v.is_leaf and v not in no_leaf)]))
 
     # Constants are equal by bits, not by value: 0.0 and -0.0 are two.
     born = [i for i, value in enumerate(nodes) if value in own and value.is_leaf]
