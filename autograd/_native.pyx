@@ -736,7 +736,7 @@ def record(primitive, args):
         v.b.constant if v.flags & CONSTANT2 else (<Value>v.b.value).value,
     )
     if not isfinite(v.value):
-        v.value = evaluate(primitive, checked, [arg if type(arg) is float else arg.data for arg in checked])
+        v.value = evaluate(primitive, checked, [arg if type(arg) is float else (<Value>arg).value for arg in checked])
     return noted(v) if modes else v
 
 
@@ -1359,3 +1359,106 @@ cdef int64_t place_of(PyObject *x, PyObject **items, size_t n, list others):
     (<Value>x).slot = <uint32_t>(n + len(others))
     others.append(<object>x)
     return (<Value>x).slot
+
+
+# ---------------------------------------------------------------- straight-line code
+
+def run_straight(
+    const int64_t[::1] op, const int64_t[::1] start, const int64_t[::1] args, double[::1] values, size_t first,
+    const uint8_t[::1] needed, double[::1] cotangents,
+):
+    """A record on one example: values of the operations, after `first` leaves; then cotangents of the nodes needed.
+
+    op: rows by their number here. cotangents: that of the output is set; none are wanted if it is empty. Returns False
+    where something is not finite, or a row has no C.
+    """
+    cdef size_t k, i, n = op.shape[0], n_args
+    cdef double y, c, p, x1, x2, total
+    cdef const int64_t *a
+    cdef double *v = &values[0]
+    cdef double *d
+    cdef double short[8]
+    if n == 0:
+        return True
+    for k in range(n):
+        a = &args[start[k]]
+        n_args = start[k + 1] - start[k]
+        if op[k] >= N_RULES:
+            return False
+        if op[k] == OP_sum or op[k] == OP_mean or op[k] == OP_dot or op[k] == OP_logsumexp or n_args > 2:
+            y = value_of_many(<int>op[k], a, n_args, v, short)
+        else:
+            y = rule_value(<int>op[k], v[a[0]], v[a[1]] if n_args == 2 else 0.0)
+        if not isfinite(y):
+            return False
+        v[first + k] = y
+    if cotangents.shape[0] == 0:
+        return True
+    d = &cotangents[0]
+    k = n
+    while k:
+        k -= 1
+        c = d[first + k]
+        if c == 0.0 or not needed[first + k]:
+            continue
+        a = &args[start[k]]
+        n_args = start[k + 1] - start[k]
+        y = v[first + k]
+        if op[k] == OP_sum or op[k] == OP_mean:
+            p = c if op[k] == OP_sum else c * (1.0 / n_args)
+            for i in range(n_args):
+                d[a[i]] += p
+        elif op[k] == OP_dot:
+            for i in range(n_args // 2):
+                x1, x2 = v[a[i]], v[a[n_args // 2 + i]]
+                d[a[i]] += c * x2
+                d[a[n_args // 2 + i]] += c * x1
+        elif op[k] == OP_logsumexp:
+            total = 0.0
+            for i in range(n_args):
+                total += exp(v[a[i]] - y)
+            for i in range(n_args):
+                d[a[i]] += c * (exp(v[a[i]] - y) / total)
+        elif n_args > 2:
+            for i in range(n_args):
+                short[i] = v[a[i]]
+            for i in range(n_args):
+                if needed[a[i]]:
+                    p = rule_partial_of_many(<int>op[k], <int>i, short, y)
+                    if not isfinite(p):
+                        return False
+                    d[a[i]] += c * p
+        else:
+            x1, x2 = v[a[0]], v[a[1]] if n_args == 2 else 0.0
+            for i in range(n_args):
+                if needed[a[i]]:
+                    p = rule_partial1(<int>op[k], x1, x2, y) if i == 0 else rule_partial2(<int>op[k], x1, x2, y)
+                    if not isfinite(p):
+                        return False
+                    d[a[i]] += c * p
+    return True
+
+
+cdef double value_of_many(int op, const int64_t *a, size_t n, const double *v, double *short) noexcept:
+    cdef size_t i
+    cdef double y = 0.0, largest
+    if op == OP_sum or op == OP_mean:
+        for i in range(n):
+            y += v[a[i]]
+        return y / n if op == OP_mean else y
+    if op == OP_dot:
+        for i in range(n // 2):
+            y += v[a[i]] * v[a[n // 2 + i]]
+        return y
+    if op == OP_logsumexp:
+        largest = v[a[0]]
+        for i in range(1, n):
+            largest = fmax(largest, v[a[i]])
+        for i in range(n):
+            y += exp(v[a[i]] - largest)
+        return largest + log(y)
+    if n > 8:
+        return INFINITY
+    for i in range(n):
+        short[i] = v[a[i]]
+    return rule_value_of_many(op, short)

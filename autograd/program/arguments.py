@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.program.record import Array
-from autograd.program.trace import Index, TraceError
+from autograd.program.tracing import Index, TraceError
 from autograd.value import Value
 
 __all__ = ["Slot", "arguments_of", "collect", "describe", "rebuild", "slots_of"]
@@ -33,7 +34,7 @@ class Slot:
     @property
     def size(self) -> int:
         """How many numbers."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
 
 def describe(example: Any, name: str, start: int) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -22,10 +22,10 @@ from autograd import primitives as table
 from autograd.primitive import Primitive
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
-from autograd.program.roll import Instruction, Plan, Ref
+from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import Symbol
 
-__all__ = ["Bound", "NotFinite"]
+__all__ = ["Bound", "Wanted"]
 
 Step = Callable[[], Any]
 COMPARE: Mapping[str, Any] = {
@@ -37,6 +37,19 @@ SHORTER: Mapping[Primitive, Callable[..., Any]] = {
     table.step: lambda x: Symbol(">", (x, 0.0)),
     table.equal: lambda x1, x2: Symbol("==", (x1, x2)),
 }
+# Below -709, where exp(-x) overflows, the batch is replayed; in float32 that would be below -88, and too often.
+SHORTER_IN_DOUBLE: Mapping[Primitive, Callable[..., Any]] = {
+    **SHORTER,
+    table.sigmoid: lambda x: 1.0 / (1.0 + table.exp(-x)),
+}
+
+
+class Wanted(NamedTuple):
+    """Which gradients of the first output: by parameters, by inputs; and whether by parameters one for each example."""
+
+    by_parameters: bool = False
+    by_inputs: bool = False
+    each: bool = False
 
 
 class NotFinite(ArithmeticError):
@@ -44,30 +57,32 @@ class NotFinite(ArithmeticError):
 
 
 class Bound:
-    """A plan with its buffers.
+    """A plan with its buffers. Put the examples into `rows`, one in each, and run.
 
-    n: examples. by_parameters, by_inputs: which gradients of the first output to compute; each: by parameters, one for
-    each example. n_trainable: how many of the plan's parameters to differentiate by.
+    theta: the parameters to differentiate by, read where they are; frozen: copies of those that follow them.
     """
 
-    def __init__(
-        self, plan: Plan, n: int, dtype: Any, *, by_parameters: bool = False, by_inputs: bool = False, each: bool = False,
-        n_trainable: int = 0,
-    ) -> None:  # fmt: skip
-        self.plan, self.n, self.dtype, self.n_trainable = plan, n, dtype, n_trainable
-        self.by_parameters, self.by_inputs, self.each = by_parameters, by_inputs, each
+    def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array, wanted: Wanted) -> None:
+        self.plan, self.n, self.dtype, self.theta, self.wanted = plan, n, dtype, theta, wanted
         n_constants, n_parameters, n_inputs, n_batched = plan.sizes
-        self._rows = np.zeros((n, n_inputs), dtype)
-        # Inputs lie as they come, one example after the other, unless some are to be gathered: that wants whole rows.
-        gathered = any(_strides(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT)
-        inputs = np.zeros((n_inputs, n), dtype) if gathered else self._rows.T
-        self.values = [plan.constants.astype(dtype)[:, None], np.zeros((n_parameters, 1), dtype), inputs, np.zeros((n_batched, n), dtype)]
+        self.rows = np.zeros((n, n_inputs), dtype)
+        # Inputs stay as they come, one example after the other, unless some are to be gathered: that wants whole rows.
+        gathered = any(strides_of(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT)
+        inputs = np.zeros((n_inputs, n), dtype) if gathered else self.rows.T
+        parameters = theta[:, None]
+        if n_parameters > len(theta):  # some are frozen, or computed from others
+            parameters = np.zeros((n_parameters, 1), dtype)
+            parameters[len(theta) : len(theta) + len(frozen), 0] = frozen
+        constants = plan.constants.astype(dtype)[:, None]
+        self.values = [constants, parameters, inputs, np.zeros((n_batched, n), dtype)]
         self.cotangents = [np.zeros((0, 0))] * 4
         self.seed = np.zeros(n, dtype)
         self.forward: list[Step] = []
         self.backward: list[Step] = []
         self.marks: list[tuple[int, int]] = []  # where in forward and backward each instruction ends
         self._steps = self.forward
+        self._ones = np.ones(n, dtype)
+        self._shorter = SHORTER_IN_DOUBLE if dtype == np.float64 else SHORTER
         self._found: dict[tuple[int, bytes, tuple[int, ...]], Array] = {}
         self._pool: dict[tuple[tuple[int, ...], Any], list[Array]] = {}
         self._scratches: dict[int, Array] = {}
@@ -75,43 +90,41 @@ class Bound:
         for instruction in plan.instructions:
             getattr(self, f"_{instruction.kind}")(instruction)
             self.marks.append((len(self.forward), 0))
-        if by_parameters or by_inputs:
+        if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
-        self._finite = bool(np.isfinite(plan.constants).all())
+        self._finite = bool(np.isfinite(constants).all() and np.isfinite(frozen).all())
 
     # ------------------------------------------------------------ running
 
-    def run(self, parameters: Array, rows: Array, seed: Any, strict: bool = True) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and the gradients asked for, by parameters and by inputs (example, number).
+    def run(self, seed: Any, strict: bool = True) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
 
-        seed: per example, the cotangent of its first output. strict: raise ArithmeticError or ValueError if there is
-        anything that plain arithmetic on finite numbers does not explain.
+        seed: per example, or for all, the cotangent of the first output. strict: raise ArithmeticError or ValueError if
+        there is anything that plain arithmetic on finite numbers does not explain.
         """
-        if strict and not (self._finite and math.isfinite(parameters.sum()) and math.isfinite(rows.sum())):
-            raise NotFinite
-        self.values[PARAMETER][: len(parameters), 0] = parameters
-        if self.values[INPUT].base is self._rows:
-            self._rows[...] = rows
-        else:
-            self.values[INPUT][...] = rows.T
-        self.seed[...] = seed
         reaction: Any = "raise" if strict else "ignore"
         with np.errstate(divide=reaction, over=reaction, invalid=reaction, under="ignore"):
+            if strict and not (self._finite and _finite(self.theta) and _finite(self.rows)):
+                raise NotFinite
+            if self.values[PARAMETER].base is not self.theta:
+                self.values[PARAMETER][: len(self.theta), 0] = self.theta
+            if self.values[INPUT].base is not self.rows:
+                self.values[INPUT][...] = self.rows.T
+            self.seed[...] = seed
             for step in self.forward:
                 step()
             for step in self.backward:
                 step()
-        outputs = np.empty((len(self.plan.outputs), self.n), self.dtype)
-        for i, (space, row) in enumerate(self.plan.outputs):
-            outputs[i] = self.values[space][row]
-        gradient = slopes = None
-        if self.by_parameters:
-            found = self.cotangents[PARAMETER][: self.n_trainable]
-            gradient = found.T.copy() if self.each else found[:, 0].copy()
-        if self.by_inputs:
-            slopes = self.cotangents[INPUT].T.copy()
-        for found in (outputs, gradient, slopes):
-            if strict and found is not None and not math.isfinite(found.sum()):
+            outputs = np.empty((len(self.plan.outputs), self.n), self.dtype)
+            for i, (space, row) in enumerate(self.plan.outputs):
+                outputs[i] = self.values[space][row]
+            gradient = slopes = None
+            if self.wanted.by_parameters:
+                found = self.cotangents[PARAMETER][: len(self.theta)]
+                gradient = found.T.copy() if self.wanted.each else found[:, 0].copy()
+            if self.wanted.by_inputs:
+                slopes = self.cotangents[INPUT].T.copy()
+            if strict and not all(found is None or _finite(found) for found in (outputs, gradient, slopes)):
                 raise NotFinite
         return outputs, gradient, slopes
 
@@ -119,7 +132,7 @@ class Bound:
     def bytes(self) -> int:
         """Memory of all buffers."""
         arrays = [*self.values, *self.cotangents, *self._found.values(), *self._scratches.values()]
-        return sum(x.nbytes for x in arrays if x.base is None) + self._rows.nbytes
+        return sum(x.nbytes for x in arrays if x.base is None) + self.rows.nbytes
 
     # ------------------------------------------------------------ reading
 
@@ -174,7 +187,7 @@ class Bound:
             return self._into(names[operation], out)
         if operation is table.where:
             return self._choose(args, names, out)
-        spelled: Any = COMPARE[operation] if isinstance(operation, str) else SHORTER.get(operation, operation.array)
+        spelled: Any = COMPARE[operation] if isinstance(operation, str) else self._shorter.get(operation, operation.array)
         if callable(spelled) and not isinstance(spelled, np.ufunc):
             try:
                 return self._compute(spelled(*args), names, out)
@@ -301,15 +314,15 @@ class Bound:
 
     def _differentiate(self) -> None:
         plan, n = self.plan, self.n
-        wide = n if self.each else 1
+        wide = n if self.wanted.each else 1
         self.cotangents = [
             np.zeros((0, 0)), np.zeros((plan.sizes[PARAMETER], wide), self.dtype),
             np.zeros((plan.sizes[INPUT], n), self.dtype), np.zeros((plan.sizes[BATCHED], n), self.dtype),
         ]  # fmt: skip
         # What depends on something that is differentiated by, and what has received a cotangent so far.
         self._needed = [np.zeros(size, dtype=bool) for size in plan.sizes]
-        self._needed[PARAMETER][: self.n_trainable] = self.by_parameters
-        self._needed[INPUT][:] = self.by_inputs
+        self._needed[PARAMETER][: len(self.theta)] = self.wanted.by_parameters
+        self._needed[INPUT][:] = self.wanted.by_inputs
         for i in plan.instructions:
             needed = any(self._needed[ref.space][ref.rows].any() for ref, _ in _flowing(i))
             self._needed[i.space][i.row : i.row + i.size] = needed
@@ -342,8 +355,8 @@ class Bound:
 
         # Several numbers for one row are added up first: over the batch, along an axis, or wherever they are.
         if x.shape[-1] > target.shape[1]:
-            x = reduced(partial(np.add.reduce, axis=-1, keepdims=True), x, (*x.shape[:-1], 1))
-        strides = _strides(rows) or (1,)
+            x = reduced(partial(_add_batch, self._ones), x, (*x.shape[:-1], 1))
+        strides = strides_of(rows) or (1,)
         axes = tuple(i for i, stride in enumerate(strides) if stride == 0 and rows.shape[i] > 1)
         if axes:
             shape = tuple(1 if i in axes else size for i, size in enumerate(x.shape))
@@ -387,7 +400,7 @@ class Bound:
     def _place(self, ref_space: int, rows: Array, batch: int) -> Array | None:
         """The cotangents of these rows as one view, if nothing has been added to them and they can be written at once."""
         target = self.cotangents[ref_space]
-        strides = _strides(rows)
+        strides = strides_of(rows)
         if strides is None or target.shape[1] != batch or self._touched[ref_space][rows].any():
             return None
         if len(np.unique(rows)) < rows.size:
@@ -420,8 +433,7 @@ class Bound:
                     slope = slope(*symbols, Symbol("y"))
                 except (TypeError, AttributeError, ValueError):  # a user's own partial need not be one formula
                     slope = Symbol(_opaque(i.primitive, slope, self.dtype), (*symbols, Symbol("y")))
-            formula = Symbol("c") if slope == 1.0 else _negative("c") if slope == -1.0 else Symbol(table.mul, (Symbol("c"), slope))
-            self._contribute(ref, ref.rows, formula, names, c.shape[-1])
+            self._contribute(ref, ref.rows, _times(Symbol("c"), slope), names, c.shape[-1])
 
     def _spread(self, x: Array, i: Instruction, operand: Ref) -> Array:
         """Per-result numbers, once for each term."""
@@ -475,10 +487,10 @@ class Bound:
         a, b = self._matrices[id(i)]
         k, (stack, m, r), n = left.rows.shape[2], i.shape, c.shape[-1]
         examples = a.ndim == 4  # a product for each example
-        if examples or (self.each and n > 1 and self._wants(left)):
+        if examples or (self.wanted.each and n > 1 and self._wants(left)):
             d = self._into(np.moveaxis(c, -1, 0), self._scratch((n, stack, m, r)))
         if self._wants(left):
-            if examples or (self.each and n > 1):
+            if examples or (self.wanted.each and n > 1):
                 other = b if examples else np.moveaxis(self._read(right, turned), -1, 0)
                 x = self._apply(np.matmul, [d, other.swapaxes(-1, -2)], self._scratch((n, stack, m, k)))
                 self._add(left.space, left.rows, np.moveaxis(x, 0, -1))
@@ -490,7 +502,7 @@ class Bound:
                 self._add(right.space, turned, np.moveaxis(x, 0, -1))
             else:
                 self._product(right.space, turned, a.swapaxes(-1, -2), _flat(c.reshape(stack, m, -1)), n)
-        if examples or (self.each and n > 1 and self._wants(left)):
+        if examples or (self.wanted.each and n > 1 and self._wants(left)):
             self._release(d)
 
     def _product(self, space: int, rows: Array, a: Array, b: Array, batch: int) -> None:
@@ -505,22 +517,18 @@ class Bound:
             self._add(space, rows, x)
 
 
+def _finite(x: Array) -> bool:
+    """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
+    flat = x.reshape(-1)
+    return math.isfinite(flat.dot(flat))
+
+
 # ---------------------------------------------------------------- rows and views
-
-
-def _strides(rows: Array) -> tuple[int, ...] | None:
-    """By how much the row number grows along each axis, if it does so evenly."""
-    base = rows.flat[0]
-    strides = tuple(int(rows[tuple(int(i == axis) for i in range(rows.ndim))] - base) if size > 1 else 0 for axis, size in enumerate(rows.shape))
-    grid = base
-    for axis, (size, stride) in enumerate(zip(rows.shape, strides, strict=True)):
-        grid = grid + (np.arange(size) * stride).reshape(tuple(size if i == axis else 1 for i in range(rows.ndim)))
-    return strides if np.array_equal(np.broadcast_to(grid, rows.shape), rows) else None
 
 
 def _view(source: Array, rows: Array) -> Array | None:
     """The rows of `source` as a view of the rows' shape and the batch, if they lie evenly."""
-    strides = _strides(rows)
+    strides = strides_of(rows)
     if strides is None:
         return None
     step, across = source.strides
@@ -531,7 +539,7 @@ def _view(source: Array, rows: Array) -> Array | None:
 
 def _lies_flat(target: Array, rows: Array, batch: int) -> bool:
     """Whether rows (c, p, q) of the target are a stack of matrices (c, p, q · batch) as they lie."""
-    strides = _strides(rows)
+    strides = strides_of(rows)
     return strides is not None and target.shape[1] == batch and (rows.shape[2] == 1 or strides[2] == 1)
 
 
@@ -552,8 +560,15 @@ def _same_rows(x1: Ref, x2: Ref) -> bool:
     return x1.space == x2.space and np.array_equal(x1.rows, x2.rows)
 
 
-def _negative(name: str) -> Symbol:
-    return Symbol(table.neg, (Symbol(name),))
+def _times(c: Symbol, slope: Any) -> Symbol:
+    """c · slope, in as few steps as it takes."""
+    if slope == 1.0:
+        return c
+    if slope == -1.0:
+        return Symbol(table.neg, (c,))
+    if isinstance(slope, Symbol) and slope.operation in (table.div, table.ratio) and slope.args[0] == 1.0:
+        return Symbol(table.div, (c, slope.args[1]))
+    return Symbol(table.mul, (c, slope))
 
 
 # ---------------------------------------------------------------- steps that are not one call of NumPy
@@ -565,6 +580,10 @@ def _assign(f: Callable[..., Any], *args: Any, out: Array) -> None:
 
 def _take(rows: Array, x: Array, out: Array) -> None:
     np.take(x, rows, 0, out, "clip")
+
+
+def _add_batch(ones: Array, x: Array, out: Array) -> None:
+    np.matmul(x, ones, out[..., 0])
 
 
 def _add_stretches(starts: Array, x: Array, out: Array) -> None:

@@ -91,7 +91,7 @@ def normalise(record: Record, wanted: Array) -> Graph:
         record.constants, record.n_parameters, record.first, list(record.primitives), record.op.astype(np.int64),
         record.start, record.args, np.arange(len(record.op)), wanted, np.empty(0), np.empty(0),
     )  # fmt: skip
-    graph = _flatten_sums(_squares(_take_apart(_without_dead(graph))))
+    graph = _flatten_sums(_squares(_without_single_sums(_take_apart(_without_dead(graph)))))
     _place(graph)
     return _one_space(graph)
 
@@ -178,6 +178,18 @@ def _take_apart(graph: Graph) -> Graph:
     return replace(
         graph, op=np.array(op), rank=np.array(rank), start=starts_of(length), args=np.concatenate(args).astype(np.int64)
     )
+
+
+def _without_single_sums(graph: Graph) -> Graph:
+    """A sum of one number is that number."""
+    single = graph.which(table.sum) & (graph.length == 1)
+    if not single.any():
+        return graph
+    alias = np.arange(graph.first + len(graph.op))
+    alias[graph.first + np.flatnonzero(single)] = graph.args[graph.start[:-1][single]]
+    while not np.array_equal(alias, alias[alias]):
+        alias = alias[alias]
+    return replace(graph, args=alias[graph.args], wanted=alias[graph.wanted]).chosen(~single)
 
 
 def _squares(graph: Graph) -> Graph:
@@ -309,8 +321,6 @@ def _flatten_sums(graph: Graph) -> Graph:
         np.where(pair[made], 2, 1) * count[made],
         _parts(x1, x2, at[made], count[made], pair[made]), graph.rank[sum_of[made]], np.where(single[made], sum_of[made], -1),
     )  # fmt: skip
-    lone = np.flatnonzero(leads & ends & ~minus & alone)
-    build.same(sum_of[lone], part[lone])
     negative = np.flatnonzero(leads & minus)
     part[negative] = build.add(
         graph.number(table.neg), 1, part[negative], graph.rank[sum_of[negative]],
@@ -330,7 +340,7 @@ def _flatten_sums(graph: Graph) -> Graph:
 
 def _one_space(graph: Graph) -> Graph:
     """Lists of mixed spaces, other than sums and dots, get copies of their arguments that are all in the same one."""
-    lists = graph.which(*(row for row in graph.primitives if row.rule is not None))
+    lists = graph.which(*(row for row in graph.primitives if row.rule is not None and row is not table.dot))
     lists = np.flatnonzero(lists & (graph.length > 0))
     entries = ranges(graph.start[lists], graph.length[lists])
     starts = starts_of(graph.length[lists])[:-1]
@@ -374,11 +384,6 @@ class _Builder:
         self.args: list[Array] = []
         self.rank: list[Array] = []
         self.stands_for: list[Array] = []
-        self.alias = np.arange(graph.first + len(graph.op))
-
-    def same(self, operations: Array, nodes: Array) -> None:
-        """These operations are nothing but those nodes."""
-        self.alias[self.base.first + operations] = nodes
 
     def add(self, op: Array | int, length: Array | int, args: Array, rank: Array, stands_for: Array) -> Array:
         """Add operations; returns their node numbers. `stands_for`: the operation that each is from now on, or -1."""
@@ -396,11 +401,9 @@ class _Builder:
         """The graph with those of its operations that are kept, and the new ones."""
         graph, old = self.base, len(self.base.op)
         stands_for = np.concatenate(self.stands_for)
-        alias = np.concatenate([self.alias, np.arange(graph.first + old, graph.first + self.n)])
+        alias = np.arange(graph.first + self.n)
         named = stands_for >= 0
         alias[graph.first + stands_for[named]] = graph.first + old + np.flatnonzero(named)
-        while not np.array_equal(alias, alias[alias]):
-            alias = alias[alias]
         length = np.concatenate([graph.length, *self.length])
         both = replace(
             graph, op=np.concatenate([graph.op, *self.op]), start=starts_of(length),

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.program.bind import Bound
+from autograd.program.bind import Bound, Wanted
 from autograd.program.normalise import normalise
 from autograd.program.record import SIGNS, Array, Record, follows, replay
 from autograd.program.roll import Plan, roll
+from autograd.program.straight import Straight, is_possible
 from autograd.value import Value, read
 
 __all__ = ["Path"]
 
+NODE, INSTRUCTION = 12e-9, 4e-6  # seconds, about: an operation of straight-line code, and one of NumPy, with gradients
 KEPT = 8  # bound plans, for batch sizes that come again
 
 
@@ -28,87 +30,108 @@ class Path:
         self.record = record
         self.dtype = dtype
         self.plan = roll(normalise(record, record.outputs))
+        self.possible = is_possible(record, dtype)
         self.choice: Plan | None = None
         if record.guards:
             sides = np.array([node for guard in record.guards for node in (guard.x1, guard.x2)])
             self.choice = roll(normalise(record, sides))
         self._frozen = frozen
-        self._bound: OrderedDict[Any, Bound] = OrderedDict()
+        self._bound: OrderedDict[Any, Bound | Straight] = OrderedDict()
         self.load()
 
     def load(self) -> None:
         """Take what is frozen from its Values again."""
         self.frozen = read(self._frozen, "data").astype(self.dtype)
+        self._bound.clear()
 
-    def bound(self, plan: Plan, n: int, **gradients: Any) -> Bound:
-        """The plan for n examples, made on first use."""
-        key = (plan is self.plan, n, *gradients.values())
-        if key not in self._bound:
-            self._bound[key] = Bound(plan, n, self.dtype, **gradients)
+    def is_straight(self, n: int) -> bool:
+        """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
+        return self.possible and n * len(self.record.op) * NODE < len(self.plan.instructions) * INSTRUCTION
+
+    def bound(self, plan: Plan, n: int, wanted: Wanted, theta: Array) -> Bound | Straight:
+        """What runs n examples, made on first use."""
+        key = (plan is self.plan, n, wanted)
+        found = self._bound.get(key)
+        if found is None or found.theta is not theta:
+            if plan is self.plan and self.is_straight(n):
+                found = Straight(self.record, n, theta, self.frozen, wanted)
+            else:
+                found = Bound(plan, n, self.dtype, theta, self.frozen, wanted)
+            self._bound[key] = found
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
-        self._bound.move_to_end(key)
-        return self._bound[key]
+        else:
+            self._bound.move_to_end(key)
+        return found
 
-    def takes(self, theta: Array, rows: Array) -> Any:
-        """Which examples take this path: a bool each, or True for all.
+    def takes(self, theta: Array, rows: Array) -> Array:
+        """Which examples take this path: a bool each.
 
         All guards are computed for all examples. Where an early one fails, later ones may be nonsense, but the example
         is out anyway; where all before hold, they are what the function itself would have computed.
         """
-        if self.choice is None:
-            return True
-        parameters = np.concatenate([theta, self.frozen])
-        if not (np.isfinite(parameters).all() and np.isfinite(rows).all()):
-            parameters = parameters.astype(float)
-            return np.array([follows(self.record, parameters, row.astype(float)) for row in rows])
-        sides = self._run(self.choice, parameters, rows, 0.0, strict=False)[0]
         found = np.ones(len(rows), dtype=bool)
+        if self.choice is None:
+            return found
+        if not (np.isfinite(theta).all() and np.isfinite(self.frozen).all() and np.isfinite(rows).all()):
+            parameters = np.concatenate([theta, self.frozen]).astype(float)
+            return np.array([follows(self.record, parameters, row.astype(float)) for row in rows])
+        bound, _ = self._bound_with_room(self.choice, rows, Wanted(), theta)
+        sides = bound.run(0.0, strict=False)[0][:, : len(rows)]
         for guard, x1, x2 in zip(self.record.guards, sides[::2], sides[1::2], strict=True):
             found &= SIGNS[guard.sign](x1, x2) == guard.outcome
         return found
 
-    def run(
-        self, theta: Array, rows: Array, scale: float | None, by_parameters: bool, by_inputs: bool, each: bool, which: Array
-    ) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and gradients of the first one times `scale`. `which`: numbers for errors."""
-        parameters = np.concatenate([theta, self.frozen]) if len(self.frozen) else theta
+    def run(self, bound: Bound | Straight, rows: Array, scale: float, theta: Array) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`."""
         try:
-            return self._run(
-                self.plan, parameters, rows, scale or 0.0, by_parameters=by_parameters, by_inputs=by_inputs, each=each,
-                n_trainable=len(theta),
-            )  # fmt: skip
+            return bound.run(scale)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(parameters, len(theta), rows, scale, each, which)
+            return self._one_by_one(theta, rows.copy(), scale, bound.wanted, np.arange(len(rows)))
 
-    def _run(
-        self, plan: Plan, parameters: Array, rows: Array, scale: float, *, strict: bool = True, **gradients: Any
+    def run_share(
+        self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array
     ) -> tuple[Array, Any, Any]:
+        """The same for the examples `chosen` from a batch."""
+        bound, seed = self._bound_with_room(self.plan, rows[chosen], wanted, theta)
+        n = len(chosen)
+        try:
+            outputs, gradient, slopes = bound.run(seed * scale)
+        except (ArithmeticError, ValueError):
+            return self._one_by_one(theta, rows[chosen], scale, wanted, chosen)
+        return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
+
+    def _bound_with_room(self, plan: Plan, rows: Array, wanted: Wanted, theta: Array) -> tuple[Bound | Straight, Array]:
+        """The plan with these examples in it, and a seed of 1 for each.
+
+        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up to
+        a power of two, so that there are few batch sizes to bind.
+        """
         n = len(rows)
-        if not self.record.guards:
-            return self.bound(plan, n, **gradients).run(parameters, rows, scale, strict)
-        # The examples on a path are now so many, now so many. Their first one, repeated with cotangent 0, fills them up
-        # to a power of two, so that there are few batch sizes to bind.
-        room = 1 << (n - 1).bit_length()
-        seed = np.zeros(room, self.dtype)
-        seed[:n] = scale
-        filled = np.concatenate([rows, np.broadcast_to(rows[0], (room - n, rows.shape[1]))])
-        outputs, gradient, slopes = self.bound(plan, room, **gradients).run(parameters, filled, seed, strict)
-        each = gradient is not None and gradients["each"]
-        return outputs[:, :n], gradient[:n] if each else gradient, None if slopes is None else slopes[:n]
+        bound = self.bound(plan, 1 << (n - 1).bit_length(), wanted, theta)
+        bound.rows[:n] = rows
+        bound.rows[n:] = rows[0]
+        seed = np.zeros(len(bound.rows), self.dtype)
+        seed[:n] = 1.0
+        return bound, seed
 
     def _one_by_one(
-        self, parameters: Array, n_trainable: int, rows: Array, scale: float | None, each: bool, which: Array
+        self, theta: Array, rows: Array, scale: float, wanted: Wanted, which: Array
     ) -> tuple[Array, Any, Any]:
-        """The same by the record itself: exact, with every error that the function would raise, and slow."""
+        """The same by the record itself: exact, with every error that the function would raise, and slow.
+
+        which: the numbers of the rows in the batch, for errors.
+        """
         n = len(rows)
+        parameters = np.concatenate([theta, self.frozen]).astype(float)
+        seed = scale if wanted.by_parameters or wanted.by_inputs else None
         outputs = np.empty((len(self.record.outputs), n), self.dtype)
-        gradient, slopes = np.zeros((n, n_trainable), self.dtype), np.zeros(rows.shape, self.dtype)
+        gradient, slopes = np.zeros((n, len(theta)), self.dtype), np.zeros(rows.shape, self.dtype)
         for i, row in enumerate(rows):
-            place = f" (row {which[i]} of the batch)" if len(which) > 1 or which[i] else ""
-            found, by_parameters, by_inputs = replay(self.record, parameters.astype(float), row.astype(float), scale, place)
-            outputs[:, i], gradient[i], slopes[i] = found, by_parameters[:n_trainable], by_inputs
-        return outputs, gradient if each else gradient.sum(axis=0), slopes
+            place = f" (row {which[i]} of the batch)" if n > 1 or which[i] else ""
+            found, by_parameters, by_inputs = replay(self.record, parameters, row.astype(float), seed, place)
+            outputs[:, i], gradient[i], slopes[i] = found, by_parameters[: len(theta)], by_inputs
+        return outputs, gradient if wanted.each else gradient.sum(axis=0), slopes
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_frozen": [], "_bound": OrderedDict()}

@@ -16,7 +16,7 @@ from autograd.primitive import Primitive
 from autograd.program.normalise import INPUT, Graph, ranges, starts_of
 from autograd.program.record import Array, same
 
-__all__ = ["Instruction", "Plan", "Ref", "roll"]
+__all__ = ["Instruction", "Plan", "Ref", "roll", "strides_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,9 @@ class _Roller:
         main = operands[:, int(np.argmax(graph.space[operands[0]]))]
         order = np.lexsort((graph.rank[group], self.row[main]))
         group, operands = group[order], operands[order]
-        row = self._emit("map", group, tuple(self._ref(column) for column in operands.T), (len(group),))
+        refs = [self._ref(column) for column in operands.T]
+        shape = _shape([ref.rows for ref in refs])
+        row = self._emit("map", group, tuple(Ref(ref.space, ref.rows.reshape(shape)) for ref in refs), shape)
         self._set(group, row + np.arange(len(group)))
 
     def _lists(self, primitive: Primitive, group: Array) -> None:
@@ -226,11 +228,12 @@ class _Roller:
         group = group[np.argsort(graph.rank[group], kind="stable")]
         half = graph.length[group] // 2
         rest = []
-        for k in np.unique(half).tolist():
+        lengths = np.unique(half).tolist()
+        for k in lengths:
             mine = group[half == k]
             left = graph.args[graph.start[mine][:, None] + np.arange(k)]
             right = graph.args[graph.start[mine][:, None] + k + np.arange(k)]
-            rest.append(self._matrices(mine, left, right))
+            rest.append(self._matrices(mine, left, right, 0 if len(lengths) <= 4 else 4096))
         group = np.concatenate(rest)
         if not len(group):
             return
@@ -243,10 +246,10 @@ class _Roller:
         row = self._emit("dot", group, (self._ref(left), self._ref(right)), (len(group),), starts)
         self._set(group, row + np.arange(len(group)))
 
-    def _matrices(self, group: Array, left: Array, right: Array) -> Array:
+    def _matrices(self, group: Array, left: Array, right: Array, small: int) -> Array:
         """Emit matrix products for those dots that are entries of one; returns the others.
 
-        left, right: nodes, of shape (dots, length).
+        left, right: nodes, of shape (dots, length). small: stacks of fewer products of numbers are not worth a call.
         """
         k = left.shape[1]
         a, lefts = _distinct(left)
@@ -257,12 +260,11 @@ class _Roller:
         m, r = np.bincount(of_left), np.bincount(of_right)
         entries = np.bincount(component[np.unique(a * len(rights) + b, return_index=True)[1]])
         both = self.graph.space[left[0, 0]] >= INPUT and self.graph.space[right[0, 0]] >= INPUT
-        # Mostly full, and worth a call; a lone pair of lists is a dot.
-        good = (3 * entries >= m * r) & ~((m * r == 1) & both)
+        good = (3 * entries >= m * r) & ~((m * r == 1) & both)  # mostly full; a lone pair of lists is a dot
         taken = np.zeros(len(group), dtype=bool)
         for shape in np.unique(np.stack([m, r], axis=1)[good], axis=0).tolist():
             these = np.flatnonzero(good & (m == shape[0]) & (r == shape[1]))
-            if len(these) * shape[0] * shape[1] * k < 64 and len(np.unique(component)) > len(these):
+            if len(these) * shape[0] * shape[1] * k < small:
                 continue
             mine = np.isin(component, these)
             taken |= mine
@@ -280,6 +282,30 @@ class _Roller:
             stack = np.searchsorted(these, component[mine])
             self._set(group[mine], row + (stack * shape[0] + place[0][a[mine]]) * shape[1] + place[1][b[mine]])
         return group[~taken]
+
+
+def strides_of(rows: Array) -> tuple[int, ...] | None:
+    """By how much the row number grows along each axis, if it does so evenly."""
+    base = rows.flat[0]
+    strides = []
+    grid = np.asarray(base)
+    for axis, size in enumerate(rows.shape):
+        stride = int(rows[(0,) * axis + (1,) + (0,) * (rows.ndim - axis - 1)] - base) if size > 1 else 0
+        strides.append(stride)
+        grid = grid[..., None] + np.arange(size) * stride
+    return tuple(strides) if np.array_equal(grid, rows) else None
+
+
+def _shape(operands: list[Array]) -> tuple[int, ...]:
+    """(n,), or (p, q) if that makes some operand's rows even: x scaled by one number in each of p groups of q."""
+    for rows in operands:
+        steps = np.diff(rows)
+        breaks = np.flatnonzero(steps != steps[:1])
+        if len(breaks):
+            q = int(breaks[0]) + 1
+            if len(rows) % q == 0 and strides_of(rows.reshape(-1, q)):
+                return len(rows) // q, q
+    return operands[0].shape
 
 
 MIX = np.random.default_rng(1).integers(1, 2**63, size=1 << 12, dtype=np.int64) | 1

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from autograd.program.arguments import Slot, arguments_of, collect, describe, rebuild, slots_of
+from autograd.program.bind import Wanted
 from autograd.program.path import Path
 from autograd.program.record import Array, same
-from autograd.program.trace import TraceError, trace_path
+from autograd.program.tracing import TraceError, trace_path
 from autograd.value import Value, read, write
 
 __all__ = ["Program", "trace"]
@@ -66,6 +67,7 @@ class Program:
         self.slots = tuple(slots_of(self.description))
         self.dtype = dtype
         self.max_paths = max_paths
+        self._width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
@@ -76,6 +78,7 @@ class Program:
             for leaf in self._leaves:
                 if not isinstance(leaf, Value) or not leaf.is_leaf:
                     raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
+            self._theta = np.zeros(len(self._leaves), self.dtype)
         self._add_path(_numbers(example))
         self.load()
 
@@ -89,14 +92,15 @@ class Program:
     @parameters.setter
     def parameters(self, theta: Any) -> None:
         array = np.asarray(theta, dtype=self.dtype)
+        if array is self._theta:  # changed in place
+            return
         if array.shape != self._theta.shape:
             raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
         self._theta[:] = array
 
     def load(self) -> None:
         """Take the parameters, and what is frozen, from the Values that the function uses."""
-        leaves = self._values()
-        self._theta = read(leaves, "data").astype(self.dtype)
+        self._theta[:] = read(self._values(), "data")
         for path in self.paths:
             path.load()
 
@@ -113,9 +117,9 @@ class Program:
 
     def __call__(self, *batch: Any) -> Any:
         """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns)."""
-        rows, single = self._rows(batch)
-        outputs, _, _ = self._run(rows, None, False, False, False)
-        return self._results(outputs, single)
+        given, n = self._given(batch)
+        outputs, _, _ = self._run(given, n or 1, Wanted())
+        return self._results(outputs, not n)
 
     def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
         """What the function returns, for each example, and the gradient of it.
@@ -139,36 +143,37 @@ class Program:
                 "value_and_grad: the traced function must return one number to differentiate, "
                 f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
             )
-        rows, single = self._rows(batch)
-        scale = 1.0 / len(rows) if reduce == "mean" and wrt == "parameters" else 1.0
-        outputs, by_parameters, by_inputs = self._run(rows, scale, wrt != "inputs", wrt != "parameters", reduce is None)
+        given, n = self._given(batch)
+        wanted = Wanted(wrt != "inputs", wrt != "parameters", reduce is None and wrt != "inputs")
+        mean = 1.0 / n if reduce == "mean" and n else 1.0
+        outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
         found: list[Any] = []
-        if wrt != "inputs":
-            if reduce == "mean" and wrt == "both":
-                by_parameters = by_parameters / len(rows)
-            found.append(by_parameters[0] if reduce is None and single else by_parameters)
-        if wrt != "parameters":
-            found.append(self._by_argument(by_inputs, single))
-        return self._results(outputs, single), tuple(found) if wrt == "both" else found[0]
+        if wanted.by_parameters:
+            found.append(by_parameters[0] if reduce is None and not n else by_parameters)
+        if wanted.by_inputs:
+            found.append(self._by_argument(by_inputs, not n))
+        if wrt != "both":
+            return self._results(outputs, not n), found[0]
+        return self._results(outputs, not n), (found[0] * mean if mean != 1.0 else found[0], found[1])
 
-    def _rows(self, batch: tuple[Any, ...]) -> tuple[Array, bool]:
-        """The arguments as one row of floats per example, checked; and whether it is one example without a batch axis."""
+    def _given(self, batch: tuple[Any, ...]) -> tuple[list[tuple[Slot, Array]], int]:
+        """The array for each Slot, checked; and the batch size, 0 for one example without a batch axis."""
         if len(batch) != len(self.description):
             raise TypeError(f"program: takes {len(self.description)} arguments, got {len(batch)}")
         given = [pair for i, part in enumerate(self.description) for pair in collect(part, batch[i], f"argument {i}")]
-        single = all(array.shape == slot.shape for slot, array in given)
-        n = 1 if single else max((len(array) for slot, array in given if array.ndim), default=1)
-        rows = np.empty((n, sum(slot.size for slot in self.slots)), dtype=self.dtype)
+        n = 0
         for slot, array in given:
-            if array.shape != (slot.shape if single else (n, *slot.shape)):
+            if array.ndim > len(slot.shape):
+                n = max(n, len(array))
+                if not len(array):
+                    raise ValueError(f"program: {slot.name} is an empty batch; give at least one example")
+        for slot, array in given:
+            if array.shape != ((n, *slot.shape) if n else slot.shape):
                 expected = f"{slot.shape} for one example, or {('n', *slot.shape)} for n".replace("'", "")
                 others = ", ".join(f"{s.name}: {a.shape}" for s, a in given if s is not slot)
                 beside = f", beside {others}" if others else ""
                 raise ValueError(f"program: {slot.name} must have shape {expected}, got {array.shape}{beside}")
-            rows[:, slot.start : slot.start + slot.size] = array.reshape(n, slot.size)
-        if not n:
-            raise ValueError("program: the batch is empty; give at least one example")
-        return rows, single
+        return given, n
 
     def _results(self, outputs: Array, single: bool) -> Any:
         def filled(tree: Any) -> Any:
@@ -211,6 +216,7 @@ class Program:
         record, leaves, tree = trace_path(self._f, arguments, inputs, known)
         if self._leaves is None:
             self._leaves = leaves
+            self._theta = np.zeros(len(leaves), self.dtype)
         elif len(leaves) > len(known) and not self._frozen_known:
             raise TraceError(
                 "program: a branch uses Values that the first example did not lead to, so the vector of parameters lacks "
@@ -224,56 +230,66 @@ class Program:
         return path
 
     def _run(
-        self, rows: Array, scale: float | None, by_parameters: bool, by_inputs: bool, each: bool
+        self, given: list[tuple[Slot, Array]], n: int, wanted: Wanted, scale: float = 1.0
     ) -> tuple[Array, Any, Any]:
-        """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are asked for."""
+        """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
+        path = self.paths[0]
+        if len(self.paths) == 1 and not path.record.guards:
+            bound = path.bound(path.plan, n, wanted, self._theta)
+            _fill(bound.rows, given)
+            self._check_bounds(bound.rows)
+            return path.run(bound, bound.rows, scale, self._theta)
+        rows = np.empty((n, self._width), self.dtype)
+        _fill(rows, given)
         self._check_bounds(rows)
-        waiting = np.arange(len(rows))
-        shares: list[tuple[Path, Array]] = []
-        for path in self.paths:
-            mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting])
-            if mine is True or mine.all():
-                shares.append((path, waiting))
-                waiting = waiting[:0]
-                break
-            if mine.any():
-                shares.append((path, waiting[mine]))
-                waiting = waiting[~mine]
-        while len(waiting):
-            theta = self._theta
-            values = self._values() if self._leaves is not None else []
-            before = read(values, "data")
-            write(values, "data", theta)  # the function itself runs now: with the program's parameters
-            try:
-                path = self._add_path(rows[waiting[0]])
-            finally:
-                write(values, "data", before)
-            path.load()
-            mine = np.broadcast_to(path.takes(theta, rows[waiting]), len(waiting))
-            if not mine[0]:
-                raise TraceError(
-                    "program: the function took another path than its comparisons tell; does it depend on something "
-                    "besides its arguments, or on randomness?"
-                )
-            shares.append((path, waiting[mine]))
-            waiting = waiting[~mine]
-        if len(shares) == 1:
-            path, chosen = shares[0]
-            return path.run(self._theta, rows, scale, by_parameters, by_inputs, each, chosen)
-        outputs = np.empty((len(shares[0][0].record.outputs), len(rows)), dtype=self.dtype)
-        n = len(self._theta)
-        total = np.zeros((len(rows), n) if each else n, dtype=self.dtype) if by_parameters else None
-        slopes = np.empty_like(rows) if by_inputs else None
+        shares = self._shares(rows)
+        outputs = np.empty((len(path.record.outputs), n), self.dtype)
+        width = len(self._theta)
+        total = np.zeros((n, width) if wanted.each else width, self.dtype) if wanted.by_parameters else None
+        slopes = np.empty_like(rows) if wanted.by_inputs else None
         for path, chosen in shares:
-            found, gradient, slope = path.run(self._theta, rows[chosen], scale, by_parameters, by_inputs, each, chosen)
+            found, gradient, slope = path.run_share(rows, chosen, wanted, scale, self._theta)
             outputs[:, chosen] = found
-            if total is not None and each:
+            if total is not None and wanted.each:
                 total[chosen] = gradient
             elif total is not None:
                 total += gradient
             if slopes is not None:
                 slopes[chosen] = slope
         return outputs, total, slopes
+
+    def _shares(self, rows: Array) -> list[tuple[Path, Array]]:
+        """The paths that the examples take, each with the numbers of its examples; new ones are traced."""
+        waiting = np.arange(len(rows))
+        shares: list[tuple[Path, Array]] = []
+        for path in self.paths:
+            if len(waiting):
+                mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting])
+                shares.append((path, waiting[mine]))
+                waiting = waiting[~mine]
+        while len(waiting):
+            path = self._path_of(rows[waiting[0]])
+            mine = path.takes(self._theta, rows[waiting])
+            mine[0] = True  # it is the one that was traced; at a tie, rounding may say otherwise
+            shares.append((path, waiting[mine]))
+            waiting = waiting[~mine]
+        return [share for share in shares if len(share[1])]
+
+    def _path_of(self, row: Array) -> Path:
+        """The path that an example takes, found by running the function itself, with the program's parameters."""
+        values = self._leaves or []
+        before = read(values, "data")
+        write(values, "data", self._theta)
+        try:
+            path = self._add_path(row)
+        finally:
+            write(values, "data", before)
+        path.load()
+        for known in self.paths[:-1]:
+            if known == path:
+                self.paths.pop()
+                return known
+        return path
 
     def _check_bounds(self, rows: Array) -> None:
         for path in self.paths:
@@ -300,6 +316,12 @@ class Program:
         return same(mine, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
+
+
+def _fill(rows: Array, given: list[tuple[Slot, Array]]) -> None:
+    """Put the arguments together, one row per example."""
+    for slot, array in given:
+        rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
 
 
 def _numbers(example: Any) -> Array:

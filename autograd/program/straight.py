@@ -1,0 +1,89 @@
+"""Straight: a record as straight-line code on floats, in C, one example after the other.
+
+For what rolling does not help, such as a thousand steps of which each needs the one before, and for functions so small
+that a call of NumPy costs more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.program.bind import NotFinite, Wanted
+from autograd.program.record import Array, Record
+from autograd.value import engine
+
+__all__ = ["Straight", "is_possible"]
+
+
+def is_possible(record: Record, dtype: Any) -> bool:
+    """Whether there is C for it: the native engine is in use, the program is in float64, and all rows are built in."""
+    if engine() != "native" or dtype != np.float64:
+        return False
+    return all(0 <= row.opcode <= _last_built_in() and (row.rule is None or row.name in HANDLED) for row in record.primitives)
+
+
+HANDLED = {"sum", "mean", "dot", "logsumexp"}
+
+
+def _last_built_in() -> int:
+    from autograd.primitives import logsumexp
+
+    return logsumexp.opcode
+
+
+class Straight:
+    """A record with its buffers; to be used as a Bound is."""
+
+    def __init__(self, record: Record, n: int, theta: Array, frozen: Array, wanted: Wanted) -> None:
+        from autograd._native import run_straight  # type: ignore[import-not-found, unused-ignore]
+
+        self.record, self.theta, self.wanted, self._frozen = record, theta, wanted, frozen
+        self.rows = np.zeros((n, record.n_inputs))
+        self._values = np.zeros(len(record))
+        self._values[: len(record.constants)] = record.constants
+        needed = np.zeros(len(record), dtype=np.uint8)
+        self._parameters = slice(len(record.constants), len(record.constants) + len(theta))
+        self._inputs = slice(record.first_input, record.first)
+        needed[self._parameters] = wanted.by_parameters
+        needed[self._inputs] = wanted.by_inputs
+        needed = _reached(record, needed)
+        self._cotangents = np.zeros(len(record) if wanted.by_parameters or wanted.by_inputs else 0)
+        ops = np.array([row.opcode for row in record.primitives], dtype=np.int64)[record.op]
+        self._run = lambda: run_straight(ops, record.start, record.args, self._values, record.first, needed, self._cotangents)
+
+    def run(self, seed: Any) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number)."""
+        n = len(self.rows)
+        record, values, cotangents = self.record, self._values, self._cotangents
+        seeds = np.broadcast_to(seed, n).tolist()
+        outputs = np.empty((len(record.outputs), n))
+        gradient = np.zeros((n if self.wanted.each else 1, len(self.theta)))
+        slopes = np.empty_like(self.rows) if self.wanted.by_inputs else None
+        values[self._parameters] = self.theta
+        values[self._parameters.stop : record.first_input] = self._frozen
+        for i in range(n):
+            values[self._inputs] = self.rows[i]
+            if len(cotangents):
+                cotangents[:] = 0.0
+                cotangents[record.outputs[0]] = seeds[i]
+            if not self._run():
+                raise NotFinite
+            outputs[:, i] = values[record.outputs]
+            if self.wanted.by_parameters:
+                gradient[i if self.wanted.each else 0] += cotangents[self._parameters]
+            if slopes is not None:
+                slopes[i] = cotangents[self._inputs]
+        if not all(found is None or np.isfinite(found).all() for found in (self.rows, values, gradient, slopes)):
+            raise NotFinite
+        return outputs, gradient if self.wanted.each else gradient[0], slopes
+
+
+def _reached(record: Record, needed: Array) -> Array:
+    """Which nodes depend on those needed, too: arguments come before results, so one pass tells."""
+    found = needed.tolist()
+    starts, args = record.start.tolist(), record.args.tolist()
+    for k in range(len(record.op)):
+        found[record.first + k] = int(any(found[i] for i in args[starts[k] : starts[k + 1]]))
+    return np.array(found, dtype=np.uint8)
