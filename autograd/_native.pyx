@@ -16,7 +16,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY, exp, fmax, isfinite, log
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
 import numbers
@@ -1364,84 +1364,103 @@ cdef int64_t place_of(PyObject *x, PyObject **items, size_t n, list others):
 # ---------------------------------------------------------------- straight-line code
 
 def run_straight(
-    const int64_t[::1] op, const int64_t[::1] start, const int64_t[::1] args, double[::1] values, size_t first,
-    const uint8_t[::1] needed, double[::1] cotangents,
+    const uint8_t[::1] op, const int32_t[::1] first, const int32_t[::1] second, const int64_t[::1] start,
+    const int32_t[::1] args, double[::1] values, size_t n_leaves, const uint8_t[::1] needed, double[::1] cotangents,
 ):
-    """A record on one example: values of the operations, after `first` leaves; then cotangents of the nodes needed.
+    """A record on one example: values of the operations, after those of the leaves; then cotangents of what is needed.
 
-    op: rows by their number here. cotangents: that of the output is set; none are wanted if it is empty. Returns False
-    where something is not finite, or a row has no C.
+    op: rows by their number here. first, second: the arguments of those that have no list of them.
+    cotangents: that of the output is set; none are wanted if it is empty. Returns False where something is not finite.
     """
-    cdef size_t k, i, n = op.shape[0], n_args
-    cdef double y, c, p, x1, x2, total
-    cdef const int64_t *a
+    cdef size_t k, n = op.shape[0]
+    cdef int o
+    cdef double y, c, p, x1, x2, check = 0.0
     cdef double *v = &values[0]
     cdef double *d
-    cdef double short[8]
-    if n == 0:
-        return True
     for k in range(n):
-        a = &args[start[k]]
-        n_args = start[k + 1] - start[k]
-        if op[k] >= N_RULES:
-            return False
-        if op[k] == OP_sum or op[k] == OP_mean or op[k] == OP_dot or op[k] == OP_logsumexp or n_args > 2:
-            y = value_of_many(<int>op[k], a, n_args, v, short)
+        o, x1, x2 = op[k], v[first[k]], v[second[k]]
+        if o == OP_mul:
+            y = x1 * x2
+        elif o == OP_add:
+            y = x1 + x2
+        elif o == OP_sub:
+            y = x1 - x2
+        elif ARITY[o] == 1 or ARITY[o] == 2:
+            y = rule_value(o, x1, x2)
         else:
-            y = rule_value(<int>op[k], v[a[0]], v[a[1]] if n_args == 2 else 0.0)
-        if not isfinite(y):
-            return False
-        v[first + k] = y
-    if cotangents.shape[0] == 0:
-        return True
+            y = value_of_many(o, &args[start[k]], start[k + 1] - start[k], v)
+        v[n_leaves + k] = y
+        check += y - y  # nan from the first y on that is not finite
+    if check != 0.0 or cotangents.shape[0] == 0:
+        return check == 0.0
     d = &cotangents[0]
     k = n
     while k:
         k -= 1
-        c = d[first + k]
-        if c == 0.0 or not needed[first + k]:
+        c = d[n_leaves + k]
+        if c == 0.0 or not needed[n_leaves + k]:
             continue
-        a = &args[start[k]]
-        n_args = start[k + 1] - start[k]
-        y = v[first + k]
-        if op[k] == OP_sum or op[k] == OP_mean:
-            p = c if op[k] == OP_sum else c * (1.0 / n_args)
-            for i in range(n_args):
-                d[a[i]] += p
-        elif op[k] == OP_dot:
-            for i in range(n_args // 2):
-                x1, x2 = v[a[i]], v[a[n_args // 2 + i]]
-                d[a[i]] += c * x2
-                d[a[n_args // 2 + i]] += c * x1
-        elif op[k] == OP_logsumexp:
-            total = 0.0
-            for i in range(n_args):
-                total += exp(v[a[i]] - y)
-            for i in range(n_args):
-                d[a[i]] += c * (exp(v[a[i]] - y) / total)
-        elif n_args > 2:
-            for i in range(n_args):
-                short[i] = v[a[i]]
-            for i in range(n_args):
-                if needed[a[i]]:
-                    p = rule_partial_of_many(<int>op[k], <int>i, short, y)
-                    if not isfinite(p):
-                        return False
-                    d[a[i]] += c * p
+        # What arrives at a node that is not needed does no harm, as long as there is a partial derivative.
+        o, x1, x2 = op[k], v[first[k]], v[second[k]]
+        if o == OP_mul:
+            d[first[k]] += c * x2
+            d[second[k]] += c * x1
+        elif o == OP_add:
+            d[first[k]] += c
+            d[second[k]] += c
+        elif o == OP_sub:
+            d[first[k]] += c
+            d[second[k]] -= c
+        elif ARITY[o] == 1 or ARITY[o] == 2:
+            y = v[n_leaves + k]
+            if needed[first[k]]:
+                p = rule_partial1(o, x1, x2, y)
+                check += p - p
+                d[first[k]] += c * p
+            if ARITY[o] == 2 and needed[second[k]]:
+                p = rule_partial2(o, x1, x2, y)
+                check += p - p
+                d[second[k]] += c * p
         else:
-            x1, x2 = v[a[0]], v[a[1]] if n_args == 2 else 0.0
-            for i in range(n_args):
-                if needed[a[i]]:
-                    p = rule_partial1(<int>op[k], x1, x2, y) if i == 0 else rule_partial2(<int>op[k], x1, x2, y)
-                    if not isfinite(p):
-                        return False
-                    d[a[i]] += c * p
-    return True
+            check += spread(o, &args[start[k]], start[k + 1] - start[k], v, v[n_leaves + k], c, &needed[0], d)
+    return check == 0.0
 
 
-cdef double value_of_many(int op, const int64_t *a, size_t n, const double *v, double *short) noexcept:
+cdef double spread(
+    int op, const int32_t *a, size_t n, const double *v, double y, double c, const uint8_t *needed, double *d
+) noexcept:
+    """The cotangent of a node with a list of arguments, handed on to them; not 0 if a partial is not finite."""
+    cdef size_t i, half = n // 2
+    cdef double p, total = 0.0, check = 0.0
+    cdef double short[8]
+    if op == OP_sum or op == OP_mean:
+        p = c if op == OP_sum else c * (1.0 / n)
+        for i in range(n):
+            d[a[i]] += p
+    elif op == OP_dot:
+        for i in range(half):
+            d[a[i]] += c * v[a[half + i]]
+            d[a[half + i]] += c * v[a[i]]
+    elif op == OP_logsumexp:
+        for i in range(n):
+            total += exp(v[a[i]] - y)
+        for i in range(n):
+            d[a[i]] += c * (exp(v[a[i]] - y) / total)
+    else:
+        for i in range(n):
+            short[i] = v[a[i]]
+        for i in range(n):
+            if needed[a[i]]:
+                p = rule_partial_of_many(op, <int>i, short, y)
+                check += p - p
+                d[a[i]] += c * p
+    return check
+
+
+cdef double value_of_many(int op, const int32_t *a, size_t n, const double *v) noexcept:
     cdef size_t i
     cdef double y = 0.0, largest
+    cdef double short[8]
     if op == OP_sum or op == OP_mean:
         for i in range(n):
             y += v[a[i]]
@@ -1457,8 +1476,6 @@ cdef double value_of_many(int op, const int64_t *a, size_t n, const double *v, d
         for i in range(n):
             y += exp(v[a[i]] - largest)
         return largest + log(y)
-    if n > 8:
-        return INFINITY
     for i in range(n):
         short[i] = v[a[i]]
     return rule_value_of_many(op, short)

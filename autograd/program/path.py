@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.program.bind import Bound, Wanted
-from autograd.program.normalise import normalise
+from autograd.program.normalise import Graph, normalise
 from autograd.program.record import SIGNS, Array, Record, follows, replay
 from autograd.program.roll import Plan, roll
 from autograd.program.straight import Straight, is_possible
@@ -29,7 +29,9 @@ class Path:
     def __init__(self, record: Record, frozen: list[Value], dtype: Any) -> None:
         self.record = record
         self.dtype = dtype
-        self.plan = roll(normalise(record, record.outputs))
+        self.graph: Graph | None = normalise(record, record.outputs)
+        self.depth = int(self.graph.depth.max(initial=0))
+        self._plan: Plan | None = None
         self.possible = is_possible(record, dtype)
         self.choice: Plan | None = None
         if record.guards:
@@ -44,19 +46,28 @@ class Path:
         self.frozen = read(self._frozen, "data").astype(self.dtype)
         self._bound.clear()
 
+    @property
+    def plan(self) -> Plan:
+        """The record as array operations, rolled when it is first asked for."""
+        if self._plan is None:
+            assert self.graph is not None
+            self._plan, self.graph = roll(self.graph), None
+        return self._plan
+
     def is_straight(self, n: int) -> bool:
         """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
-        return self.possible and n * len(self.record.op) * NODE < len(self.plan.instructions) * INSTRUCTION
+        instructions = len(self._plan.instructions) if self._plan else self.depth  # it takes at least as many
+        return self.possible and n * len(self.record.op) * NODE < instructions * INSTRUCTION
 
-    def bound(self, plan: Plan, n: int, wanted: Wanted, theta: Array) -> Bound | Straight:
-        """What runs n examples, made on first use."""
-        key = (plan is self.plan, n, wanted)
+    def bound(self, n: int, wanted: Wanted, theta: Array, plan: Plan | None = None) -> Bound | Straight:
+        """What runs n examples, made on first use. plan: another one than for the outputs."""
+        key = (plan is None, n, wanted)
         found = self._bound.get(key)
         if found is None or found.theta is not theta:
-            if plan is self.plan and self.is_straight(n):
+            if plan is None and self.is_straight(n):
                 found = Straight(self.record, n, theta, self.frozen, wanted)
             else:
-                found = Bound(plan, n, self.dtype, theta, self.frozen, wanted)
+                found = Bound(plan or self.plan, n, self.dtype, theta, self.frozen, wanted)
             self._bound[key] = found
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
@@ -76,7 +87,7 @@ class Path:
         if not (np.isfinite(theta).all() and np.isfinite(self.frozen).all() and np.isfinite(rows).all()):
             parameters = np.concatenate([theta, self.frozen]).astype(float)
             return np.array([follows(self.record, parameters, row.astype(float)) for row in rows])
-        bound, _ = self._bound_with_room(self.choice, rows, Wanted(), theta)
+        bound, _ = self._bound_with_room(rows, Wanted(), theta, self.choice)
         sides = bound.run(0.0, strict=False)[0][:, : len(rows)]
         for guard, x1, x2 in zip(self.record.guards, sides[::2], sides[1::2], strict=True):
             found &= SIGNS[guard.sign](x1, x2) == guard.outcome
@@ -93,7 +104,7 @@ class Path:
         self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array
     ) -> tuple[Array, Any, Any]:
         """The same for the examples `chosen` from a batch."""
-        bound, seed = self._bound_with_room(self.plan, rows[chosen], wanted, theta)
+        bound, seed = self._bound_with_room(rows[chosen], wanted, theta)
         n = len(chosen)
         try:
             outputs, gradient, slopes = bound.run(seed * scale)
@@ -101,14 +112,16 @@ class Path:
             return self._one_by_one(theta, rows[chosen], scale, wanted, chosen)
         return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
 
-    def _bound_with_room(self, plan: Plan, rows: Array, wanted: Wanted, theta: Array) -> tuple[Bound | Straight, Array]:
+    def _bound_with_room(
+        self, rows: Array, wanted: Wanted, theta: Array, plan: Plan | None = None
+    ) -> tuple[Bound | Straight, Array]:
         """The plan with these examples in it, and a seed of 1 for each.
 
         The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up to
         a power of two, so that there are few batch sizes to bind.
         """
         n = len(rows)
-        bound = self.bound(plan, 1 << (n - 1).bit_length(), wanted, theta)
+        bound = self.bound(1 << (n - 1).bit_length(), wanted, theta, plan)
         bound.rows[:n] = rows
         bound.rows[n:] = rows[0]
         seed = np.zeros(len(bound.rows), self.dtype)

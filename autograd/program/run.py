@@ -235,7 +235,7 @@ class Program:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
         path = self.paths[0]
         if len(self.paths) == 1 and not path.record.guards:
-            bound = path.bound(path.plan, n, wanted, self._theta)
+            bound = path.bound(n, wanted, self._theta)
             _fill(bound.rows, given)
             self._check_bounds(bound.rows)
             return path.run(bound, bound.rows, scale, self._theta)

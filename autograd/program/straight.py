@@ -50,8 +50,14 @@ class Straight:
         needed[self._inputs] = wanted.by_inputs
         needed = _reached(record, needed)
         self._cotangents = np.zeros(len(record) if wanted.by_parameters or wanted.by_inputs else 0)
-        ops = np.array([row.opcode for row in record.primitives], dtype=np.int64)[record.op]
-        self._run = lambda: run_straight(ops, record.start, record.args, self._values, record.first, needed, self._cotangents)
+        ops = np.array([row.opcode for row in record.primitives], dtype=np.uint8)[record.op]
+        start, length = record.start[:-1], np.diff(record.start)
+        args = record.args.astype(np.int32)
+        first = np.append(args, 0)[start].astype(np.int32)
+        second = np.append(args, 0)[start + (length == 2)].astype(np.int32)
+        self._run = lambda: run_straight(
+            ops, first, second, record.start, args, self._values, record.first, needed, self._cotangents
+        )
 
     def run(self, seed: Any) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number)."""
@@ -76,7 +82,7 @@ class Straight:
             if slopes is not None:
                 slopes[i] = cotangents[self._inputs]
         if not all(found is None or np.isfinite(found).all() for found in (self.rows, values, gradient, slopes)):
-            raise NotFinite
+            raise NotFinite  # leaves, and what the sweep added up, are not looked at on the way
         return outputs, gradient if self.wanted.each else gradient[0], slopes
 
 
