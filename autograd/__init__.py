@@ -90,10 +90,11 @@ def __getattr__(name: str) -> object:
 
 # `from autograd import *` leaves the built-in abs, pow and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink", "Number",
-    "Primitive", "Program", "TraceError", "Value", "acos", "add", "asin", "atan", "atan2", "check_gradients", "cos", "cosh", "derivative",
-    "div", "dot", "elu", "engine", "equal", "erf", "erfc", "exp", "expm1", "gelu", "grad", "leaky_relu", "log", "log1p",
-    "logsumexp", "maximum", "mean", "minimum", "mul", "neg", "no_grad", "one_hot", "primitive", "read", "relu", "sigmoid",
-    "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sub", "take", "tan", "tanh",
-    "topological", "trace", "value_and_grad", "where", "write", "zero_grad",
+    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink",
+    "Number", "Primitive", "Program", "TraceError", "Value", "acos", "add", "asin", "atan", "atan2",
+    "check_gradients", "cos", "cosh", "derivative", "div", "dot", "elu", "engine", "equal", "erf", "erfc", "exp",
+    "expm1", "gelu", "grad", "leaky_relu", "log", "log1p", "logsumexp", "maximum", "mean", "minimum", "mul", "neg",
+    "no_grad", "one_hot", "primitive", "read", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
+    "softplus", "sqrt", "step", "stop_gradient", "sub", "take", "tan", "tanh", "topological", "trace",
+    "value_and_grad", "where", "write", "zero_grad",
 ]  # fmt: skip

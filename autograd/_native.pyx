@@ -242,6 +242,8 @@ cdef class Value:
         return format(self.value, spec) if spec else repr(self)
 
     def __reduce__(self):
+        if modes:
+            watch("data", self)
         grad = self.slope if self.flags & HAS_GRAD else None
         return reference.restored, (self.value, self.label, grad, self.primitive, self.args)
 
@@ -473,7 +475,9 @@ cdef class Value:
 
 
 cdef object comparable(object x):
-    return (<Value>x).value if type(x) is Value else x
+    if type(x) is Value:
+        return (<Value>x).value
+    return x if PyFloat_CheckExact(x) else getattr(x, "_data", x)
 
 
 # ---------------------------------------------------------------- giving back, without recursion
@@ -1236,6 +1240,8 @@ def read(values, field, out=None):
     cdef PyObject **items
     cdef size_t i, n
     cdef bint grad = field == "grad"
+    if modes and not grad:
+        watch("data")
     if out is None:
         import numpy
         out = numpy.empty(len(values))

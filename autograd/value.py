@@ -164,6 +164,8 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if modes:
+            watch("data", self)
         return restored, (self._data, self.label, self._grad, self._primitive, self._args)
 
     # ------------------------------------------------------------ gradients
@@ -355,6 +357,8 @@ def number(x: Any, what: str) -> float:
             return float(x)
         except OverflowError:
             raise ValueError(f"{what}: the number is too large for a float") from None
+    if hasattr(x, "__index__"):
+        return float(x)  # an index that is being traced says what to do
     hint = ""
     if isinstance(x, Iterable) and not isinstance(x, str):
         hint = "; for several numbers make a list of Values: [Value(x) for x in ...]"
@@ -363,8 +367,8 @@ def number(x: Any, what: str) -> float:
     raise TypeError(f"{what}: expected a real number, got {x!r}{hint}")
 
 
-def comparable(x: Number) -> float:
-    return x._data if isinstance(x, Value) else x
+def comparable(x: Any) -> float:
+    return getattr(x, "_data", x)  # type: ignore[no-any-return]  # of a Value, or of an index that is being traced
 
 
 def seed_number(seed: Any) -> float:
@@ -689,6 +693,8 @@ def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
 
     out = np.empty(len(values)) if out is None else out
     if field == "data":
+        if modes:
+            watch("data")
         out[:] = [value._data for value in values]
     elif field == "grad":
         out[:] = [value.grad for value in values]
@@ -720,9 +726,9 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
 def unwind(nodes: Sequence[Value]) -> tuple[list[Primitive], Any, Any, Any, list[Value], Any]:
     """n Values as plain data: what each was made of.
 
-    Returns the primitives that occur; per Value its place among them, or -1 for a leaf; where its arguments start, n + 1
-    numbers; all arguments; the Values besides `nodes` that are among them; and the constants. An argument i < n is
-    `nodes[i]`, one from n on is in the list of others, and a negative one is the constant `~i`. NumPy arrays of int64
+    Returns the primitives that occur; per Value its place among them, or -1 for a leaf; where its arguments start, and
+    where the last end, n + 1 numbers; all arguments; the Values besides `nodes` that are among them; and the constants.
+    An argument i < n is `nodes[i]`, one from n on is in the list of others, and a negative one is the constant `~i`. NumPy arrays of int64
     and float64.
     """
     import numpy as np

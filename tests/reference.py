@@ -65,12 +65,14 @@ REFERENCE = {
     "where": lambda condition, x1, x2: x1 if condition != 0 else x2,
     "sign": lambda x: mpmath.mpf((x > 0) - (x < 0)),
     "step": lambda x: mpmath.mpf(x > 0),
+    "equal": lambda x1, x2: mpmath.mpf(x1 == x2),
     "identity": lambda x: x,
     "stop_gradient": lambda x: x,
     "sum": lambda *xs: mpmath.fsum(xs),
     "mean": lambda *xs: mpmath.fsum(xs) / len(xs),
     "dot": _dot,
     "logsumexp": _logsumexp,
+    "largest": lambda *xs: max(xs),
 }
 
 

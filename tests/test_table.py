@@ -253,7 +253,7 @@ def test_flags_follow_from_the_partials(row):
 
 
 def test_which_rows_are_flat():
-    assert {row.name for row in ROWS if row.flat} == {"sign", "step", "stop_gradient"}
+    assert {row.name for row in ROWS if row.flat} == {"equal", "sign", "step", "stop_gradient"}
 
 
 @every_row

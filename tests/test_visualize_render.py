@@ -49,7 +49,7 @@ def test_dot_text_needs_no_renderer(tmp_path, nothing_installed, name):
 
 def test_options_are_those_of_draw(tmp_path):
     assert "rankdir=TB" in render(y(), tmp_path / "y.dot", orientation="TB").read_text(encoding="utf-8")
-    with pytest.raises(TypeError, match="orientation: options are for drawing a Value"):
+    with pytest.raises(TypeError, match="orientation: options are for drawing a Value or a Program"):
         render(draw(y()), tmp_path / "y.dot", orientation="TB")
 
 
@@ -61,7 +61,7 @@ def test_anything_of_the_graphviz_package(tmp_path):
 
 
 def test_nothing_else(tmp_path):
-    with pytest.raises(TypeError, match="takes a Value, a drawing, or a graph"):
+    with pytest.raises(TypeError, match="takes a Value, a Program, a drawing, or a graph"):
         render("digraph {}", tmp_path / "a.svg")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import graphviz
 
-from autograd import Value
+from autograd import Program, Value
 from visualize.description import LIMIT, Description, Edge, Node, describe
 from visualize.rendering import RenderError, picture
 from visualize.style import DASH, FONT, GREY, INK, ORANGE, SOFT, colour, number, plain, relative, text
@@ -40,7 +40,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
 
 
 def draw(
-    value: Value,
+    value: Value | Program,
     *,
     orientation: str = "LR",
     precision: int = 4,
@@ -62,10 +62,16 @@ def draw(
     orientation: the direction of the computation, "LR", "TB", "RL" or "BT". precision: significant digits, 1 to 17.
     data, gradients, contributions, constants: what to show. parameters: the leaves to show as parameters: Values, or a
     model. title: a line above. limit: raises GraphTooLarge beyond this many nodes.
+
+    Of a Program, the array operations that it was rolled into, with their shapes; orientation, title and limit apply.
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"draw: orientation must be one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
     check_precision("draw", precision)
+    if isinstance(value, Program):
+        from visualize.program import draw_program
+
+        return draw_program(value, orientation=orientation, title=title, limit=limit)
     try:
         description = describe(value, parameters=parameters, constants=constants, limit=limit)
     except (TypeError, ValueError) as error:

@@ -28,7 +28,8 @@ class RenderError(RuntimeError):
 def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     """Write a picture to `path`, whole or not at all, and return the path.
 
-    what: a Value (`options` are then those of `draw`), a drawing, or any graph or source of the graphviz package.
+    what: a Value or a Program (`options` are then those of `draw`), a drawing, or any graph or source of the graphviz
+        package.
     path: ends in .svg, .png, or .dot (the text, which needs no Graphviz).
 
     If there is neither Graphviz nor graphviz-pure, or they fail, the DOT text is saved under the same name with .dot,
@@ -40,15 +41,19 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
         raise ValueError(
             f"render: {str(path)!r} must end in one of {', '.join(EXTENSIONS)} to say which format you want"
         )
-    if isinstance(what, Value):
+    if isinstance(what, Value) or hasattr(what, "equations"):  # a Program: its class is not imported for this
         from visualize.drawing import draw
 
         what = draw(what, **options)
     elif options:
-        raise TypeError(f"render: {', '.join(options)}: options are for drawing a Value; this is drawn already")
+        raise TypeError(
+            f"render: {', '.join(options)}: options are for drawing a Value or a Program; this is drawn already"
+        )
     source = getattr(what, "source", None)
     if not isinstance(source, str):
-        raise TypeError(f"render: takes a Value, a drawing, or a graph of the graphviz package; got {what!r}")
+        raise TypeError(
+            f"render: takes a Value, a Program, a drawing, or a graph of the graphviz package; got {what!r}"
+        )
 
     with atomic_write(path) as file:
         if form == "dot":

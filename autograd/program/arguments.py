@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autograd.program.record import Array
-from autograd.program.tracing import Index, TraceError
+from autograd.program.tracing import Index, TraceError, like
 from autograd.value import Value
 
 __all__ = ["Slot", "arguments_of", "collect", "describe", "rebuild", "slots_of"]
@@ -21,8 +21,9 @@ __all__ = ["Slot", "arguments_of", "collect", "describe", "rebuild", "slots_of"]
 class Slot:
     """An array among the arguments, or a nested list that could be one, or a number.
 
-    name: what to call it in errors. shape: without the batch. whole: whether its numbers are indices. start: where its
-    numbers stand in the row of all. template: nested lists and tuples with None where a number is; None for an array.
+    name: what to call it in errors. shape: without the batch. whole: whether its numbers are indices. start: where
+    its numbers stand in the row of all. template: nested lists and tuples, 0 where a number is; None for an array.
+    size: how many numbers there are.
     """
 
     name: str
@@ -30,22 +31,23 @@ class Slot:
     whole: bool
     start: int
     template: Any = None
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """How many numbers."""
-        return math.prod(self.shape)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", math.prod(self.shape))
 
 
 def describe(example: Any, name: str, start: int) -> Any:
-    """The Slots that an example argument consists of, nested as they are in it. `start`: where its first number goes."""
+    """The Slots that an example argument consists of, nested as it is. `start`: where its first number goes."""
     if isinstance(example, Value):
         return Slot(name, (), False, start, 0)
-    if isinstance(example, list | tuple | numbers.Real | np.ndarray | np.generic) and not isinstance(example, bool):
-        try:
-            array = np.asarray(_plain(example))
-        except (ValueError, TypeError):
-            array = np.empty(0, dtype=object)
+    several = isinstance(example, tuple) and len({type(item) for item in example}) > 1  # (2, 0.5): each for itself
+    if (
+        isinstance(example, list | tuple | numbers.Real | np.ndarray | np.generic)
+        and not isinstance(example, bool)
+        and not several
+    ):
+        array = _as_array(example)
         if array.dtype.kind in "fiu":
             template = None if isinstance(example, np.ndarray) and example.shape else _template(example)
             return Slot(name, array.shape, array.dtype.kind in "iu" and array.size > 0, start, template)
@@ -55,7 +57,7 @@ def describe(example: Any, name: str, start: int) -> Any:
         for key in keys:
             parts[key] = describe(example[key], f"{name}[{key!r}]", start)
             start += sum(slot.size for slot in slots_of(parts[key]))
-        return parts if isinstance(example, dict) else type(example)(parts.values())
+        return parts if isinstance(example, dict) else like(example, list(parts.values()))
     raise TraceError(
         f"trace: {name} must be a number, or lists, tuples, dicts and arrays of numbers, got {example!r}; "
         "what is not a number, and does not vary, belongs outside the function (close over it)"
@@ -70,7 +72,7 @@ def _plain(example: Any) -> Any:
 
 
 def _template(example: Any) -> Any:
-    return type(example)(_template(item) for item in example) if isinstance(example, list | tuple) else 0
+    return like(example, [_template(item) for item in example]) if isinstance(example, list | tuple) else 0
 
 
 def slots_of(description: Any) -> Iterator[Slot]:
@@ -88,7 +90,7 @@ def rebuild(description: Any, of_slot: Any) -> Any:
         return of_slot(description)
     if isinstance(description, dict):
         return {key: rebuild(part, of_slot) for key, part in description.items()}
-    return type(description)(rebuild(part, of_slot) for part in description)
+    return like(description, [rebuild(part, of_slot) for part in description])
 
 
 def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Value]]:
@@ -113,33 +115,38 @@ def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Valu
 
 def _filled(template: Any, items: Iterator[Any]) -> Any:
     if isinstance(template, list | tuple):
-        return type(template)(_filled(part, items) for part in template)
+        return like(template, [_filled(part, items) for part in template])
     return next(items)
 
 
 def collect(description: Any, given: Any, name: str) -> list[tuple[Slot, Array]]:
-    """The array that was given for each Slot; its shape is checked against the others' in `batch_size`."""
+    """The array that was given for each Slot, of numbers of the right kind; its shape is not looked at."""
     if isinstance(description, Slot):
-        try:
-            array = np.asarray(_plain(given))
-        except (ValueError, TypeError):
-            array = np.empty(0, dtype=object)
+        array = given if type(given) is np.ndarray else _as_array(given)
         if array.dtype.kind not in "fiu":
             raise TypeError(
-                f"program: {name} must be an array of numbers of shape {_shapes(description)}, got {given!r:.200}"
+                f"program: {description.name} must be an array of numbers of shape {_shapes(description)}, "
+                f"got {given!r:.200}"
             )
         if description.whole and array.dtype.kind == "f":
             raise TypeError(
-                f"program: {name} is an index (the example that was traced held integers), so it must be an array of "
-                f"integers, got {array.dtype}"
+                f"program: {description.name} is an index (the example that was traced held integers), so it must be "
+                f"an array of integers, got {array.dtype}"
             )
         return [(description, array)]
-    keys = list(description) if isinstance(description, dict) else list(range(len(description)))
-    if type(given) is not type(description) and not (isinstance(given, list | tuple) and not isinstance(description, dict)):
+    if not isinstance(given, dict if isinstance(description, dict) else list | tuple):
         raise TypeError(f"program: {name} must be a {type(description).__name__} as in the example, got {given!r:.200}")
+    keys = list(description) if isinstance(description, dict) else list(range(len(description)))
     if len(given) != len(keys) or (isinstance(given, dict) and set(given) != set(keys)):
         raise ValueError(f"program: {name} must hold {keys}, as the example did, got {len(given)} entries")
     return [pair for key in keys for pair in collect(description[key], given[key], f"{name}[{key!r}]")]
+
+
+def _as_array(given: Any) -> Array:
+    try:
+        return np.asarray(_plain(given))
+    except (ValueError, TypeError):
+        return np.empty(0, dtype=object)
 
 
 def _shapes(slot: Slot) -> str:

@@ -1,16 +1,19 @@
 """Bind: a plan for one batch size, as straight-line NumPy.
 
-Buffers are allocated and views are made here, once; what is left to do for a batch is a list of calls without arguments.
-A value or cotangent is found in one place only, `_read`, and a cotangent is added in one place only, `_add`.
+Buffers are allocated and views are made here, once; what is left for a batch is a list of calls without arguments. A
+value is found in one place only, `_read`, and a cotangent is added in one place only, `_add`.
 
-The calls run with NumPy's floating-point errors raised: whatever divides by 0, overflows or has no value stops them, and
-the batch is replayed one example after the other, where each gets the answer, or the error, that it would get alone. So
-there is no nan here, and a formula need not care for one.
+The calls run with NumPy's floating-point errors raised: whatever divides by 0, overflows or has no value stops them,
+and the batch is replayed one example after the other, where each gets the answer, or the error, that it would get
+alone. So there is no nan here, and a formula need not care for one.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
+import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +22,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
-from autograd.primitive import Primitive
+from autograd.primitive import _BUILT_IN, Primitive
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -42,6 +45,7 @@ SHORTER_IN_DOUBLE: Mapping[Primitive, Callable[..., Any]] = {
     **SHORTER,
     table.sigmoid: lambda x: 1.0 / (1.0 + table.exp(-x)),
 }
+CHOICES = (table.where, table.step, table.equal)
 
 
 class Wanted(NamedTuple):
@@ -56,6 +60,22 @@ class NotFinite(ArithmeticError):
     """Something came out infinite or nan, or started so."""
 
 
+class Results:
+    """Arrays to give away: memory of one that nobody holds any more is used again, because fresh memory is slow."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self._shape, self._dtype = shape, dtype
+        self._given: list[Array] = []
+
+    def fresh(self) -> Array:
+        """An array that nobody else holds, or a part of; what is in it does not matter."""
+        for i in range(len(self._given)):
+            if sys.getrefcount(self._given[i]) == 2:  # the list, and the argument of getrefcount
+                return self._given[i]
+        self._given = [*self._given[-1:], np.empty(self._shape, self._dtype)]
+        return self._given[-1]
+
+
 class Bound:
     """A plan with its buffers. Put the examples into `rows`, one in each, and run.
 
@@ -64,10 +84,12 @@ class Bound:
 
     def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array, wanted: Wanted) -> None:
         self.plan, self.n, self.dtype, self.theta, self.wanted = plan, n, dtype, theta, wanted
-        n_constants, n_parameters, n_inputs, n_batched = plan.sizes
+        _, n_parameters, n_inputs, n_batched = plan.sizes
         self.rows = np.zeros((n, n_inputs), dtype)
         # Inputs stay as they come, one example after the other, unless some are to be gathered: that wants whole rows.
-        gathered = any(strides_of(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT)
+        gathered = any(
+            strides_of(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT
+        )
         inputs = np.zeros((n_inputs, n), dtype) if gathered else self.rows.T
         parameters = theta[:, None]
         if n_parameters > len(theta):  # some are frozen, or computed from others
@@ -92,6 +114,12 @@ class Bound:
             self.marks.append((len(self.forward), 0))
         if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
+        width = len(theta)
+        self._outputs = Results((len(plan.outputs), n), dtype)
+        self._gradients = Results((n, width) if wanted.each else (width,), dtype)
+        self._slopes = Results((n, n_inputs), dtype)
+        # Arithmetic hands a nan on to the results, where it is seen; a choice may lose it.
+        self._chooses = any(i.primitive in CHOICES or i.primitive.name not in _BUILT_IN for i in plan.instructions)
         self._finite = bool(np.isfinite(constants).all() and np.isfinite(frozen).all())
 
     # ------------------------------------------------------------ running
@@ -104,7 +132,7 @@ class Bound:
         """
         reaction: Any = "raise" if strict else "ignore"
         with np.errstate(divide=reaction, over=reaction, invalid=reaction, under="ignore"):
-            if strict and not (self._finite and _finite(self.theta) and _finite(self.rows)):
+            if strict and self._chooses and not (self._finite and _finite(self.theta) and _finite(self.rows)):
                 raise NotFinite
             if self.values[PARAMETER].base is not self.theta:
                 self.values[PARAMETER][: len(self.theta), 0] = self.theta
@@ -115,18 +143,32 @@ class Bound:
                 step()
             for step in self.backward:
                 step()
-            outputs = np.empty((len(self.plan.outputs), self.n), self.dtype)
+            outputs = self._outputs.fresh()
             for i, (space, row) in enumerate(self.plan.outputs):
                 outputs[i] = self.values[space][row]
             gradient = slopes = None
             if self.wanted.by_parameters:
+                gradient = self._gradients.fresh()
                 found = self.cotangents[PARAMETER][: len(self.theta)]
-                gradient = found.T.copy() if self.wanted.each else found[:, 0].copy()
+                np.copyto(gradient, found.T if self.wanted.each else found[:, 0])
             if self.wanted.by_inputs:
-                slopes = self.cotangents[INPUT].T.copy()
+                slopes = self._slopes.fresh()
+                np.copyto(slopes, self.cotangents[INPUT].T)
             if strict and not all(found is None or _finite(found) for found in (outputs, gradient, slopes)):
                 raise NotFinite
         return outputs, gradient, slopes
+
+    def seconds(self, repeat: int) -> list[tuple[float, float]]:
+        """How long each instruction takes, forward and backward: medians."""
+        self.run(1.0, strict=False)
+        with np.errstate(all="ignore"):
+            forward, backward = ([_seconds(step, repeat) for step in steps] for steps in (self.forward, self.backward))
+        found, start = [], 0
+        for k, (end, _) in enumerate(self.marks):
+            back = (self.marks[k + 1][1] if k + 1 < len(self.marks) else 0, self.marks[k][1])
+            found.append((sum(forward[start:end]), sum(backward[slice(*back)])))
+            start = end
+        return found
 
     @property
     def bytes(self) -> int:
@@ -171,7 +213,7 @@ class Bound:
     def _release(self, x: Any) -> None:
         """Give scratch memory, if that is what x is, back: a later step may use it."""
         owner = x if getattr(x, "base", None) is None else x.base
-        if self._scratches.get(id(owner)) is owner:
+        if isinstance(owner, np.ndarray) and self._scratches.get(id(owner)) is owner:
             free = self._pool[owner.shape, owner.dtype]
             assert not any(owner is x for x in free), "scratch memory is given back twice"
             free.append(owner)
@@ -182,17 +224,22 @@ class Bound:
         """Emit the steps for a formula of the table; returns the array, or the number, that will hold its value."""
         if not isinstance(formula, Symbol):
             return self._into(float(formula), out)
-        operation, args = formula.operation, formula.args
+        operation: Any = formula.operation
+        args = formula.args
         if isinstance(operation, str) and not args:
             return self._into(names[operation], out)
         if operation is table.where:
             return self._choose(args, names, out)
-        spelled: Any = COMPARE[operation] if isinstance(operation, str) else self._shorter.get(operation, operation.array)
+        spelled: Any = (
+            COMPARE[operation] if isinstance(operation, str) else self._shorter.get(operation, operation.array)
+        )
         if callable(spelled) and not isinstance(spelled, np.ufunc):
             try:
-                return self._compute(spelled(*args), names, out)
+                other = spelled(*args)
             except (TypeError, AttributeError):  # a user's own row may be written with NumPy's functions
                 spelled = partial(_assign, spelled)
+            else:
+                return self._compute(other, names, out)
         elif spelled is None:
             spelled = partial(_assign, np.vectorize(operation.scalar, otypes=[self.dtype]))
         elif isinstance(spelled, str):
@@ -298,7 +345,7 @@ class Bound:
         return copy
 
     def _matrix(self, x: Array) -> Array:
-        """(c, p, q, batch) as a stack of matrices (c, p, q · batch) that BLAS takes as they are; one matrix if c is 1."""
+        """(c, p, q, batch) as a stack of matrices (c, p, q · batch) that BLAS takes as they are; if c is 1, as one."""
         c, p, q, n = x.shape
         merges = q == 1 or n == 1 or x.strides[2] == n * x.strides[3]
         if merges:
@@ -398,7 +445,7 @@ class Bound:
         return x.reshape(-1, x.shape[-1])
 
     def _place(self, ref_space: int, rows: Array, batch: int) -> Array | None:
-        """The cotangents of these rows as one view, if nothing has been added to them and they can be written at once."""
+        """The cotangents of these rows as one view, if they can be written at once: nothing has been added to them."""
         target = self.cotangents[ref_space]
         strides = strides_of(rows)
         if strides is None or target.shape[1] != batch or self._touched[ref_space][rows].any():
@@ -512,9 +559,19 @@ class Bound:
             place = self._place(space, rows, batch)
         x = self._scratch((*rows.shape, batch)) if place is None else place
         c, p, q = rows.shape
-        self._call(np.matmul, a, b, _flat(x.reshape(c, p, q * batch)))
+        # One column by one row is no work for BLAS.
+        self._call(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, _flat(x.reshape(c, p, q * batch)))
         if place is None:
             self._add(space, rows, x)
+
+
+def _seconds(step: Step, repeat: int) -> float:
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def _finite(x: Array) -> bool:

@@ -77,7 +77,8 @@ class Graph:
 
 def ranges(start: Array, length: Array) -> Array:
     """start[0], start[0] + 1, ... length[0] of them, then those from start[1]."""
-    return np.arange(int(length.sum())) + np.repeat(start - np.cumsum(length) + length, length)
+    found: Array = np.arange(int(length.sum())) + np.repeat(start - np.cumsum(length) + length, length)
+    return found
 
 
 def starts_of(length: Array) -> Array:
@@ -91,7 +92,7 @@ def normalise(record: Record, wanted: Array) -> Graph:
         record.constants, record.n_parameters, record.first, list(record.primitives), record.op.astype(np.int64),
         record.start, record.args, np.arange(len(record.op)), wanted, np.empty(0), np.empty(0),
     )  # fmt: skip
-    graph = _flatten_sums(_squares(_without_single_sums(_take_apart(_without_dead(graph)))))
+    graph = _flatten_sums(_products(_without_single_sums(_take_apart(_without_dead(graph)))))
     _place(graph)
     return _one_space(graph)
 
@@ -192,19 +193,27 @@ def _without_single_sums(graph: Graph) -> Graph:
     return replace(graph, args=alias[graph.args], wanted=alias[graph.wanted]).chosen(~single)
 
 
-def _squares(graph: Graph) -> Graph:
-    """x ** 2 as x * x, which is exact and can join a dot."""
-    second = graph.start[:-1] + 1
+def _products(graph: Graph) -> Graph:
+    """What can join a dot, as a product: x ** 2 is x * x, and where(a == b, x, 0), as in `take`, is (a == b) * x."""
+    start, constants = graph.start[:-1], graph.constants
+    op, args = graph.op.copy(), graph.args.copy()
+
+    def is_constant(entries: Array, x: float) -> Array:
+        known = np.append(constants, np.nan)
+        found: Array = known[np.minimum(args[entries], len(constants))] == x
+        return found
+
     powers = np.flatnonzero(graph.which(table.pow))
-    exponents = graph.args[second[powers]]
-    constant = exponents < len(graph.constants)
-    squares = powers[constant][graph.constants[exponents[constant]] == 2.0]
-    if not len(squares):
-        return graph
-    graph = replace(graph, op=graph.op.copy(), args=graph.args.copy())
-    graph.op[squares] = graph.number(table.mul)
-    graph.args[second[squares]] = graph.args[second[squares] - 1]
-    return graph
+    squares = powers[is_constant(start[powers] + 1, 2.0)]
+    args[start[squares] + 1] = args[start[squares]]
+    choices = np.flatnonzero(graph.which(table.where))
+    tells = np.append(np.zeros(graph.first, dtype=bool), graph.which(table.equal))
+    choices = choices[tells[args[start[choices]]] & is_constant(start[choices] + 2, 0.0)]
+    op[np.concatenate([squares, choices])] = graph.number(table.mul)
+    length = graph.length
+    length[choices] = 2
+    entries = ranges(start, length)
+    return replace(graph, op=op, start=starts_of(length), args=args[entries])
 
 
 # ---------------------------------------------------------------- sums
@@ -256,19 +265,19 @@ def _flatten_sums(graph: Graph) -> Graph:
     of_product[operation] = product[node[operation]]
     plain = np.flatnonzero(inside & ~is_absorbed & ~of_product)
     paired = np.flatnonzero(inside & of_product)
-    factors = np.concatenate([node[paired], np.flatnonzero(whole & is_dot)])
+    alone = np.flatnonzero(whole & is_dot)  # a dot outside any sum is one of its own
+    factors = np.concatenate([node[paired], alone])
     half = np.where(is_dot[factors], graph.length[factors] // 2, 1)
     left = ranges(graph.start[factors], half)
     right = left + np.repeat(half, half)
-    into = np.concatenate([root[owner[plain]], np.repeat(np.concatenate([root[owner[paired]], factors[len(paired) :]]), half)])
-    signs = np.concatenate([sign[plain] * arrives[owner[plain]], np.repeat(
-        np.concatenate([sign[paired] * arrives[owner[paired]], np.ones(len(factors) - len(paired), dtype=np.int64)]), half
-    )])  # fmt: skip
-    key = np.concatenate([plain, np.repeat(np.concatenate([paired, np.zeros(len(factors) - len(paired), dtype=np.int64)]), half)])
-    behind = np.concatenate([graph.rank[owner[plain]], np.repeat(
-        np.concatenate([graph.rank[owner[paired]], graph.rank[factors[len(paired) :]]]), half
-    )])  # fmt: skip
-    order = np.lexsort((key, behind, into))
+    through = owner[np.concatenate([plain, paired])]
+    each = np.concatenate([np.ones(len(plain), dtype=np.int64), half])
+    into = np.repeat(np.concatenate([root[through], alone]), each)
+    arriving = (sign * arrives[owner])[np.concatenate([plain, paired])]
+    signs = np.repeat(np.concatenate([arriving, np.ones(len(alone), dtype=np.int64)]), each)
+    behind = np.repeat(np.concatenate([graph.rank[through], graph.rank[alone]]), each)
+    at = np.repeat(np.concatenate([plain, paired, np.zeros(len(alone), dtype=np.int64)]), each)
+    order = np.lexsort((at, behind, into))
     x1 = np.concatenate([args[plain], args[left]])[order]
     x2 = np.concatenate([np.full(len(plain), -1), args[right]])[order]
     into, signs = into[order], signs[order]
@@ -319,7 +328,8 @@ def _flatten_sums(graph: Graph) -> Graph:
             [graph.number(table.dot), graph.number(table.mul), graph.number(table.sum)], graph.number(table.add),
         ),
         np.where(pair[made], 2, 1) * count[made],
-        _parts(x1, x2, at[made], count[made], pair[made]), graph.rank[sum_of[made]], np.where(single[made], sum_of[made], -1),
+        _parts(x1, x2, at[made], count[made], pair[made]), graph.rank[sum_of[made]],
+        np.where(single[made], sum_of[made], -1),
     )  # fmt: skip
     negative = np.flatnonzero(leads & minus)
     part[negative] = build.add(

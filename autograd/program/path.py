@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from autograd.value import Value, read
 
 __all__ = ["Path"]
 
-NODE, INSTRUCTION = 12e-9, 4e-6  # seconds, about: an operation of straight-line code, and one of NumPy, with gradients
+# Seconds, about: an argument of straight-line code and one example of it, an operation of NumPy; all with gradients.
+NODE, EXAMPLE, INSTRUCTION = 6e-9, 6e-6, 4e-6
 KEPT = 8  # bound plans, for batch sizes that come again
 
 
@@ -57,7 +59,25 @@ class Path:
     def is_straight(self, n: int) -> bool:
         """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
         instructions = len(self._plan.instructions) if self._plan else self.depth  # it takes at least as many
-        return self.possible and n * len(self.record.op) * NODE < instructions * INSTRUCTION
+        return self.possible and n * (len(self.record.args) * NODE + EXAMPLE) < instructions * INSTRUCTION + EXAMPLE
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether most operations need the one before, so that rolling would buy nothing."""
+        return self.possible and self._plan is None and 4 * self.depth > len(self.record.op) > 1000
+
+    def story(self) -> list[str]:
+        """How it runs, in a line."""
+        if self.is_sequential:
+            return [
+                f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: "
+                "runs as straight-line code in C, one example after the other"
+            ]
+        if not self.is_straight(1):
+            return []
+        most = next(n for n in count(1) if not self.is_straight(n + 1))
+        small = "one example runs" if most == 1 else f"up to {most} examples run"
+        return [f"{small} as straight-line code in C, more as {len(self.plan.instructions)} array operations:"]
 
     def bound(self, n: int, wanted: Wanted, theta: Array, plan: Plan | None = None) -> Bound | Straight:
         """What runs n examples, made on first use. plan: another one than for the outputs."""
@@ -85,13 +105,16 @@ class Path:
         if self.choice is None:
             return found
         if not (np.isfinite(theta).all() and np.isfinite(self.frozen).all() and np.isfinite(rows).all()):
-            parameters = np.concatenate([theta, self.frozen]).astype(float)
-            return np.array([follows(self.record, parameters, row.astype(float)) for row in rows])
+            return np.array([self.is_taken_by(theta, row) for row in rows])
         bound, _ = self._bound_with_room(rows, Wanted(), theta, self.choice)
         sides = bound.run(0.0, strict=False)[0][:, : len(rows)]
         for guard, x1, x2 in zip(self.record.guards, sides[::2], sides[1::2], strict=True):
             found &= SIGNS[guard.sign](x1, x2) == guard.outcome
         return found
+
+    def is_taken_by(self, theta: Array, row: Array) -> bool:
+        """Whether one example takes this path: slowly, and to the last bit."""
+        return follows(self.record, np.concatenate([theta, self.frozen]).astype(float), row.astype(float))
 
     def run(self, bound: Bound | Straight, rows: Array, scale: float, theta: Array) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`."""
@@ -117,8 +140,8 @@ class Path:
     ) -> tuple[Bound | Straight, Array]:
         """The plan with these examples in it, and a seed of 1 for each.
 
-        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up to
-        a power of two, so that there are few batch sizes to bind.
+        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up
+        to a power of two, so that there are few batch sizes to bind.
         """
         n = len(rows)
         bound = self.bound(1 << (n - 1).bit_length(), wanted, theta, plan)

@@ -79,7 +79,12 @@ class Record:
 def same(x1: Any, x2: Any) -> bool:
     """Whether two pieces of plain data are equal, arrays to the bit."""
     if isinstance(x1, np.ndarray):
-        return isinstance(x2, np.ndarray) and x1.dtype == x2.dtype and x1.shape == x2.shape and x1.tobytes() == x2.tobytes()
+        return (
+            isinstance(x2, np.ndarray)
+            and x1.dtype == x2.dtype
+            and x1.shape == x2.shape
+            and x1.tobytes() == x2.tobytes()
+        )
     if isinstance(x1, dict):
         return isinstance(x2, dict) and x1.keys() == x2.keys() and all(same(x1[key], x2[key]) for key in x1)
     if isinstance(x1, list | tuple):

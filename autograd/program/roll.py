@@ -56,7 +56,7 @@ class Instruction:
         if self.kind == "map":
             return self.size
         if self.kind == "matmul":
-            return 2 * self.size * self.operands[0].rows.shape[-1]
+            return 2 * self.size * int(self.operands[0].rows.shape[-1])
         return len(self.operands) * int(self.operands[0].rows.size)
 
 
@@ -112,14 +112,14 @@ class _Roller:
         outputs = tuple((int(graph.space[node]), int(self.row[node])) for node in graph.wanted)
         sizes = self.sizes
         return Plan(
-            graph.constants, graph.n_parameters, (sizes[0], sizes[1], sizes[2], sizes[3]), tuple(self.instructions), outputs,
-            len(graph.op),
+            graph.constants, graph.n_parameters, (sizes[0], sizes[1], sizes[2], sizes[3]), tuple(self.instructions),
+            outputs, len(graph.op),
         )  # fmt: skip
 
     # ------------------------------------------------------------ what is done next
 
     def _agenda(self) -> list[Array]:
-        """Groups of operations that can be done together, in order: of the ready ones the group of lowest mean depth."""
+        """Groups of operations that can be done together: of the ready ones, always that of the lowest mean depth."""
         graph = self.graph
         n = len(graph.op)
         key = self._keys()
@@ -163,7 +163,9 @@ class _Roller:
         key = graph.op * 4**3
         lists = np.isin(graph.op, [i for i, row in enumerate(graph.primitives) if row.rule is not None])
         for place in range(3):  # of a dot, the first of each half tells; of other lists, the first
-            offset = np.where(lists, 0 if place == 0 else np.where(graph.which(table.dot) & (place == 1), length // 2, 0), place)
+            offset = np.where(
+                lists, 0 if place == 0 else np.where(graph.which(table.dot) & (place == 1), length // 2, 0), place
+            )
             has = np.where(lists, place < 2, place < length)
             key = key + np.where(has, spaces[np.minimum(first + offset, len(spaces) - 1)], 0) * 4**place
         powers = np.flatnonzero(graph.which(table.pow))
@@ -187,7 +189,8 @@ class _Roller:
     def _ref(self, nodes: Array) -> Ref:
         rows = self.row[nodes]
         space = self.graph.space[nodes.flat[0]]
-        assert (rows >= 0).all() and (self.graph.space[nodes] == space).all(), "an operand is not there yet, or of two spaces"
+        assert (rows >= 0).all(), "an operand is not there yet"
+        assert (self.graph.space[nodes] == space).all(), "an operand is of two spaces"
         return Ref(int(space), rows)
 
     def _set(self, group: Array, rows: Array) -> None:
@@ -240,7 +243,7 @@ class _Roller:
         half = graph.length[group] // 2
         left = graph.args[ranges(graph.start[group], half)]
         right = graph.args[ranges(graph.start[group] + half, half)]
-        starts = starts_of(half)[:-1]
+        starts: Array | None = starts_of(half)[:-1]
         if (half == half[0]).all():
             left, right, starts = left.reshape(len(group), -1), right.reshape(len(group), -1), None
         row = self._emit("dot", group, (self._ref(left), self._ref(right)), (len(group),), starts)

@@ -1,17 +1,21 @@
-"""Run: programs as users meet them. Splits a batch by the path that its examples take, and hands each path its share."""
+"""Run: programs as users meet them. Splits a batch by the path that each example takes; each path gets its share."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, rebuild, slots_of
-from autograd.program.bind import Wanted
+from autograd.program.bind import Bound, Wanted
 from autograd.program.path import Path
 from autograd.program.record import Array, same
-from autograd.program.tracing import TraceError, trace_path
+from autograd.program.show import Equation, Stats, equations, text
+from autograd.program.tracing import TraceError, like, trace_path
 from autograd.value import Value, read, write
 
 __all__ = ["Program", "trace"]
@@ -23,9 +27,9 @@ def trace(
 ) -> Program:  # fmt: skip
     """Record `f`, the computation for one example, and make a Program of it that runs whole batches.
 
-    f: takes numbers, (nested) lists, tuples, dicts and arrays of them, and returns a number, or lists, tuples or dicts of
-        numbers. It is called with Values where `example` has floats, and with indices, for `take` and `one_hot`, where
-        `example` has integers.
+    f: takes numbers, (nested) lists, tuples, dicts and arrays of them, and returns a number, or lists, tuples or dicts
+        of numbers. It is called with Values where `example` has floats, and with indices, for `take` and `one_hot`,
+        where `example` has integers.
     example: arguments for one example. Their shapes matter; their numbers only for the branches taken at first.
     parameters: the Values to differentiate by, in the order of the gradient; others that f uses are frozen. None: all
         leaves that f uses, in the order in which it meets them.
@@ -56,7 +60,12 @@ class Program:
     """
 
     def __init__(
-        self, f: Callable[..., Any], example: tuple[Any, ...], parameters: Sequence[Value] | None, dtype: Any, max_paths: int
+        self,
+        f: Callable[..., Any],
+        example: tuple[Any, ...],
+        parameters: Sequence[Value] | None,
+        dtype: Any,
+        max_paths: int,
     ) -> None:
         if dtype not in (np.float64, np.float32):
             raise ValueError(f"trace: dtype must be float64 or float32, got {dtype}")
@@ -71,13 +80,15 @@ class Program:
         self.paths: list[Path] = []
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
+        self._lock = threading.RLock()  # the buffers are one at a time's
         self._frozen_known = parameters is not None
         self._leaves: list[Value] | None = None
         if parameters is not None:
-            self._leaves = list(dict.fromkeys(parameters))
-            for leaf in self._leaves:
+            given = [parameters] if isinstance(parameters, Value) else list(parameters)
+            for leaf in given:
                 if not isinstance(leaf, Value) or not leaf.is_leaf:
                     raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
+            self._leaves = list(dict.fromkeys(given))
             self._theta = np.zeros(len(self._leaves), self.dtype)
         self._add_path(_numbers(example))
         self.load()
@@ -110,7 +121,9 @@ class Program:
 
     def _values(self) -> list[Value]:
         if self._leaves is None:
-            raise RuntimeError("program: was unpickled, so there are no Values to load from or to store to; use .parameters")
+            raise RuntimeError(
+                "program: was unpickled, so there are no Values to load from or to store to; use .parameters"
+            )
         return self._leaves
 
     # ------------------------------------------------------------ calling it
@@ -118,7 +131,8 @@ class Program:
     def __call__(self, *batch: Any) -> Any:
         """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns)."""
         given, n = self._given(batch)
-        outputs, _, _ = self._run(given, n or 1, Wanted())
+        with self._lock:
+            outputs, _, _ = self._run(given, n or 1, Wanted())
         return self._results(outputs, not n)
 
     def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
@@ -146,7 +160,8 @@ class Program:
         given, n = self._given(batch)
         wanted = Wanted(wrt != "inputs", wrt != "parameters", reduce is None and wrt != "inputs")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
-        outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
+        with self._lock:
+            outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
         found: list[Any] = []
         if wanted.by_parameters:
             found.append(by_parameters[0] if reduce is None and not n else by_parameters)
@@ -160,7 +175,7 @@ class Program:
         """The array for each Slot, checked; and the batch size, 0 for one example without a batch axis."""
         if len(batch) != len(self.description):
             raise TypeError(f"program: takes {len(self.description)} arguments, got {len(batch)}")
-        given = [pair for i, part in enumerate(self.description) for pair in collect(part, batch[i], f"argument {i}")]
+        given = [pair for i, x in enumerate(batch) for pair in collect(self.description[i], x, f"argument {i}")]
         n = 0
         for slot, array in given:
             if array.ndim > len(slot.shape):
@@ -183,7 +198,7 @@ class Program:
                 return {key: filled(part) for key, part in tree.items()}
             if isinstance(tree, list) and not single and all(isinstance(part, int) for part in tree):
                 return outputs[tree].T  # a list of numbers is an array, as among the arguments
-            return type(tree)(filled(part) for part in tree)
+            return like(tree, [filled(part) for part in tree])
 
         return filled(self.tree)
 
@@ -191,7 +206,7 @@ class Program:
         def of_slot(slot: Slot) -> Any:
             if slot.whole:
                 return None
-            part = by_inputs[:, slot.start : slot.start + slot.size].reshape(-1, *slot.shape)
+            part = by_inputs[:, slot.start : slot.start + slot.size].reshape(len(by_inputs), *slot.shape)
             return (part[0] if slot.shape else float(part[0])) if single else part
 
         found = rebuild(self.description, of_slot)
@@ -211,16 +226,15 @@ class Program:
                 f"program: the branches of the function lead along more than {self.max_paths} paths; write "
                 "where(condition, a, b), maximum or softmax instead of if and max, or raise max_paths"
             )
-        arguments, inputs = arguments_of(self.description, row.tolist())
         known = self._leaves if self._leaves is not None else []
-        record, leaves, tree = trace_path(self._f, arguments, inputs, known)
+        record, leaves, tree = trace_path(self._f, partial(arguments_of, self.description, row.tolist()), known)
         if self._leaves is None:
             self._leaves = leaves
             self._theta = np.zeros(len(leaves), self.dtype)
         elif len(leaves) > len(known) and not self._frozen_known:
             raise TraceError(
-                "program: a branch uses Values that the first example did not lead to, so the vector of parameters lacks "
-                "them; name all of them: trace(f, ..., parameters=[...])"
+                "program: a branch uses Values that the first example did not lead to, so the vector of parameters "
+                "lacks them; name all of them: trace(f, ..., parameters=[...])"
             )
         if self.paths and tree != self.tree:
             raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
@@ -268,23 +282,32 @@ class Program:
                 shares.append((path, waiting[mine]))
                 waiting = waiting[~mine]
         while len(waiting):
-            path = self._path_of(rows[waiting[0]])
+            path = self._path_of(rows[waiting[0]], int(waiting[0]))
             mine = path.takes(self._theta, rows[waiting])
             mine[0] = True  # it is the one that was traced; at a tie, rounding may say otherwise
             shares.append((path, waiting[mine]))
             waiting = waiting[~mine]
         return [share for share in shares if len(share[1])]
 
-    def _path_of(self, row: Array) -> Path:
+    def _path_of(self, row: Array, which: int) -> Path:
         """The path that an example takes, found by running the function itself, with the program's parameters."""
         values = self._leaves or []
         before = read(values, "data")
-        write(values, "data", self._theta)
+        if self._f is not None:
+            write(values, "data", self._theta)
         try:
             path = self._add_path(row)
+        except DomainError as error:
+            raise DomainError(f"{error} (row {which} of the batch)") from None
         finally:
             write(values, "data", before)
         path.load()
+        if not path.is_taken_by(self._theta, row):
+            self.paths.pop()
+            raise TraceError(
+                "program: the function took another path than its comparisons tell. Does it depend on randomness, on "
+                "something that changed since, or on a Value that was computed from parameters before the trace?"
+            )
         for known in self.paths[:-1]:
             if known == path:
                 self.paths.pop()
@@ -304,10 +327,59 @@ class Program:
                         f"out of range for a table of {length}, places 0 to {length - 1}"
                     )
 
+    # ------------------------------------------------------------ to look at
+
+    @property
+    def stats(self) -> Stats:
+        """What it costs: scalar nodes in, array operations out, flops, bytes."""
+        plan = self.paths[0].plan
+        flops = sum(i.flops for i in plan.instructions)
+        return Stats(len(self.paths[0].record.op), len(plan.instructions), flops, sum(plan.sizes) * self.dtype.itemsize)
+
+    def equations(self, path: int = 0) -> list[Equation]:
+        """The array operations of one path through the branches, in order."""
+        return equations(self.paths[path].plan, self.slots)
+
+    def __str__(self) -> str:
+        lines = [self._title()]
+        for k, path in enumerate(self.paths):
+            if len(self.paths) > 1:
+                lines.append(f"path {k + 1}, taken where {len(path.record.guards)} comparisons come out as they did")
+            lines += [f"  {line}" for line in path.story()]
+            if not path.is_sequential:
+                lines += text(equations(path.plan, self.slots))
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<{self._title()}>"
+
+    def _title(self) -> str:
+        nodes = f"{len(self.paths[0].record.op):,} scalar operations, {len(self._theta):,} parameters"
+        inputs = ", ".join(f"{slot.name} {slot.shape}" for slot in self.slots)
+        return f"program of {nodes}; {inputs or 'no arguments'}; n examples"
+
+    def profile(self, *batch: Any, repeat: int = 20) -> str:
+        """The equations, each with the microseconds it takes on this batch, for values and for gradients: a text.
+
+        The median of `repeat` runs, on the path that was traced first.
+        """
+        given, n = self._given(batch)
+        path = self.paths[0]
+        wanted = Wanted(bool(len(self._theta)), not len(self._theta))
+        with self._lock:
+            bound = Bound(path.plan, n or 1, self.dtype, self._theta, path.frozen, wanted)
+            _fill(bound.rows, given)
+            seconds = bound.seconds(repeat)
+        total = f"{1e6 * sum(f for f, _ in seconds):9.1f} {1e6 * sum(b for _, b in seconds):9.1f}  in all, µs"
+        return "\n".join([self._title(), "   values gradients", *text(self.equations(), seconds), total])
+
     # ------------------------------------------------------------ as data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_f": None, "_leaves": None}
+        return {key: part for key, part in vars(self).items() if key != "_lock"} | {"_f": None, "_leaves": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.RLock())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Program):

@@ -6,6 +6,7 @@ that a call of NumPy costs more than the arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ def is_possible(record: Record, dtype: Any) -> bool:
     """Whether there is C for it: the native engine is in use, the program is in float64, and all rows are built in."""
     if engine() != "native" or dtype != np.float64:
         return False
-    return all(0 <= row.opcode <= _last_built_in() and (row.rule is None or row.name in HANDLED) for row in record.primitives)
+    return all(
+        0 <= row.opcode <= _last_built_in() and (row.rule is None or row.name in HANDLED) for row in record.primitives
+    )
 
 
 HANDLED = {"sum", "mean", "dot", "logsumexp"}
@@ -55,12 +58,16 @@ class Straight:
         args = record.args.astype(np.int32)
         first = np.append(args, 0)[start].astype(np.int32)
         second = np.append(args, 0)[start + (length == 2)].astype(np.int32)
-        self._run = lambda: run_straight(
+        self._run: Callable[[], bool] = lambda: run_straight(  # type: ignore[no-untyped-call, unused-ignore]
             ops, first, second, record.start, args, self._values, record.first, needed, self._cotangents
         )
 
-    def run(self, seed: Any) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number)."""
+    def run(self, seed: Any, strict: bool = True) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
+
+        seed: per example, or for all, the cotangent of the first output. Raises NotFinite if anything is not.
+        """
+        assert strict, "straight-line code knows no other way"
         n = len(self.rows)
         record, values, cotangents = self.record, self._values, self._cotangents
         seeds = np.broadcast_to(seed, n).tolist()

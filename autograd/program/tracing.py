@@ -7,23 +7,26 @@ not follow it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import operator
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograd.primitive import Primitive
-from autograd.primitives import dot, equal
-from autograd.program.record import Array, Guard, Record
+from autograd.primitives import equal, sum, where
+from autograd.program.record import SIGNS, Guard, Record
 from autograd.value import Number, Tape, Value, mode_of_this_thread, modes, read, topological, unwind
 
-__all__ = ["Index", "TraceError", "one_hot", "take", "trace_path"]
+__all__ = ["Index", "TraceError", "like", "one_hot", "take", "trace_path"]
 
-OURS = tuple(str(Path(__file__).resolve().parents[2] / name) for name in ("autograd", "nn"))
+NOT_THE_USERS = (*(str(Path(__file__).resolve().parents[2] / name) for name in ("autograd", "nn")), contextlib.__file__)
 
 
 class TraceError(TypeError):
@@ -47,7 +50,7 @@ REMEDIES = {
 def user_line() -> str:
     """File and line of what called into us, as text for an error."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_THE_USERS):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
 
@@ -60,20 +63,22 @@ class Recorder(Tape):
         self.guards: list[tuple[str, Value, Number, bool]] = []
         self.bounds: dict[tuple[Value, int], None] = {}
 
-    def compared(self, sign: str, x1: Value, x2: Number, outcome: bool) -> None:
-        self.guards.append((sign, x1, x2, outcome))
+    def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
+        x2 = x2.value if isinstance(x2, Index) else x2
+        self.guards.append((sign, x1, x2 if isinstance(x2, Value) else float(x2), outcome))
 
     def refuse(self, what: str, value: Value | None) -> None:
         raise TraceError(f"{user_line()}: the traced function {REMEDIES[what]}")
 
 
-def _comparison(sign: str, compare: Callable[[int, Any], bool]) -> Callable[[Index, Any], bool]:
+def _comparison(sign: str) -> Callable[[Index, Any], bool]:
     def compared(self: Index, other: Any) -> bool:
+        if not isinstance(other, Index | Value | Real):
+            return NotImplemented  # type: ignore[no-any-return]  # Python then asks the other side
         tape = _tape()
-        x2 = other.value if isinstance(other, Index) else float(other)
-        outcome = compare(self.number, other.number if isinstance(other, Index) else other)
+        outcome: bool = SIGNS[sign](self._data, getattr(other, "_data", other))
         if tape is not None:
-            tape.compared(sign, self.value, x2, outcome)
+            tape.compared(sign, self.value, other, outcome)
         return outcome
 
     return compared
@@ -88,31 +93,26 @@ class Index:
     def __init__(self, number: int) -> None:
         self.number = number
         self.value = Value(number)
+        self._data = float(number)  # what a comparison looks at, as on a Value
 
-    __lt__ = _comparison("<", lambda a, b: a < b)
-    __le__ = _comparison("<=", lambda a, b: a <= b)
-    __gt__ = _comparison(">", lambda a, b: a > b)
-    __ge__ = _comparison(">=", lambda a, b: a >= b)
-    __eq__ = _comparison("==", lambda a, b: a == b)  # type: ignore[assignment]
-    __ne__ = _comparison("!=", lambda a, b: a != b)  # type: ignore[assignment]
+    __lt__ = _comparison("<")
+    __le__ = _comparison("<=")
+    __gt__ = _comparison(">")
+    __ge__ = _comparison(">=")
+    __eq__ = _comparison("==")
+    __ne__ = _comparison("!=")
     __hash__ = None  # type: ignore[assignment]  # a dict would decide by it unseen
-
-    def __index__(self) -> int:
-        raise TraceError(
-            f"{user_line()}: the traced function uses an integer argument as a plain number; write take(table, i) for "
-            "table[i] and one_hot(i, n) for a 1 among 0s, or close over it if it is always the same"
-        )
-
-    __int__ = __float__ = __bool__ = __index__  # type: ignore[assignment]
 
     def _refuse(self, *others: Any) -> Any:
         raise TraceError(
-            f"{user_line()}: the traced function computes with an integer argument; integers are indices, for take and "
-            "one_hot. Pass a float (1.0 for 1) to trace() and to the program if it is a number to compute with"
+            f"{user_line()}: the traced function computes with an integer argument, but integers are indices: write "
+            "take(table, i) for table[i] and one_hot(i, n) for a 1 among 0s. Pass a float (1.0 for 1) to trace() and "
+            "to the program if it is a number to compute with, or close over it if it is always the same"
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __pow__ = __rpow__ = __neg__ = __abs__ = __mod__ = __floordiv__ = _refuse
+    __index__ = __int__ = __float__ = __bool__ = _refuse
 
     @staticmethod
     def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Any:
@@ -130,14 +130,22 @@ def one_hot(i: Any, n: int) -> list[Any]:
     >>> one_hot(1, 3)
     [0.0, 1.0, 0.0]
     """
+    return _one_hot("one_hot", i, n)
+
+
+def _one_hot(name: str, i: Any, n: int) -> list[Any]:
+    n = operator.index(n)
+    place = i.number if isinstance(i, Index) else i
+    if isinstance(place, bool) or not hasattr(place, "__index__"):
+        raise TypeError(f"{name}: the index must be a whole number, got {place!r}")
+    if not 0 <= place < n:
+        raise IndexError(f"{name}: index {place} is out of range, there are {n} places, 0 to {n - 1}")
+    if not isinstance(i, Index):
+        return [float(i == k) for k in range(n)]
     tape = _tape()
-    if isinstance(i, Index):
-        if tape is not None:
-            tape.bounds[i.value, n] = None
-        _check_place("one_hot", i.number, n)
-        return [equal(i.value, float(k)) for k in range(n)]
-    _check_place("one_hot", i, n)
-    return [float(i == k) for k in range(n)]
+    if tape is not None:
+        tape.bounds[i.value, n] = None
+    return [equal(i.value, float(k)) for k in range(n)]
 
 
 def take(table: Sequence[Any], i: Any) -> Any:
@@ -148,40 +156,34 @@ def take(table: Sequence[Any], i: Any) -> Any:
     >>> take([[1.0, 2.0], [3.0, 4.0]], 1)
     [3.0, 4.0]
     """
-    if not isinstance(i, Index):
-        _check_place("take", i, len(table))
-        return table[i]
-    return _weighted(one_hot(i, len(table)), table)
+    chosen = _one_hot("take", i, len(table))
+    return _weighted(chosen, table) if isinstance(i, Index) else table[i]
 
 
 def _weighted(weights: list[Any], table: Sequence[Any]) -> Any:
-    if isinstance(table[0], list | tuple | np.ndarray):
-        return [_weighted(weights, column) for column in zip(*table, strict=True)]
-    return dot(weights, list(table))
-
-
-def _check_place(name: str, i: Any, n: int) -> None:
-    if isinstance(i, bool) or not hasattr(i, "__index__"):
-        raise TypeError(f"{name}: the index must be a whole number, got {i!r}")
-    if not 0 <= i < n:
-        raise IndexError(f"{name}: index {i} is out of range, there are {n} places, 0 to {n - 1}")
+    if not isinstance(table[0], list | tuple | np.ndarray):
+        return sum([where(weight, x, 0.0) for weight, x in zip(weights, table, strict=True)])
+    if len({len(row) for row in table}) > 1:
+        raise ValueError("take: the rows of the table must be equally long, so that any of them can be taken")
+    return [_weighted(weights, column) for column in zip(*table, strict=True)]
 
 
 # ---------------------------------------------------------------- one path
 
 
 def trace_path(
-    f: Callable[..., Any], arguments: Sequence[Any], inputs: Sequence[Value], known: Sequence[Value]
+    f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
 ) -> tuple[Record, list[Value], Any]:
-    """Run `f` on `arguments` and record the path it takes.
+    """Run `f` and record the path it takes.
 
-    arguments: what f is called with, made of `inputs` (and Indexes around them). known: Values that are parameters
-    whether or not f uses them, each once; leaves that f uses besides follow.
+    make: returns what f is called with, and the Values in it, in order. known: Values that are parameters whether or
+    not f uses them, each once; leaves that f uses besides follow.
 
     Returns the record, the leaves that its parameters are, in order, and what f returned, with a place among the
     record's outputs where a number was.
     """
     tape = Recorder()
+    arguments, inputs = make()
     with mode_of_this_thread(tape):
         result = f(*arguments)
     flat: list[Any] = []
@@ -191,15 +193,22 @@ def trace_path(
     flat.clear()
     tape.guards.clear()
     tape.bounds.clear()
-    _nothing_kept(f, tape, record)
+    nodes = [*inputs, *tape]
+    inputs.clear()
+    tape.clear()
+    _nothing_kept(f, nodes)
     return record, leaves, tree
+
+
+def like(container: Any, parts: list[Any]) -> Any:
+    """A list, tuple or named tuple of the container's type."""
+    return type(container)(*parts) if hasattr(container, "_fields") else type(container)(parts)
 
 
 def _flatten(result: Any, flat: list[Any]) -> Any:
     """The numbers in `result` appended to `flat`, and the same tree with their places instead."""
     if isinstance(result, list | tuple):
-        parts = [_flatten(item, flat) for item in result]
-        return parts if isinstance(result, list) else tuple(parts)
+        return like(result, [_flatten(item, flat) for item in result])
     if isinstance(result, dict):
         return {key: _flatten(item, flat) for key, item in result.items()}
     if isinstance(result, np.ndarray):
@@ -246,7 +255,9 @@ def _write_down(
     for i in np.flatnonzero(~operations).tolist():
         if nodes[i] in number:
             numbers[i] = number[nodes[i]]
-    numbers = np.concatenate([numbers, np.array([number[value] for value in others], dtype=np.int64), at[: len(constants)][::-1]])
+    numbers = np.concatenate(
+        [numbers, np.array([number[value] for value in others], dtype=np.int64), at[: len(constants)][::-1]]
+    )
     place = {value: i for i, value in enumerate(nodes)}
     place.update((value, len(nodes) + i) for i, value in enumerate(others))
     floats = iter(at[len(constants) + len(born) :].tolist())
@@ -269,13 +280,13 @@ def _write_down(
     return record, leaves
 
 
-def _nothing_kept(f: Callable[..., Any], tape: Recorder, record: Record) -> None:
-    """Raise TraceError if the function left a Value of the trace somewhere: a program would not do that again."""
-    nodes = list(tape)
-    tape.clear()
-    _, _, _, args, others, _ = unwind(nodes)
+def _nothing_kept(f: Callable[..., Any], nodes: list[Value]) -> None:
+    """Raise TraceError if the function left a Value of the trace somewhere: a program would not do that again.
+
+    nodes: all of them, of which the caller holds no other reference.
+    """
+    _, _, _, args, _, _ = unwind(nodes)
     uses = np.bincount(args[args >= 0], minlength=len(nodes))[: len(nodes)].tolist()
-    del others
 
     def kept() -> int | None:
         # The list and getrefcount's own argument hold one each.
@@ -288,11 +299,12 @@ def _nothing_kept(f: Callable[..., Any], tape: Recorder, record: Record) -> None
     if found is None:
         return
     value = nodes[found]
-    holder = next((type(x).__name__ for x in gc.get_referrers(value) if x is not nodes and type(x) is not tuple), "object")
+    holders = [type(x).__name__ for x in gc.get_referrers(value) if x is not nodes]
+    holder = next((name for name in holders if name not in ("tuple", "frame")), "place outside")
     code = getattr(f, "__code__", None)
     where = f"{Path(code.co_filename).name}, line {code.co_firstlineno}: " if code else ""
-    what = value.primitive.name if value.primitive else "a leaf"
+    what = value.primitive.name if value.primitive else "an argument"
     raise TraceError(
-        f"{where}the traced function keeps a Value that it computed ({what}) beyond its call, in a {holder}; "
+        f"{where}the traced function keeps a Value ({what}) beyond its call, in a {holder}; "
         "a program would not do that again: return it instead"
     )
