@@ -41,6 +41,7 @@ CORNERS: tuple[Corner, ...] = (
     Corner(table.minimum, (2.0, 2.0), 2.0, (0.5, 0.5), "a tie shares the gradient: as PyTorch and JAX", True),
     Corner(table.sign, (0.0,), 0.0, (0.0,), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
     Corner(table.step, (0.0,), 0.0, (0.0,), "a jump; 0 as everywhere else; step(0) is 0 so that relu' = step", True),
+    Corner(table.equal, (2.0, 2.0), 1.0, (0.0, 0.0), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
     Corner(table.where, (1.0, 3.0, 5.0), 3.0, (0.0, 1.0, 0.0), "the branch not taken gets exactly 0"),
     # Infinite slopes at the edge of a domain
     Corner(table.sqrt, (0.0,), 0.0, (inf,), "the tangent is vertical: as PyTorch and JAX"),

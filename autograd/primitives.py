@@ -388,8 +388,11 @@ def _shares(weights: list[Any]) -> list[Any]:
     return [ratio(weight, total) for weight in weights]
 
 
-def _lead(xs: Sequence[float]) -> float:
-    *_, second, first = [-math.inf, *sorted(xs)]
+def _lead(xs: Sequence[Any]) -> Any:
+    """By how much the largest is larger than the second."""
+    first, second = xs[0], -math.inf
+    for x in xs[1:]:
+        first, second = maximum(first, x), maximum(second, minimum(first, x))
     return first - second
 
 

@@ -357,7 +357,7 @@ def number(x: Any, what: str) -> float:
             return float(x)
         except OverflowError:
             raise ValueError(f"{what}: the number is too large for a float") from None
-    if hasattr(x, "__index__"):
+    if hasattr(x, "__index__") and not hasattr(x, "shape"):
         return float(x)  # an index that is being traced says what to do
     hint = ""
     if isinstance(x, Iterable) and not isinstance(x, str):
@@ -728,8 +728,8 @@ def unwind(nodes: Sequence[Value]) -> tuple[list[Primitive], Any, Any, Any, list
 
     Returns the primitives that occur; per Value its place among them, or -1 for a leaf; where its arguments start, and
     where the last end, n + 1 numbers; all arguments; the Values besides `nodes` that are among them; and the constants.
-    An argument i < n is `nodes[i]`, one from n on is in the list of others, and a negative one is the constant `~i`. NumPy arrays of int64
-    and float64.
+    An argument i < n is `nodes[i]`, one from n on is in the list of others, and a negative one is the constant `~i`.
+    NumPy arrays of int64 and float64.
     """
     import numpy as np
 

@@ -285,7 +285,7 @@ def test_loading_a_row_that_is_not_defined_says_so(own_rows):
 
 
 def test_rows_are_functions_of_the_package_unless_they_serve_derivatives_only():
-    inner = {"ratio", "power", "identity"}
+    inner = {"ratio", "power", "identity", "largest"}
     assert {name for name in TABLE if getattr(autograd, name, None) is not TABLE[name]} == inner
 
 
@@ -454,6 +454,8 @@ KINK = {
     "sign": (0.0,),
     "step": (0.0,),
     "where": (0.0, 1.0, 2.0),
+    "equal": (1.5, 1.5),
+    "largest": (1.5, 1.5),
 }
 
 
