@@ -45,6 +45,7 @@ SHORTER_IN_DOUBLE: Mapping[Primitive, Callable[..., Any]] = {
     **SHORTER,
     table.sigmoid: lambda x: 1.0 / (1.0 + table.exp(-x)),
 }
+SHORTER_SLOPES: Mapping[Primitive, Callable[..., Any]] = {table.relu: lambda x, y: table.sign(y)}
 CHOICES = (table.where, table.step, table.equal)
 
 
@@ -476,6 +477,7 @@ class Bound:
             if not self._wants(ref):
                 continue
             if callable(slope):
+                slope = SHORTER_SLOPES.get(i.primitive, slope)
                 try:
                     slope = slope(*symbols, Symbol("y"))
                 except (TypeError, AttributeError, ValueError):  # a user's own partial need not be one formula
