@@ -14,7 +14,7 @@ help:
 	@echo "make demo      train on handwritten digits and draw what happened, into out/"
 	@echo "make test      run the tests, on both engines"
 	@echo "make coverage  run the tests and say which lines they reach"
-	@echo "make peers     hold conventions against PyTorch and JAX, in an environment of their own"
+	@echo "make peers     hold conventions against PyTorch and JAX, and 20,000 random programs against the engine"
 	@echo "make lint      ruff, ruff format and mypy"
 	@echo "make docs      run the examples in the documentation"
 	@echo "make bench     measure, against other libraries, and write the table in the README"
@@ -41,6 +41,7 @@ peers:
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --editable ".[test]" torch==2.13.0 jax
 	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts= --override-ini filterwarnings=default
+	.venv-peers/bin/python tests/programs/fuzz.py 10000 20000
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .
