@@ -80,11 +80,11 @@ class Results:
 class Bound:
     """A plan with its buffers. Put the examples into `rows`, one in each, and run.
 
-    theta: the parameters to differentiate by, read where they are; frozen: copies of those that follow them.
+    theta, frozen: the parameters to differentiate by and those that follow them, both read where they are.
     """
 
     def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array, wanted: Wanted) -> None:
-        self.plan, self.n, self.dtype, self.theta, self.wanted = plan, n, dtype, theta, wanted
+        self.plan, self.n, self.dtype, self.theta, self.frozen, self.wanted = plan, n, dtype, theta, frozen, wanted
         _, n_parameters, n_inputs, n_batched = plan.sizes
         self.rows = np.zeros((n, n_inputs), dtype)
         # Inputs stay as they come, one example after the other, unless some are to be gathered: that wants whole rows.
@@ -95,9 +95,9 @@ class Bound:
         parameters = theta[:, None]
         if n_parameters > len(theta):  # some are frozen, or computed from others
             parameters = np.zeros((n_parameters, 1), dtype)
-            parameters[len(theta) : len(theta) + len(frozen), 0] = frozen
         constants = plan.constants.astype(dtype)[:, None]
         self.values = [constants, parameters, inputs, np.zeros((n_batched, n), dtype)]
+        self._leaf_parameters = parameters[: len(theta) + len(frozen), 0]
         self.cotangents = [np.zeros((0, 0))] * 4
         self.seed = np.zeros(n, dtype)
         self.forward: list[Step] = []
@@ -121,7 +121,7 @@ class Bound:
         self._slopes = Results((n, n_inputs), dtype)
         # Arithmetic hands a nan on to the results, where it is seen; a choice may lose it.
         self._chooses = any(i.primitive in CHOICES or i.primitive.name not in _BUILT_IN for i in plan.instructions)
-        self._finite = bool(np.isfinite(constants).all() and np.isfinite(frozen).all())
+        self._finite = bool(np.isfinite(constants).all())
 
     # ------------------------------------------------------------ running
 
@@ -133,10 +133,10 @@ class Bound:
         """
         reaction: Any = "raise" if strict else "ignore"
         with np.errstate(divide=reaction, over=reaction, invalid=reaction, under="ignore"):
-            if strict and self._chooses and not (self._finite and _finite(self.theta) and _finite(self.rows)):
+            if strict and self._chooses and not self._finite_at_start():
                 raise NotFinite
             if self.values[PARAMETER].base is not self.theta:
-                self.values[PARAMETER][: len(self.theta), 0] = self.theta
+                self._leaf_parameters[:] = np.concatenate([self.theta, self.frozen])
             if self.values[INPUT].base is not self.rows:
                 self.values[INPUT][...] = self.rows.T
             self.seed[...] = seed
@@ -158,6 +158,9 @@ class Bound:
             if strict and not all(found is None or _finite(found) for found in (outputs, gradient, slopes)):
                 raise NotFinite
         return outputs, gradient, slopes
+
+    def _finite_at_start(self) -> bool:
+        return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self.rows)
 
     def seconds(self, repeat: int) -> list[tuple[float, float]]:
         """How long each instruction takes, forward and backward: medians."""

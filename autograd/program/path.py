@@ -40,13 +40,13 @@ class Path:
             sides = np.array([node for guard in record.guards for node in (guard.x1, guard.x2)])
             self.choice = roll(normalise(record, sides))
         self._frozen = frozen
+        self.frozen = np.zeros(len(frozen), dtype)
         self._bound: OrderedDict[Any, Bound | Straight] = OrderedDict()
         self.load()
 
     def load(self) -> None:
         """Take what is frozen from its Values again."""
-        self.frozen = read(self._frozen, "data").astype(self.dtype)
-        self._bound.clear()
+        self.frozen[:] = read(self._frozen, "data")
 
     @property
     def plan(self) -> Plan:
