@@ -1,4 +1,4 @@
-"""Measure, and print ratios: python -m benchmarks [--quick] [--write]
+"""Measure, and print ratios: python -m benchmarks [--quick] [--only GROUP] [--mnist FILE] [--write]
 
 Every comparison first asserts that both sides compute the same. Peers are installed into `.venv-bench`, an environment
 of the benchmarks' own, and HIPS autograd, which shares our import name, into another. What cannot be installed is left
@@ -9,7 +9,6 @@ is noisy, its state is not. `--write` puts the table into the README.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import platform
@@ -19,47 +18,22 @@ import statistics
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # also when run as a file
+# Before NumPy is loaded: matrix products, ours and those written by hand, on one thread.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import autograd  # noqa: E402
 import nn  # noqa: E402
 from autograd import Value  # noqa: E402
-from benchmarks import moons  # noqa: E402
+from benchmarks import moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
+from benchmarks.measure import Options, Row, ask, paired, python_of, seconds  # noqa: E402
 
-PEERS = {
-    ".venv-bench": ["micrograd==0.1.0", "torch==2.13.0", "jax", "casadi", "numpy"],
-    ".venv-bench-hips": ["autograd", "numpy"],
-}
 MARKS = ("<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->")
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    workload: str
-    against: str
-    result: str
-
-
-def seconds(f: Callable[[], object]) -> float:
-    """How long one call takes."""
-    start = time.perf_counter()
-    f()
-    return time.perf_counter() - start
-
-
-def paired(f: Callable[[], object], g: Callable[[], object], repeat: int) -> float:
-    """How many times longer f takes than g: the median over pairs of calls, one right after the other."""
-    f()
-    g()
-    return statistics.median(seconds(f) / seconds(g) for _ in range(repeat))
 
 
 def same(value: float, gradient: list[float], other_value: float, other_gradient: list[float]) -> None:
@@ -71,34 +45,12 @@ def same(value: float, gradient: list[float], other_value: float, other_gradient
         assert math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-12 * size), (a, b)
 
 
-def python_of(environment: str) -> Path | None:
-    """The interpreter of an environment of peers, made on first use; None if they cannot be installed."""
-    folder = ROOT / environment
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True)
-        installed = subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[environment]], check=False)
-        if installed.returncode:
-            return None
-        (folder / "ready").touch()
-    return python
+def peers_of(options: Options, environment: str = ".venv-bench") -> Path | None:
+    return None if options.quick else python_of(environment)
 
 
-def ask(python: Path | str | None, library: str, workload: str, repeat: int, engine: str = "") -> dict[str, Any] | None:
-    """What `peers.py` found, in a process of its own; None if there is no interpreter with that library."""
-    if python is None:
-        return None
-    environment = {**os.environ, **({"GLASSGRAD_ENGINE": engine} if engine else {})}
-    command = [str(python), str(ROOT / "benchmarks" / "peers.py"), library, workload, str(repeat)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if answer.returncode:
-        print(f"{library} failed on {workload}: {answer.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-        return None
-    found: dict[str, Any] = json.loads(answer.stdout)
-    return found
-
-
-def moons_rows(repeat: int, points: int, peers: Path | None) -> list[Row]:
+def moons_rows(options: Options) -> list[Row]:
+    repeat, points, peers = options.repeat, 10 if options.quick else moons.POINTS, peers_of(options)
     floats, step = moons.on_floats(points), moons.on_values(Value, points)
     value, gradient = step()
     assert math.isclose(value, floats(), rel_tol=1e-12)
@@ -118,7 +70,8 @@ def moons_rows(repeat: int, points: int, peers: Path | None) -> list[Row]:
     return rows
 
 
-def rosenbrock_rows(repeat: int, peers: Path | None, hips: Path | None) -> list[Row]:
+def rosenbrock_rows(options: Options) -> list[Row]:
+    repeat, peers, hips = options.repeat, peers_of(options), peers_of(options, ".venv-bench-hips")
     start = banana.start()
 
     def step() -> tuple[float, list[float]]:
@@ -146,7 +99,7 @@ def rosenbrock_rows(repeat: int, peers: Path | None, hips: Path | None) -> list[
     return rows
 
 
-def dot_row(repeat: int) -> Row:
+def dot_rows(options: Options) -> list[Row]:
     rng = random.Random(1)
     n, rounds = 784, 200
     ws = [Value(rng.uniform(-1.0, 1.0)) for _ in range(n)]
@@ -159,8 +112,8 @@ def dot_row(repeat: int) -> Row:
         for _ in range(rounds):
             autograd.dot(ws, xs).backward()
 
-    time_each = statistics.median(seconds(run) for _ in range(repeat)) / (n * rounds)
-    return Row("dot of 784 terms, forward and backward", "per multiplication", f"{1e9 * time_each:.1f} ns")
+    time_each = statistics.median(seconds(run) for _ in range(options.repeat)) / (n * rounds)
+    return [Row("dot of 784 terms, forward and backward", "per multiplication", f"{1e9 * time_each:.1f} ns")]
 
 
 def memory() -> int:
@@ -169,7 +122,7 @@ def memory() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def size_rows(quick: bool) -> list[Row]:
+def size_rows(options: Options) -> list[Row]:
     def chain(n: int) -> Value:
         y = x = Value(1.0)
         for _ in range(n):
@@ -185,7 +138,7 @@ def size_rows(quick: bool) -> list[Row]:
         return (time.perf_counter() - start) / n
 
     rows = []
-    n = 100_000 if quick else 10_000_000
+    n = 100_000 if options.quick else 10_000_000
     if sys.platform == "linux":
         before = memory()
         y = chain(n)
@@ -198,18 +151,18 @@ def size_rows(quick: bool) -> list[Row]:
     return rows
 
 
-def optimizer_row(repeat: int) -> Row:
+def optimizer_rows(options: Options) -> list[Row]:
     parameters = [Value(0.1) for _ in range(4192)]
     optimizer = nn.Adam(parameters, 1e-6)
     xs, ys, plain = moons.numbers()
     layers = [[([Value(w) for w in ws], Value(b)) for ws, b in layer] for layer in plain]
     loss = moons.total_loss(layers, xs, ys, lambda z: z.relu())
-    ratio = paired(optimizer.step, loss.backward, repeat)
+    ratio = paired(optimizer.step, loss.backward, options.repeat)
     nodes = len(autograd.topological(loss))
-    return Row("Adam step, 4,192 parameters", f"backward over {nodes:,} nodes", f"{100 * ratio:.0f} % of the time")
+    return [Row("Adam step, 4,192 parameters", f"backward over {nodes:,} nodes", f"{100 * ratio:.0f} % of the time")]
 
 
-def import_row(repeat: int) -> Row:
+def import_rows(options: Options) -> list[Row]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def run(code: str) -> Callable[[], object]:
@@ -217,12 +170,14 @@ def import_row(repeat: int) -> Row:
 
     bare, loaded = run("pass"), run("import autograd")
     loaded()
-    more = statistics.median(seconds(loaded) - seconds(bare) for _ in range(repeat))
-    return Row("import autograd", "python -c pass", f"+{1000 * more:.0f} ms")
+    more = statistics.median(seconds(loaded) - seconds(bare) for _ in range(options.repeat))
+    return [Row("import autograd", "python -c pass", f"+{1000 * more:.0f} ms")]
 
 
-def gpt_rows(repeat: int) -> list[Row]:
-    found = {engine: ask(sys.executable, "glassgrad", "gpt", repeat, engine) for engine in ("native", "python")}
+def gpt_rows(options: Options) -> list[Row]:
+    if options.quick:
+        return []
+    found = {engine: ask(sys.executable, "glassgrad", "gpt", 5, engine) for engine in ("native", "python")}
     name = "examples/gpt.py: one step on a name of 9 letters, Adam included"
     rows = [Row(name, f"{engine} engine", f"{1000 * f['seconds']:.0f} ms") for engine, f in found.items() if f]
     native, python = found["native"], found["python"]
@@ -232,19 +187,31 @@ def gpt_rows(repeat: int) -> list[Row]:
     return rows
 
 
+GROUPS: dict[str, Callable[[Options], list[Row]]] = {
+    "moons": moons_rows,
+    "rosenbrock": rosenbrock_rows,
+    "dot": dot_rows,
+    "size": size_rows,
+    "optimizer": optimizer_rows,
+    "import": import_rows,
+    "gpt": gpt_rows,
+    **programs.GROUPS,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and print ratios.")
     parser.add_argument("--quick", action="store_true", help="small sizes and no peers: does it run and agree?")
+    parser.add_argument("--only", metavar="GROUP", choices=GROUPS, help=f"one of {', '.join(GROUPS)}")
+    parser.add_argument("--mnist", metavar="FILE", help="an .npz with x_train and y_train (default: random data)")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    options = parser.parse_args()
-    repeat = 3 if options.quick else 21
-    peers = None if options.quick else python_of(".venv-bench")
-    hips = None if options.quick else python_of(".venv-bench-hips")
+    arguments = parser.parse_args()
+    if arguments.write and (arguments.only or arguments.quick):
+        parser.error("--write wants the whole table")
+    options = Options(arguments.quick, 3 if arguments.quick else 21, arguments.mnist)
 
-    rows = moons_rows(repeat, 10 if options.quick else moons.POINTS, peers)
-    rows += rosenbrock_rows(repeat, peers, hips)
-    rows += [dot_row(repeat), *size_rows(options.quick), optimizer_row(repeat), import_row(repeat)]
-    rows += [] if options.quick else gpt_rows(5)
+    chosen = [GROUPS[arguments.only]] if arguments.only else GROUPS.values()
+    rows = [row for measure in chosen for row in measure(options)]
 
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     lines = [f"Measured on {machine}, with the {autograd.engine()} engine unless another is named.", ""]
@@ -252,7 +219,7 @@ def main() -> None:
     lines += [f"| {row.workload} | {row.against} | {row.result} |" for row in rows]
     table = "\n".join(lines)
     print(table)
-    if options.write:
+    if arguments.write:
         page = ROOT / "README.md"
         text = page.read_text(encoding="utf-8")
         before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 TERMS = 300
+MANY = 29_999  # terms, of 30,000 variables
 
 
 def start(terms: int = TERMS) -> list[float]:

@@ -1,8 +1,10 @@
-"""A character-level GPT from its definition, in scalars: python examples/gpt.py NAMES [--steps N]
+"""A character-level GPT from its definition, in scalars: python examples/gpt.py NAMES [--steps N] [--compiled]
 
 NAMES is a text file with one name per line, such as names.txt of https://github.com/karpathy/makemore. The network
 reads the letters of a name so far and learns which comes next; then it makes names up. One layer, 16 dimensions,
 4 heads: 4,192 parameters. Nothing here knows of arrays: every number is a Value, every sum a loop.
+
+With --compiled the loss of the longest name is traced once, and the program that comes of it learns from all names.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import math
 import random
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from autograd import Value, engine, exp, log, no_grad, relu
+from autograd import Value, engine, log, mean, no_grad, relu, softmax, take, trace
 from nn import Adam, schedules
 
 WIDTH, HEADS, LONGEST = 16, 4, 16
@@ -63,13 +67,6 @@ def rmsnorm(x: Vector) -> Vector:
     return [xi * scale for xi in x]
 
 
-def softmax(xs: Vector) -> Vector:
-    largest = max(xs).data
-    weights = [exp(x - largest) for x in xs]
-    total = sum(weights)
-    return [weight / total for weight in weights]
-
-
 def attention(model: GPT, x: Vector, keys: list[Vector], values: list[Vector]) -> Vector:
     """What the letters so far tell this one (Vaswani et al. 2017, section 3.2), in HEADS separate heads."""
     query = times(model.query, x)
@@ -86,9 +83,9 @@ def attention(model: GPT, x: Vector, keys: list[Vector], values: list[Vector]) -
     return times(model.mixed, found)
 
 
-def next_letter(model: GPT, token: int, position: int, keys: list[Vector], values: list[Vector]) -> Vector:
+def next_letter(model: GPT, token: Any, position: int, keys: list[Vector], values: list[Vector]) -> Vector:
     """A logit for each letter to follow; `keys` and `values` remember the letters before."""
-    x = rmsnorm(plus(model.token[token], model.position[position]))
+    x = rmsnorm(plus(take(model.token, token), model.position[position]))
     x = plus(x, attention(model, rmsnorm(x), keys, values))
     hidden = [relu(h) for h in times(model.wide, rmsnorm(x))]
     x = plus(x, times(model.narrow, hidden))
@@ -99,15 +96,53 @@ def tokens_of(name: str) -> list[int]:
     return [BOUNDARY, *(LETTERS.index(letter) for letter in name[: LONGEST - 1]), BOUNDARY]
 
 
-def loss_of(model: GPT, tokens: list[int]) -> Value:
-    """The mean over positions of -log(probability of the letter that follows)."""
+def loss_of(model: GPT, tokens: Sequence[Any], weights: Sequence[Any] | None = None) -> Value:
+    """The mean over positions of -log(probability of the letter that follows).
+
+    weights: how much each position counts instead, so that a name can be filled up to another's length.
+    """
     keys: list[Vector] = []
     values: list[Vector] = []
     losses = []
     for position, (token, following) in enumerate(itertools.pairwise(tokens)):
         probabilities = softmax(next_letter(model, token, position, keys, values))
-        losses.append(-log(probabilities[following]))
-    return sum(losses) / len(losses)
+        losses.append(-log(take(probabilities, following)))
+    weights = [1.0 / len(losses)] * len(losses) if weights is None else weights
+    return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))
+
+
+def eagerly(model: GPT, optimizer: Adam) -> Callable[[list[str]], float]:
+    """A function that learns from some names, one scalar at a time, and returns their mean loss."""
+
+    def step(names: list[str]) -> float:
+        optimizer.zero_grad()
+        loss = mean([loss_of(model, tokens_of(name)) for name in names])
+        loss.backward()
+        optimizer.step()
+        return loss.data
+
+    return step
+
+
+def compiled(model: GPT, optimizer: Adam) -> Callable[[list[str]], float]:
+    """The same by a program. It is of the longest name: what comes after the end of a shorter one has weight 0, and no
+    letter sees those after it.
+    """
+    program = trace(
+        lambda tokens, weights: loss_of(model, tokens, weights), [BOUNDARY] * (LONGEST + 1), [0.0] * LONGEST,
+        parameters=optimizer.parameters,
+    )  # fmt: skip
+
+    def step(names: list[str]) -> float:
+        tokens = [tokens_of(name) for name in names]
+        weights = [[1.0 / (len(t) - 1)] * (len(t) - 1) + [0.0] * (LONGEST + 1 - len(t)) for t in tokens]
+        filled = [t + [BOUNDARY] * (LONGEST + 1 - len(t)) for t in tokens]
+        losses, gradient = program.value_and_grad(filled, weights)
+        program.parameters = optimizer.advance(program.parameters, gradient)
+        program.store()
+        return float(losses.mean())
+
+    return step
 
 
 @no_grad()
@@ -131,17 +166,27 @@ def read_names(path: Path) -> list[str]:
     return [name for name in names if name and set(name) <= set(LETTERS)]
 
 
+def whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 def main(argv: list[str] | None = None) -> list[float]:
     parser = argparse.ArgumentParser(prog="gpt.py", description="Train a tiny GPT on names, then make names up.")
     parser.add_argument("names", type=Path, help="a text file with one name per line")
-    parser.add_argument("--steps", type=int, default=1000, help="names to learn from, one per step (default: 1000)")
-    parser.add_argument("--samples", type=int, default=20, help="names to make up at the end (default: 20)")
+    parser.add_argument("--steps", type=whole, default=1000, help="how many steps to learn (default: 1000)")
+    parser.add_argument("--batch", type=whole, default=1, help="names to learn from in one step (default: 1)")
+    parser.add_argument("--compiled", action="store_true", help="learn by a program of arrays")
+    parser.add_argument("--samples", type=whole, default=20, help="names to make up at the end (default: 20)")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args(argv)
     try:
         names = read_names(options.names)
     except OSError as error:
         parser.error(f"cannot read {options.names}: {error.strerror}")
+    except UnicodeDecodeError:
+        parser.error(f"cannot read {options.names}: it is not text in UTF-8")
     if not names:
         parser.error(f"{options.names} holds no names made of the letters a to z")
 
@@ -151,20 +196,16 @@ def main(argv: list[str] | None = None) -> list[float]:
     parameters = model.parameters()
     optimizer = Adam(parameters, schedules.linear(0.01, options.steps), betas=(0.85, 0.99))
     print(f"{len(names)} names, {len(parameters)} parameters, {engine()} engine")
-    losses = []
+    step = (compiled if options.compiled else eagerly)(model, optimizer)
+    endless = itertools.cycle(names)
+    losses: list[float] = []
     started = time.perf_counter()
-    for step in range(options.steps):
-        optimizer.zero_grad()
-        loss = loss_of(model, tokens_of(names[step % len(names)]))
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.data)
-        if (step + 1) % max(options.steps // 10, 1) == 0:
+    for n in range(1, options.steps + 1):
+        losses.append(step(list(itertools.islice(endless, options.batch))))
+        if n % max(options.steps // 10, 1) == 0:
             recent = losses[-max(options.steps // 10, 1) :]
             seconds = time.perf_counter() - started
-            print(
-                f"step {step + 1:5}  loss {sum(recent) / len(recent):.3f}  {1000 * seconds / (step + 1):.1f} ms a step"
-            )
+            print(f"step {n:5}  loss {sum(recent) / len(recent):.3f}  {1000 * seconds / n:.1f} ms a step")
     for _ in range(options.samples):
         print(sample(model, rng))
     return losses

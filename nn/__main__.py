@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import statistics
 import sys
 import tempfile
 import time
@@ -15,7 +17,7 @@ from nn import datasets
 from nn.datasets import DataError, Dataset
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy, cross_entropy
-from nn.optimizers import OPTIMIZERS
+from nn.optimizers import OPTIMIZERS, SGD
 from nn.report import write_report
 from nn.saving import require_safetensors, save
 from nn.schedules import cosine
@@ -34,7 +36,8 @@ class Recipe(NamedTuple):
 RECIPES = {"digits": Recipe((32,), 12), "mnist": Recipe((30,), 3), "spirals": Recipe((16, 16), 200, 32, 0.02)}
 OTHERWISE = Recipe((8, 8), 60, 16, 0.02)
 HELD_OUT = {"digits": 360}
-WIDEST = 10_000  # one scalar at a time, more would not end
+WIDEST = 10_000  # scalar by scalar, more would not end
+MEASURED = 3  # batches, to tell what a training one scalar at a time would take
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,7 +46,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="python -m nn", description="Train a multi-layer perceptron, one scalar at a time.")
+    parser = _Parser(prog="python -m nn", description="Train a multi-layer perceptron made of scalars.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="train")
     train = commands.add_parser(
         "train", help="train a network on data and draw what it learned",
@@ -67,6 +70,7 @@ def _parser() -> _Parser:
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
     train.add_argument("--target", metavar="COLUMN", help="the class column of a CSV file, by heading or place")
     train.add_argument("--limit", type=_whole, metavar="N", help="use only the first N training examples")
+    train.add_argument("--eager", action="store_true", help="one scalar at a time, rather than as a program of arrays")
     return parser
 
 
@@ -133,7 +137,11 @@ def _train(options: argparse.Namespace) -> None:
 
     classes = len(training.classes)
     widths = [*(options.layers or recipe.layers), 1 if classes == 2 else classes]
-    model = MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
+
+    def network() -> MLP:
+        return MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
+
+    model, loss = network(), binary_cross_entropy if classes == 2 else cross_entropy
     steps = epochs * -(-len(training.inputs) // batch_size)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(rate, steps))
     print(f"{training.name}: {len(training.inputs)} examples to learn from, {len(held_out.inputs)} held out to test on")
@@ -149,9 +157,9 @@ def _train(options: argparse.Namespace) -> None:
     )
     started = time.perf_counter()
     history = fit(
-        model, binary_cross_entropy if classes == 2 else cross_entropy, inputs, training.targets,
+        model, loss, inputs, training.targets,
         optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=(test_inputs, held_out.targets),
-        clip_norm=options.clip_norm, seed=options.seed, progress=True,
+        clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
     )  # fmt: skip
     seconds = time.perf_counter() - started
     if scaling is not None:
@@ -162,13 +170,38 @@ def _train(options: argparse.Namespace) -> None:
     if history:
         print(history)
         first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
-        print(f"held-out accuracy: {first:.1%} before training, {last:.1%} after, in {seconds:.0f} seconds")
+        print(f"held-out accuracy: {first:.1%} before training, {last:.1%} after, in {_duration(seconds)}")
+    if history.compiled and not history.interrupted:
+        data, held = (inputs, training.targets), (test_inputs, held_out.targets)
+        with contextlib.suppress(TrainingError):  # of a network that has not learned anything
+            took = _duration(_eagerly(network(), loss, data, held, epochs, batch_size))
+            print(f"one scalar at a time (--eager) that would have taken about {took}, going by {MEASURED} batches")
     print(f"written to {options.out}:")
     save(model, options.out / "model.safetensors")
     history.save(options.out / "history.csv")
     written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
     for file, what in [*written, *write_report(options.out, model, history, training, held_out, options.seed)]:
         print(f"  {file:24} {what}")
+
+
+def _eagerly(model: MLP, loss: Any, data: Any, held: Any, epochs: int, batch_size: int) -> float:
+    """About how many seconds a training takes one scalar at a time: a few batches are trained on, and as many of the
+    held-out examples measured as belong to them; the rest is multiplication.
+    """
+    n = len(data[0])
+    few = min(MEASURED * batch_size, n)
+    part = tuple(x[: max(round(few / n * len(x)), 1)] for x in held)
+    optimizer = SGD(model.parameters())
+    history = fit(
+        model, loss, data[0][:few], data[1][:few], validation=part,
+        optimizer=optimizer, epochs=3, batch_size=batch_size, compiled=False, progress=False,
+    )  # fmt: skip
+    before, *rows = (row.seconds for row in history)
+    return (before + epochs * statistics.median(rows)) * n / few
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.{0 if seconds >= 10.0 else 1}f} seconds"
 
 
 def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:

@@ -7,6 +7,7 @@ activation, and are stable for any of them.
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +31,11 @@ class Loss(NamedTuple):
     """A loss function; call it with an output and a target, or with lists of them for the mean over a batch.
 
     name: what it is called. one: the loss of one example. decide: the class an output stands for, None where there is
-    no such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "".
+    no such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "". labels:
+    whether a target is the number of a class, to look something up with, rather than a number to compute with.
+
+    All of it can be traced, by `autograd.trace` and so by `fit`: a label is then an Index, and any other target a
+    Value, whose number is not looked at.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Loss(NamedTuple):
     decide: Callable[[Any], Any] | None
     is_one: Callable[[Any, Any], bool]
     check: Callable[[Any, Any], str]
+    labels: bool = False
 
     def __call__(self, output: Any, target: Any) -> Any:
         """The loss, a Value; raises ValueError if output and target do not fit each other."""
@@ -58,6 +64,14 @@ class Loss(NamedTuple):
             raise ValueError(f"{self.name}: needs at least one example, got none")
         return mean([self(o, t) for o, t in zip(outputs, targets, strict=True)])
 
+    def check_targets(self, output: Any, targets: Sequence[Any]) -> None:
+        """Raise the ValueError that a call with `output` and one of the targets would raise."""
+        checks = self._replace(one=lambda output, target: 0.0)
+        with contextlib.suppress(TypeError):  # lists in lists: then one by one
+            targets = list({tuple(t) if isinstance(t, list) else t: t for t in targets}.values())
+        for target in targets:
+            checks(output, target)
+
 
 def _scalar(output: Any, target: Any) -> bool:
     return not _is_list(output) and not _is_list(target)
@@ -76,14 +90,14 @@ def _number(output: Any, target: Any) -> str:
 
 def _sign_target(output: Any, target: Any) -> str:
     complaint = _number(output, target)
-    if not complaint and target not in (-1, 1):
+    if not complaint and not isinstance(target, Value) and target not in (-1, 1):
         return f"the target must be -1 or 1, got {target!r}; from classes 0 and 1 make it with 2 * target - 1"
     return complaint
 
 
 def _unit_target(output: Any, target: Any) -> str:
     complaint = _number(output, target)
-    if not complaint and not 0 <= target <= 1:
+    if not complaint and not isinstance(target, Value) and not 0 <= target <= 1:
         return f"the target must lie between 0 and 1, got {target!r}; from -1 and 1 make it with (target + 1) / 2"
     return complaint
 
@@ -91,6 +105,8 @@ def _unit_target(output: Any, target: Any) -> str:
 def _class_target(output: Any, target: Any) -> str:
     if not _is_list(output) or len(output) < 2:
         return f"needs at least two logits, got {output!r}; for one logit use binary_cross_entropy"
+    if not isinstance(target, numbers.Real) and isinstance(target, autograd.Index):
+        return ""  # `take` looks at it
     is_class = isinstance(target, numbers.Real) and float(target) % 1.0 == 0.0
     if not is_class or not 0 <= float(target) < len(output):
         return (
@@ -106,6 +122,12 @@ def _binary_cross_entropy(logit: Any, target: Any) -> Any:
     if target == 1:
         return softplus(-logit)
     return target * softplus(-logit) + (1.0 - target) * softplus(logit)
+
+
+def _cross_entropy(logits: Any, target: Any) -> Any:
+    # log Σ exp(z - z_target) rather than logsumexp(z) - z_target: large logits cancel before they are rounded.
+    right = logits[int(float(target))] if isinstance(target, numbers.Real) else autograd.take(logits, target)
+    return logsumexp([z - right for z in logits])
 
 
 def _one_hot_class(output: Any) -> int | None:
@@ -146,11 +168,11 @@ binary_cross_entropy = Loss(
 
 cross_entropy = Loss(
     "cross_entropy",
-    # log Σ exp(z - z_target) rather than logsumexp(z) - z_target: large logits cancel before they are rounded.
-    lambda logits, target: logsumexp([z - logits[int(target)] for z in logits]),
+    _cross_entropy,
     most_likely,
     lambda output, target: not _is_list(target),
     _class_target,
+    labels=True,
 )
 """-log of the probability that softmax(logits) gives to the target: n logits, and a class from 0 to n - 1."""
 

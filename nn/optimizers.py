@@ -1,7 +1,8 @@
 """Optimisers: how parameters follow their gradients downhill.
 
 The arithmetic is written once, on flat NumPy vectors with one entry per parameter: θ the parameters, g their gradient,
-η the learning rate. An optimiser reads both from the Values, computes, and writes the parameters back in one go.
+η the learning rate. `step` reads both from the Values and writes the parameters back in one go; a program that keeps
+its parameters as a vector calls `advance`.
 """
 
 from __future__ import annotations
@@ -61,10 +62,16 @@ class Optimizer:
 
         Raises FloatingPointError if a gradient is nan or infinite; nothing has changed then.
         """
+        theta = self.advance(autograd.read(self.parameters, "data"), autograd.read(self.parameters, "grad"))
+        autograd.write(self.parameters, "data", theta)
+
+    def advance(self, theta: Any, g: Any) -> Any:
+        """The new θ after one more step from the old one by g, weight decay included; `step` on vectors.
+
+        Raises FloatingPointError as `step` does; nothing has changed then.
+        """
         import numpy as np
 
-        theta = autograd.read(self.parameters, "data")
-        g = autograd.read(self.parameters, "grad")
         if not _all_finite(g):
             bad = next(i for i, slope in enumerate(g.tolist()) if not math.isfinite(slope))
             raise FloatingPointError(
@@ -80,9 +87,9 @@ class Optimizer:
                 f"{type(self).__name__}: the step is too large for floats (the steepest slope is {abs(g).max():g}); "
                 "lower the learning rate, or clip the gradient"
             )
-        autograd.write(self.parameters, "data", new)
         self.memory = memory
         self.steps += 1
+        return new
 
     def update(self, theta: Any, g: Any, rate: float) -> tuple[Any, dict[str, Any]]:
         """The new θ from the old one, g and η, all vectors of n floats; and the new `memory`."""
@@ -207,25 +214,35 @@ class AdamW(Adam):
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
 
 
-def gradient_norm(parameters: Iterable[Value]) -> float:
-    """The length of the gradient as one vector: √(Σ g²)."""
-    return math.hypot(*(parameter.grad for parameter in parameters))
-
-
 def clip_gradients(parameters: Iterable[Value], max_norm: float) -> float:
     """Shrink the gradient, as one vector, to length `max_norm` if it is longer; its direction stays.
 
     Returns the length before. Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
-    parameters = list(parameters)
+    reached = [parameter for parameter in parameters if parameter.has_grad]
+    g = autograd.read(reached, "grad")
+    norm = length(g)
+    autograd.write(reached, "grad", clipped(g, norm, max_norm))
+    return norm
+
+
+def clipped(g: Any, norm: float, max_norm: float) -> Any:
+    """A vector of length `norm`, shortened to `max_norm` if it is longer and its length is finite."""
     if not max_norm > 0.0:
         raise ValueError(f"clip_gradients: max_norm must be > 0, got {max_norm!r}")
-    norm = gradient_norm(parameters)
-    if max_norm < norm < math.inf:
-        for parameter in parameters:
-            if parameter.has_grad:
-                parameter.grad *= max_norm / norm
-    return norm
+    return g * (max_norm / norm) if max_norm < norm < math.inf else g
+
+
+def length(g: Any) -> float:
+    """The length of a vector: √(Σ g²)."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        square = float((g * g).sum())  # not g @ g: for a few thousand numbers, threads cost more than they save
+        if 1e-290 < square < math.inf:
+            return math.sqrt(square)
+        largest = float(abs(g).max(initial=0.0))  # the squares overflow, or vanish
+        return largest * math.sqrt(float(((g / largest) ** 2).sum())) if 0.0 < largest < math.inf else largest
 
 
 def _all_finite(x: Any) -> bool:

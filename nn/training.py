@@ -11,15 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import autograd
-from autograd import DomainError, Value, no_grad
+from autograd import DomainError, Value
 from autograd._files import atomic_write
 from nn.losses import Loss
-from nn.optimizers import Optimizer, clip_gradients, gradient_norm
+from nn.optimizers import Optimizer, clipped, length
+from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, start
 
 __all__ = ["Epoch", "History", "TrainingError", "evaluate", "fit"]
+
+T = TypeVar("T")
 
 
 class TrainingError(RuntimeError):
@@ -47,9 +50,15 @@ class Epoch(NamedTuple):
 
 
 class History(list[Epoch]):
-    """One `Epoch` after the other; prints as a table. `interrupted` says that Ctrl-C ended the training early."""
+    """One `Epoch` after the other; prints as a table.
+
+    interrupted: whether Ctrl-C ended the training early. compiled: whether a program did the steps, at array speed;
+    why_eager: if not, why model and loss were called on one example after the other.
+    """
 
     interrupted: bool = False
+    compiled: bool = False
+    why_eager: str = ""
 
     def __str__(self) -> str:
         headings = ("epoch", "loss", "accuracy", "rate", "|gradient|", "val. loss", "val. accuracy", "seconds")
@@ -94,6 +103,7 @@ def fit(
     seed: int = 0,
     callbacks: Sequence[Callable[[Epoch, Any], Any]] = (),
     progress: bool | None = None,
+    compiled: bool = True,
 ) -> History:
     """Train `model` by gradient descent on the mean loss of shuffled mini-batches.
 
@@ -104,33 +114,53 @@ def fit(
         on before training and after every epoch. clip_norm: the longest gradient allowed, see `clip_gradients`.
     seed: of the shuffling. callbacks: each is called after every epoch as callback(epoch, model), and ends the training
         by returning True. progress: show a bar; None shows it when there is a terminal to show it on.
+    compiled: trace model and loss into a program, see `autograd.trace`, which computes whole batches at array speed.
+        They are then called a few times only, and the Values hold the parameters at the end of every epoch only. What
+        cannot be traced is computed one scalar at a time, as everything is with False, and the History says why.
 
     Returns the History. Ctrl-C stops after the last whole step and returns what was learned so far. Raises ValueError
     for data that does not fit, before anything changes, and TrainingError when the loss or a gradient is no longer a
     number.
     """
-    xs, ts = _examples("fit", inputs, targets, model)
-    checked = None
+    examples, held = _examples("fit", inputs, targets, model), None
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise ValueError("fit: validation must be a pair of inputs and targets: (data.inputs, data.targets)")
-        checked = _examples("fit: validation", *validation, model)
+        held = _examples("fit: validation", *validation, model)
     if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
         raise TypeError(f"fit: callbacks must be a list of functions, as in callbacks=[callback]; got {callbacks!r}")
     for name, n, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
         if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < least:
             raise ValueError(f"fit: {name} must be a whole number of at least {least}, got {n!r}")
-    decide = getattr(loss, "decide", None)
-    batches = math.ceil(len(xs) / batch_size)
+    task = Task(model, loss, optimizer, examples, held, int(batch_size))
+    batches = math.ceil(len(examples.targets) / batch_size)
     rng = random.Random(seed)
-    order = list(range(len(xs)))
+    order = list(range(len(examples.targets)))
     history = History()
+    steps: Compiled | Eager = Eager(task)
+
+    def begin(found: Compiled | Eager, why: str) -> None:
+        nonlocal steps
+        steps, history.compiled, history.why_eager = found, found.compiled, why
+        if compiled and why:
+            say(f"one scalar at a time: {why}")
+
+    def attempt(action: Callable[..., T], *args: Any) -> T:
+        """`action` with `steps`, one scalar at a time if it turns out that a program cannot do it."""
+        try:
+            return action(steps, *args)
+        except autograd.TraceError as error:
+            if not steps.compiled:
+                raise
+            steps.store()
+            begin(Eager(task), str(error))
+            return action(steps, *args)
 
     def measured(epoch: int, started: float, sums: _Sums | None) -> Epoch:
         held_loss, held_accuracy = None, None
-        if checked:
+        if held:
             try:
-                held_loss, held_accuracy = evaluate(model, loss, *checked)
+                held_loss, held_accuracy = attempt(lambda steps: steps.evaluate())
             except DomainError as error:
                 raise TrainingError(
                     f"fit: the model has no value on the validation data, {_when(epoch)}. {error}"
@@ -144,9 +174,11 @@ def fit(
         seconds = time.perf_counter() - started
         return Epoch(epoch, training_loss, training_accuracy, rate, norm, held_loss, held_accuracy, seconds)
 
-    with _bar(progress, epochs, batches) as show:
+    with _bar(progress, epochs, batches) as (show, say):
         try:
-            history.append(measured(0, time.perf_counter(), None))
+            began = time.perf_counter()
+            begin(*start(task, compiled))
+            history.append(measured(0, began, None))
             for epoch in range(1, epochs + 1):
                 started = time.perf_counter()
                 rng.shuffle(order)
@@ -154,34 +186,26 @@ def fit(
                 for batch in range(batches):
                     chosen = order[batch * batch_size : (batch + 1) * batch_size]
                     where = f"in epoch {epoch}, batch {batch + 1} of {batches}, after {optimizer.steps} steps"
-                    _step(model, loss, [(xs[i], ts[i]) for i in chosen], optimizer, clip_norm, decide, sums, where)
+                    attempt(_step, chosen, clip_norm, sums, where)
                     show(epoch, batch + 1, sums, history)
+                steps.store()
                 history.append(measured(epoch, started, sums))
                 show(epoch, batches, sums, history)
                 # A list, not a generator: every callback is to be called.
                 if any([callback(history[-1], model) is True for callback in callbacks]):  # noqa: C419
                     break
+                if callbacks:
+                    steps.load()
         except KeyboardInterrupt:
             history.interrupted = True
+        finally:
+            steps.store()
     return history
 
 
 def evaluate(model: Callable[[Any], Any], loss: Any, inputs: Any, targets: Any) -> tuple[float, float | None]:
     """Mean loss and accuracy (None if `loss` does not decide for a class) on n examples, without recording."""
-    xs, ts = _examples("evaluate", inputs, targets, model)
-    total, correct, decide = 0.0, 0, getattr(loss, "decide", None)
-    counted = decide is not None
-    with no_grad():
-        for x, target in zip(xs, ts, strict=True):
-            output = model(x)
-            total += _float(loss(output, target))
-            hit = _correct(decide, output, target)
-            counted = counted and hit is not None
-            correct += bool(hit)
-    return total / len(ts), correct / len(ts) if counted else None
-
-
-MAX = sys.float_info.max
+    return evaluated(model, loss, _examples("evaluate", inputs, targets, model))
 
 
 def _when(epoch: int) -> str:
@@ -197,6 +221,15 @@ class _Sums:
         self.loss = self.norm = 0.0
         self.counted = True
 
+    def add(self, batch: Batch, norm: float, n: int) -> None:
+        """One step on a batch of n examples with a gradient of length `norm`."""
+        self.steps += 1
+        self.norm += norm
+        self.examples += n
+        self.loss += batch.loss * n
+        self.counted = self.counted and batch.correct is not None
+        self.correct += batch.correct or 0
+
     def means(self) -> tuple[float, float | None, float]:
         return (
             self.loss / self.examples,
@@ -205,76 +238,37 @@ class _Sums:
         )
 
 
-def _step(
-    model: Any, loss: Any, examples: list[tuple[Any, Any]], optimizer: Optimizer, clip_norm: float | None,
-    decide: Any, sums: _Sums, where: str,
-) -> None:  # fmt: skip
-    """One step of the optimiser on one batch. The parameters change as the last thing, all or none."""
+def _step(steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str) -> None:
+    """One step of the optimiser on the chosen examples. The parameters change as the last thing, all or none."""
+    optimizer = steps.task.optimizer
     remedy = f"the learning rate is {optimizer.learning_rate:g}: try a tenth of it, or clip_norm=1.0"
-    before = autograd.read(optimizer.parameters, "data")
     try:
-        outputs = [model(x) for x, _ in examples]
-        losses = [loss(output, target) for output, (_, target) in zip(outputs, examples, strict=True)]
-        for one in losses:
-            if not isinstance(one, Value):
-                raise TypeError(f"fit: the loss must return a Value computed from the model's output, got {one!r}")
-        total: Value = autograd.mean(losses)
-        if not math.isfinite(total.data):
-            raise TrainingError(f"fit: the loss became {total.data} {where}; {remedy}")
-        optimizer.zero_grad()
-        total.backward()
-        if not any(parameter.has_grad for parameter in optimizer.parameters):
-            raise ValueError(
-                "fit: the loss does not depend on the optimizer's parameters: are they those of this model, "
-                "is recording off (no_grad), or does the loss use .data?"
-            )
-        norm = gradient_norm(optimizer.parameters)
+        batch = steps.batch(chosen)
+        if not math.isfinite(batch.loss):
+            raise TrainingError(f"fit: the loss became {batch.loss} {where}; {remedy}")
+        norm = length(batch.gradient)
         if not math.isfinite(norm):
             raise TrainingError(f"fit: the gradient became {norm} {where}; {remedy}")
-        if clip_norm is not None:
-            clip_gradients(optimizer.parameters, clip_norm)
-        optimizer.step()
+        steps.step(batch.gradient if clip_norm is None else clipped(batch.gradient, norm, clip_norm))
     except (DomainError, FloatingPointError) as error:
         raise TrainingError(f"fit: the model has no value {where}; {remedy}. {error}") from error
-    except BaseException:
-        autograd.write(optimizer.parameters, "data", before)
-        raise
-    sums.steps += 1
-    sums.norm += norm
-    sums.loss += total.data * len(examples)
-    for output, (_, target) in zip(outputs, examples, strict=True):
-        hit = _correct(decide, output, target)
-        sums.counted = sums.counted and hit is not None
-        sums.correct += bool(hit)
-        sums.examples += 1
-
-
-def _correct(decide: Any, output: Any, target: Any) -> bool | None:
-    """Whether the class decided for is the target; None where there are no classes."""
-    decided = decide(output) if decide else None
-    if decided is None:
-        return None
-    if _length(target) > 1:  # one-hot, or else no class
-        return bool(decided == decide(target)) if sorted(target)[-2:] == [0, 1] and sum(target) == 1 else None
-    return bool(decided == target)
-
-
-def _float(x: Any) -> float:
-    return float(x.data if isinstance(x, Value) else x)
+    sums.add(batch, norm, len(chosen))
 
 
 def _length(x: Any) -> int:
     return len(x) if hasattr(x, "__len__") else 1
 
 
-def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[Any], list[Any]]:
-    """Inputs and targets as plain lists, checked."""
+def _examples(name: str, inputs: Any, targets: Any, model: Any) -> Examples:
+    """Inputs, as plain lists or as an array of shape (n, width), and targets as plain ones, checked."""
     for what, given in (("inputs", inputs), ("targets", targets)):
         if not isinstance(given, Iterable) or isinstance(given, str):
             raise ValueError(f"{name}: {what} must be a list or an array with one entry per example, got {given!r}")
-    xs = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
+    good = {"input": _is_good(inputs), "target": _is_good(targets)}  # there is no need to look at each number then
+    keep = good["input"] and inputs.ndim == 2
+    xs = inputs if keep else inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
     ts = targets.tolist() if hasattr(targets, "tolist") else list(targets)
-    if not xs:
+    if not len(xs):
         raise ValueError(f"{name}: there are no examples")
     if len(xs) != len(ts):
         raise ValueError(f"{name}: {len(xs)} inputs, but {len(ts)} targets; there must be one target per input")
@@ -284,6 +278,8 @@ def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[An
             shape = f"{len(x)} numbers" if hasattr(x, "__len__") else f"{x!r}, which is not a list"
             raise ValueError(f"{name}: each input must be a list of {width} numbers, but input {i} is {shape}")
         for what, part in (("input", x), ("target", t)):
+            if good[what] and (keep or what == "target"):
+                continue
             for number in part if hasattr(part, "__len__") and not isinstance(part, str) else [part]:
                 if isinstance(number, Value):
                     continue
@@ -293,7 +289,14 @@ def _examples(name: str, inputs: Any, targets: Any, model: Any) -> tuple[list[An
                     raise ValueError(
                         f"{name}: {what} {i} holds {number}; remove the example, or fill the gap before training"
                     )
-    return xs, ts
+    return Examples(xs, ts)
+
+
+def _is_good(given: Any) -> bool:
+    """Whether it is an array of finite numbers."""
+    import numpy as np
+
+    return isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and bool(np.isfinite(given).all())
 
 
 def _is_finite(x: numbers.Real) -> bool:
@@ -304,12 +307,14 @@ def _is_finite(x: numbers.Real) -> bool:
 
 
 @contextmanager
-def _bar(progress: bool | None, epochs: int, batches: int) -> Iterator[Callable[[int, int, _Sums, History], None]]:
-    """A function that shows how far the training is and how well it goes."""
+def _bar(
+    progress: bool | None, epochs: int, batches: int
+) -> Iterator[tuple[Callable[[int, int, _Sums, History], None], Callable[[str], None]]]:
+    """A function that shows how far the training is and how well it goes, and one that says something."""
     if progress is None:
         progress = sys.stderr.isatty()
     if not progress:
-        yield lambda epoch, batch, sums, history: None
+        yield lambda epoch, batch, sums, history: None, lambda text: None
         return
     try:
         from tqdm import tqdm
@@ -319,7 +324,7 @@ def _bar(progress: bool | None, epochs: int, batches: int) -> Iterator[Callable[
             if history[-1].epoch == epoch:
                 print(f"epoch {epoch}/{epochs}: {_summary(sums, history)}", file=sys.stderr)
 
-        yield line
+        yield line, lambda text: print(text, file=sys.stderr)
         return
     with tqdm(total=epochs * batches, unit="step", file=sys.stderr, mininterval=0.3, leave=True) as bar:
 
@@ -328,7 +333,7 @@ def _bar(progress: bool | None, epochs: int, batches: int) -> Iterator[Callable[
             bar.set_postfix_str(_summary(sums, history), refresh=False)
             bar.update((epoch - 1) * batches + batch - bar.n)
 
-        yield update
+        yield update, lambda text: bar.write(text, file=sys.stderr)
 
 
 def _summary(sums: _Sums, history: History) -> str:

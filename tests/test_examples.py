@@ -1,11 +1,16 @@
 """Every example runs, and what it promises is so."""
 
+import hashlib
 import importlib.util
 import inspect
+import io
 import itertools
 import math
 import os
 import random
+import re
+import sys
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +161,166 @@ def test_gpt_is_the_transformer_of_the_paper():
     assert loss.data == pytest.approx(-np.log(chances).mean(), rel=1e-12)
 
 
-@pytest.mark.parametrize(("content", "told"), [(None, "cannot read"), ("O'Neil\n", "holds no names")])
-def test_gpt_needs_names(tmp_path, capsys, content, told):
+@takes_long
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gpt_compiled(tmp_path, capsys, batch):
+    names = tmp_path / "names.txt"
+    names.write_text("anna\nbo\nx\nmaximilianchristophers\nabcdefghijklmno\n")
+    words = [str(names), "--steps", "5", "--samples", "3", "--batch", str(batch)]
+    eager = load("gpt").main(words)
+    made_up = capsys.readouterr().out.splitlines()[-3:]
+    assert load("gpt").main([*words, "--compiled"]) == pytest.approx(eager, rel=1e-9)
+    assert capsys.readouterr().out.splitlines()[-3:] == made_up
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "told"),
+    [
+        (None, [], "cannot read"),
+        (b"O'Neil\n", [], "holds no names"),
+        ("Zoë\n".encode("latin-1"), [], "cannot read .*: it is not text in UTF-8"),
+        (b"anna\n", ["--steps", "0"], "--steps: expected a whole number of at least 1, got '0'"),
+        (b"anna\n", ["--batch", "-1"], "--batch"),
+        (b"anna\n", ["--samples", "many"], "--samples: expected a whole number of at least 1, got 'many'"),
+    ],
+)
+def test_gpt_needs_names(tmp_path, capsys, content, words, told):
     names = tmp_path / "names.txt"
     if content is not None:
-        names.write_text(content)
+        names.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
-        load("gpt").main([str(names)])
+        load("gpt").main([str(names), *words])
+    assert exit_.value.code == 2
+    assert re.search(told, capsys.readouterr().err)
+
+
+# ---------------------------------------------------------------- MNIST
+
+
+def small_mnist(path, n=400):
+    """A file like MNIST's, of digits that are a bright pixel each."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 10
+    images = rng.integers(0, 60, (n, 4, 4)).astype(np.uint8)
+    images.reshape(n, 16)[range(n), labels] = 255
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:100], y_test=labels[:100])
+    return path
+
+
+@takes_long
+@pytest.mark.parametrize(("network", "parameters"), [("nielsen", 820), ("3blue1brown", 714)])
+def test_mnist(tmp_path, capsys, network, parameters):
+    path = small_mnist(tmp_path / "mnist.npz")
+    accuracies = load("mnist").main([str(path), "--network", network, "--epochs", "25"])
+    assert len(accuracies) == 25
+    assert max(accuracies) > 0.9 > accuracies[0]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{network}: {parameters} parameters, traced in ")
+    assert lines[0].endswith("400 images to learn from, 100 to test on")
+    assert re.fullmatch(rf"epoch 25  {accuracies[-1]:.2%} right  \d+\.\d s", lines[-2])
+    assert lines[-1] == f"best: {max(accuracies):.2%}" + ("; the book: 95.42%" if network == "nielsen" else "")
+
+
+def test_mnist_is_the_network_of_the_book():
+    mnist = load("mnist")
+    layers = mnist.network([6, 5, 10], seed=3)
+    pixels, digit = np.linspace(0.0, 1.0, 6), 7
+    loss, outputs = mnist.loss_of(layers, pixels.tolist(), digit)
+    loss.backward()
+
+    # The four equations of its second chapter
+    def sigmoid(z):
+        return 1.0 / (1.0 + np.exp(-z))
+
+    ws = [np.array([[w.data for w in weights] for weights, _ in layer]) for layer in layers]
+    bs = [np.array([bias.data for _, bias in layer]) for layer in layers]
+    hidden = sigmoid(ws[0] @ pixels + bs[0])
+    last = sigmoid(ws[1] @ hidden + bs[1])
+    delta = (last - np.eye(10)[digit]) * last * (1.0 - last)
+    deltas = [(ws[1].T @ delta) * hidden * (1.0 - hidden), delta]
+    assert [y.data for y in outputs] == pytest.approx(last, rel=1e-12)
+    assert loss.data == pytest.approx(0.5 * ((last - np.eye(10)[digit]) ** 2).sum(), rel=1e-12)
+    for layer, slopes, before in zip(layers, deltas, (pixels, hidden), strict=True):
+        assert [bias.grad for _, bias in layer] == pytest.approx(slopes, rel=1e-10)
+        for (weights, _), slope in zip(layer, slopes, strict=True):
+            assert [w.grad for w in weights] == pytest.approx(slope * before, rel=1e-10, abs=1e-300)
+
+
+@takes_long
+def test_mnist_is_downloaded_whole_or_not_at_all(tmp_path, capsys, monkeypatch):
+    mnist = load("mnist")
+    content = small_mnist(tmp_path / "mirror.npz", n=100).read_bytes()
+    target = tmp_path / "new" / "mnist.npz"
+    words = ["--download", str(target), "--epochs", "1"]
+    asked = []
+
+    def answer(url, timeout):
+        asked.append(url)
+        return io.BytesIO(content)
+
+    monkeypatch.setattr("urllib.request.urlopen", answer)
+
+    def refused(told):
+        with pytest.raises(SystemExit) as exit_:
+            mnist.main(words)
+        assert exit_.value.code == 2
+        assert told in capsys.readouterr().err
+        assert not target.exists()
+
+    refused("what arrived is not that file")
+    monkeypatch.setattr(mnist, "SHA256", hashlib.sha256(content).hexdigest())
+    refused("No such file or directory")
+    target.parent.mkdir()
+    mnist.main(words)
+    assert target.read_bytes() == content
+    mnist.main(words)
+    assert "is there already" in capsys.readouterr().out
+    assert asked == [mnist.URL] * 3
+    assert mnist.URL.startswith("https://")
+    assert list(target.parent.iterdir()) == [target]
+
+    def offline(url, timeout):
+        raise urllib.error.URLError("no route to host")
+
+    target.unlink()
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    refused("no route to host")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "give the path of mnist.npz, or --download FILE"),
+        (["a.npz", "--download", "b.npz"], "give the path of mnist.npz, or --download FILE"),
+        (["a.npz"], "a.npz does not exist"),
+        (["a.npz", "--epochs", "0"], "--epochs must be at least 1, got 0"),
+        (["a.npz", "--network", "vgg"], "invalid choice: 'vgg'"),
+    ],
+)
+def test_mnist_says_what_is_missing(tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        load("mnist").main(words)
     assert exit_.value.code == 2
     assert told in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- SciPy
+
+
+def test_fit_curve(capsys):
+    lowest, curve = load("fit_curve").main()
+    assert lowest == pytest.approx([1.0] * 10, abs=1e-3)
+    assert curve == pytest.approx([2.0, 0.3, 2.5, 0.4], abs=0.03)
+    printed = capsys.readouterr().out
+    assert "root mean square error 0.05" in printed
+    assert f"{curve[0]:.3f} · exp(-{curve[1]:.3f} t)" in printed
+
+
+def test_fit_curve_without_scipy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(SystemExit, match="SciPy is missing: pip install scipy"):
+        load("fit_curve").main()
 
 
 def test_the_examples_leave_nothing_behind(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import autograd
 import nn
 from autograd import Value
 from nn import SGD, Adam, AdamW, RMSprop, clip_gradients, schedules
-from nn.optimizers import OPTIMIZERS, gradient_norm
+from nn.optimizers import OPTIMIZERS, clipped, length
 
 START = [1.5, -2.0, 0.25]
 GRADIENTS = [[0.3, -4.0, 0.0], [-0.1, 2.0, 1e-3], [0.7, 0.7, -5.0], [0.0, -1e-6, 12.0], [0.2, 0.1, 0.05]]
@@ -327,9 +327,48 @@ def with_gradients(*gs):
 def test_clipping_shortens_and_keeps_the_direction(gs, max_norm, expected):
     parameters = with_gradients(*gs)
     norm = math.hypot(*gs)
-    assert gradient_norm(parameters) == pytest.approx(norm, rel=1e-15)
+    assert length(np.array(gs)) == pytest.approx(norm, rel=1e-15)
+    assert clipped(np.array(gs), norm, max_norm) == pytest.approx(expected, rel=1e-14)
     assert clip_gradients(iter(parameters), max_norm) == pytest.approx(norm, rel=1e-15)
     assert [p.grad for p in parameters] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("x", "expected"), [
+    ([], 0.0), ([0.0], 0.0), ([-3.0], 3.0), ([1e308, -1e308], math.sqrt(2.0) * 1e308), ([5e-324], 5e-324),
+    ([math.inf, 1.0], math.inf), ([-math.inf], math.inf), ([1.0, math.nan], math.nan),
+])  # fmt: skip
+def test_the_length_of_any_vector(x, expected):
+    assert length(np.array(x)) == pytest.approx(expected, rel=1e-15, nan_ok=True)
+
+
+def test_the_length_of_a_long_vector():
+    x = np.random.default_rng(0).normal(size=10_001)
+    assert length(x) == pytest.approx(math.hypot(*x), rel=1e-14)
+
+
+@pytest.mark.parametrize(("kind", "options"), [(kind, options) for kind, _, options in CASES])
+def test_a_step_on_vectors_is_the_same(kind, options):
+    theta, optimizer = np.array(START), kind([Value(x) for x in START], 0.1, **options)
+    path = []
+    for gs in GRADIENTS:
+        before = theta.tolist()
+        new = optimizer.advance(theta, np.array(gs))
+        assert theta.tolist() == before
+        theta = new
+        path.append(theta.tolist())
+    assert path == trajectory(lambda parameters: kind(parameters, 0.1, **options), GRADIENTS)
+    assert [parameter.data for parameter in optimizer.parameters] == START  # it never looks at the Values
+    assert optimizer.steps == len(GRADIENTS)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_step_on_vectors_that_fails_changes_nothing(kind):
+    optimizer = kind([Value(1.0)], 1e200)
+    with pytest.raises(FloatingPointError, match=rf"{kind.__name__}: the gradient of parameter 0 is nan"):
+        optimizer.advance(np.array([1.0]), np.array([math.nan]))
+    with pytest.raises(FloatingPointError, match="the step is too large for floats"):
+        optimizer.advance(np.array([1.0]), np.array([1e200]))
+    assert (optimizer.steps, optimizer.memory) == (0, {})
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -1,0 +1,45 @@
+"""A long run: python tests/programs/fuzz.py FIRST COUNT. Prints what goes wrong, shortened; exits with 1 if any did."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from programs.check import FLOAT32, NAN, THOROUGH, failure, quick
+from programs.generator import random_program, shrunk
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Hold random programs against the eager engine.")
+    parser.add_argument("first", type=int, nargs="?", default=0, help="the first seed")
+    parser.add_argument("count", type=int, nargs="?", default=10_000, help="how many")
+    parser.add_argument("--stop", action="store_true", help="at the first that goes wrong")
+    parser.add_argument("--quick", action="store_true", help="look at a part of each")
+    chosen = parser.parse_args()
+    np.seterr(all="raise", under="ignore")
+    wrong = []
+    for seed in range(chosen.first, chosen.first + chosen.count):
+        case = random_program(seed, branches=seed % 3 == 2)
+        kinds = [quick(seed)] if chosen.quick else [*THOROUGH]
+        kinds += {0: [FLOAT32], 4: NAN}.get(seed % 8, [])
+        for kind in kinds:
+            error = failure(case, kind)
+            if error is None:
+                continue
+            wrong.append(seed)
+            traceback.print_exception(error)
+            start = repr(error)[:40]
+            short = shrunk(case, lambda other: repr(failure(other, kind))[:40] == start)  # noqa: B023  # called here
+            print(f"\nprogram {seed}, {kind}, with less in it:\n\n{short.source}\n{failure(short, kind)}\n", flush=True)
+            if chosen.stop:
+                return 1
+    print(f"{chosen.count} programs, {len(wrong)} wrong: {wrong[:100]}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
