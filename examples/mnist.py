@@ -21,10 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products this small gain nothing from more threads
 
-from autograd import Value, one_hot, sigmoid, trace
-from nn.datasets import DataError, load_mnist
+import numpy as np  # noqa: E402  # reads the line above
+
+from autograd import Value, one_hot, sigmoid, trace  # noqa: E402
+from nn.datasets import DataError, load_mnist  # noqa: E402
 
 HIDDEN = {"nielsen": [30], "3blue1brown": [16, 16]}
 BATCH, RATE = 10, 3.0  # of the book, chapter 1

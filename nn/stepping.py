@@ -17,7 +17,7 @@ from autograd import Value, no_grad, topological
 from nn.losses import Loss, cross_entropy, mean_squared_error
 from nn.optimizers import Optimizer
 
-__all__ = ["Batch", "Compiled", "Eager", "Examples", "Task", "evaluated", "start"]
+__all__ = ["Batch", "Compiled", "Eager", "Examples", "Task", "evaluated", "few_threads", "start"]
 
 
 class Examples(NamedTuple):
@@ -66,6 +66,7 @@ class Eager:
     """One scalar at a time: model and loss are called on every example, and the parameters live in their Values."""
 
     compiled = False
+    flops = 0
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -159,6 +160,23 @@ class _Arrays(NamedTuple):
     labels: Any
 
 
+SMALL = 10_000_000  # elementary operations in a batch
+
+
+@contextlib.contextmanager
+def few_threads(steps: Compiled | Eager) -> Iterator[None]:
+    """One thread for BLAS where batches are small, if threadpoolctl is there: small products gain nothing from more,
+    and where other programs compute too, they wait for each other many times as long as they work.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1 if steps.compiled and steps.flops < SMALL else None, user_api="blas"):
+        yield
+
+
 class Compiled:
     """By a program, which model and loss were traced into once. It keeps the parameters as a vector until `store`.
 
@@ -195,6 +213,11 @@ class Compiled:
         self._changed = False
         self._verify(_spread(targets))
         self._steps, self._steps_per_epoch = 0, math.ceil(len(targets) / task.batch_size)
+
+    @property
+    def flops(self) -> int:
+        """About how many elementary operations the values of a batch take."""
+        return self._program.stats.flops * self.task.batch_size
 
     def _as_arrays(self, examples: Examples, indices: bool, whole: bool) -> _Arrays:
         import numpy as np

@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import autograd
@@ -18,7 +18,7 @@ from autograd import DomainError, Value
 from autograd._files import atomic_write
 from nn.losses import Loss
 from nn.optimizers import Optimizer, clipped, length
-from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, start
+from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, few_threads, start
 
 __all__ = ["Epoch", "History", "TrainingError", "evaluate", "fit"]
 
@@ -174,10 +174,11 @@ def fit(
         seconds = time.perf_counter() - started
         return Epoch(epoch, training_loss, training_accuracy, rate, norm, held_loss, held_accuracy, seconds)
 
-    with _bar(progress, epochs, batches) as (show, say):
+    with _bar(progress, epochs, batches) as (show, say), ExitStack() as threads:
         try:
             began = time.perf_counter()
             begin(*start(task, compiled))
+            threads.enter_context(few_threads(steps))
             history.append(measured(0, began, None))
             for epoch in range(1, epochs + 1):
                 started = time.perf_counter()
