@@ -23,10 +23,10 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products this small gain nothing from more threads
 
-import numpy as np  # noqa: E402  # reads the line above
+import numpy as np  # reads the line above
 
-from autograd import Value, one_hot, sigmoid, trace  # noqa: E402
-from nn.datasets import DataError, load_mnist  # noqa: E402
+from autograd import Value, one_hot, sigmoid, trace
+from nn.datasets import DataError, load_mnist
 
 HIDDEN = {"nielsen": [30], "3blue1brown": [16, 16]}
 BATCH, RATE = 10, 3.0  # of the book, chapter 1

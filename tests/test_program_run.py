@@ -869,6 +869,25 @@ def test_branches_follow_the_parameters_of_the_program():
     assert alone.value_and_grad([1.0, 2.0], wrt="both")[1][1].tolist() == [-1.0, -1.0]
 
 
+@both_ways
+def test_a_comparison_is_not_asked_where_an_earlier_one_led_elsewhere():
+    def f(x):
+        if x > 0.0:
+            root = autograd.log(x)  # has no value for the others
+            return root if root > 1.0 else -root
+        if x > -INF and autograd.sqrt(-x) > 2.0:
+            return x * 2.0
+        return 7.0
+
+    program = trace(f, 1.0)
+    batch = [5.0, -1.0, 1.0, 0.0, -9.0, NAN, -INF, INF, 0.5, -0.0]
+    wanted = [getattr(y, "data", y) for y in (f(Value(x)) for x in batch)]
+    for _ in range(2):
+        np.testing.assert_allclose(program(batch), wanted, rtol=1e-14)
+        np.testing.assert_allclose(program(batch[:5]), wanted[:5], rtol=1e-14)
+        np.testing.assert_allclose(program.value_and_grad(batch[:5])[1], [0.2, 0.0, -1.0, 0.0, 2.0], rtol=1e-14)
+
+
 def test_all_four_comparisons_at_and_beside_a_tie():
     w = Value(1.0)
 

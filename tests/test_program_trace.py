@@ -397,9 +397,7 @@ def test_the_second_argument_is_called_argument_1():
         trace(lambda x, y: x, 0.5, None)
 
 
-@pytest.mark.parametrize(
-    "result", [None, "a", 1j, {1.0}, object, [1.0, None], {"a": ["b"]}, np.array(["a"])], ids=repr
-)
+@pytest.mark.parametrize("result", [None, "a", 1j, {1.0}, object, [1.0, None], {"a": ["b"]}, np.array(["a"])], ids=repr)
 def test_a_result_that_is_no_number_is_refused(result):
     with pytest.raises(TraceError, match="trace: the function must return numbers, or lists, tuples and dicts of them"):
         trace(lambda x: result, 0.5)
