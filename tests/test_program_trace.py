@@ -227,7 +227,7 @@ def test_the_refusal_of_an_effect_names_the_function_and_the_holder():
     line = in_a_list.__code__.co_firstlineno
     try:
         with pytest.raises(
-            TraceError, match=rf"test_program_trace.py, line {line}: .*\(mul\) beyond its call, in a list"
+            TraceError, match=rf"test_program_trace.py, line {line + 1}: .*\(mul\) beyond its call, in a list"
         ):
             trace(in_a_list, 0.5)
     finally:
@@ -378,7 +378,7 @@ def test_take_and_one_hot_work_on_plain_integers_and_values():
 @pytest.mark.parametrize(
     ("argument", "name"),
     [
-        ("a", "0"), (None, "0"), (True, "0"), (1j, "0"), (object(), "0"), ({1.0}, "0"), (Fraction(1, 2), "0"),
+        ("a", "0"), (None, "0"), (True, "0"), (1j, "0"), (object, "0"), ({1.0}, "0"), (Fraction(1, 2), "0"),
         ([1.0, "a"], "0[1]"), ({"key": None}, "0['key']"), ([[1.0], [2.0, {"a": "b"}]], "0[1][1]['a']"),
         ([True, False], "0[0]"), (np.array(["a"]), "0"), (np.array([True]), "0"), (np.array([1j]), "0"),
     ],

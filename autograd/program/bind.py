@@ -367,8 +367,9 @@ class Bound:
         plan, n = self.plan, self.n
         wide = n if self.wanted.each else 1
         self.cotangents = [
-            np.zeros((0, 0)), np.zeros((plan.sizes[PARAMETER], wide), self.dtype),
-            np.zeros((plan.sizes[INPUT], n), self.dtype), np.zeros((plan.sizes[BATCHED], n), self.dtype),
+            np.zeros((0, 0)), np.zeros((plan.sizes[PARAMETER] * self.wanted.by_parameters, wide), self.dtype),
+            np.zeros((plan.sizes[INPUT] * self.wanted.by_inputs, n), self.dtype),
+            np.zeros((plan.sizes[BATCHED], n), self.dtype),
         ]  # fmt: skip
         # What depends on something that is differentiated by, and what has received a cotangent so far.
         self._needed = [np.zeros(size, dtype=bool) for size in plan.sizes]

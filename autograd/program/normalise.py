@@ -283,6 +283,11 @@ def _flatten_sums(graph: Graph) -> Graph:
     into, signs = into[order], signs[order]
     if not len(into):
         return graph
+    # The 0.0 that a loop starts from, where enough else is added up.
+    zero = (x2 < 0) & (np.append(graph.constants, np.nan)[np.minimum(x1, len(graph.constants))] == 0.0)
+    rest = np.bincount(into, weights=np.where(zero, 0, np.where(x2 < 0, 1, 2)), minlength=n)
+    stays = ~zero | (rest[into] < 2)
+    x1, x2, into, signs = x1[stays], x2[stays], into[stays], signs[stays]
 
     # Spaces, from the graph as it would be with these terms as arguments.
     kept = ~absorbed & ~product

@@ -26,7 +26,11 @@ from autograd.value import Number, Tape, Value, mode_of_this_thread, modes, read
 
 __all__ = ["Index", "TraceError", "like", "one_hot", "take", "trace_path"]
 
-NOT_THE_USERS = (*(str(Path(__file__).resolve().parents[2] / name) for name in ("autograd", "nn")), contextlib.__file__)
+NOT_THE_USERS = (
+    "<frozen ",
+    *(str(Path(__file__).resolve().parents[2] / name) for name in ("autograd", "nn")),
+    contextlib.__file__,
+)
 
 
 class TraceError(TypeError):
@@ -196,7 +200,7 @@ def trace_path(
     nodes = [*inputs, *tape]
     inputs.clear()
     tape.clear()
-    _nothing_kept(f, nodes)
+    _nothing_kept(f, make, nodes)
     return record, leaves, tree
 
 
@@ -280,7 +284,7 @@ def _write_down(
     return record, leaves
 
 
-def _nothing_kept(f: Callable[..., Any], nodes: list[Value]) -> None:
+def _nothing_kept(f: Callable[..., Any], make: Callable[[], Any], nodes: list[Value]) -> None:
     """Raise TraceError if the function left a Value of the trace somewhere: a program would not do that again.
 
     nodes: all of them, of which the caller holds no other reference.
@@ -299,12 +303,38 @@ def _nothing_kept(f: Callable[..., Any], nodes: list[Value]) -> None:
     if found is None:
         return
     value = nodes[found]
-    holders = [type(x).__name__ for x in gc.get_referrers(value) if x is not nodes]
-    holder = next((name for name in holders if name not in ("tuple", "frame")), "place outside")
-    code = getattr(f, "__code__", None)
-    where = f"{Path(code.co_filename).name}, line {code.co_firstlineno}: " if code else ""
+    holders = [x for x in gc.get_referrers(value) if x is not nodes and type(x).__name__ not in ("tuple", "frame")]
+    where = _line_that_changes(holders[0] if holders else (), f, make)
     what = value.primitive.name if value.primitive else "an argument"
+    holder = f", in a {type(holders[0]).__name__}" if holders else ""
     raise TraceError(
-        f"{where}the traced function keeps a Value ({what}) beyond its call, in a {holder}; "
+        f"{where}the traced function keeps a Value ({what}) beyond its call{holder}; "
         "a program would not do that again: return it instead"
     )
+
+
+def _line_that_changes(holder: Any, f: Callable[..., Any], make: Callable[[], Any]) -> str:
+    """The line of the function after which `holder` refers to other objects, found by running it once more, watched."""
+    lines: list[tuple[str, int]] = []
+    culprit: list[tuple[str, int]] = []
+    before = list(map(id, gc.get_referents(holder)))
+
+    def watch(frame: Any, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename.startswith(NOT_THE_USERS):
+            return None
+        if not culprit and lines and list(map(id, gc.get_referents(holder))) != before:
+            culprit.append(lines[-1])
+        lines[:] = [(frame.f_code.co_filename, frame.f_lineno)]
+        return watch
+
+    tracer = sys.gettrace()
+    with mode_of_this_thread(Recorder()), contextlib.suppress(Exception):
+        sys.settrace(watch)
+        try:
+            f(*make()[0])
+        finally:
+            sys.settrace(tracer)
+    code = getattr(f, "__code__", None)
+    if not culprit and code:
+        culprit.append((code.co_filename, code.co_firstlineno))
+    return "".join(f"{Path(file).name}, line {line}: " for file, line in culprit)
