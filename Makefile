@@ -41,7 +41,7 @@ peers:
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --editable ".[test]" torch==2.13.0 jax
 	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts= --override-ini filterwarnings=default
-	.venv-peers/bin/python tests/programs/fuzz.py 10000 20000
+	.venv-peers/bin/python tests/programs/fuzz.py 10000 20000 --quick
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

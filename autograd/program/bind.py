@@ -1,7 +1,6 @@
-"""Bind: a plan for one batch size, as straight-line NumPy.
+"""Bind: a plan for one batch size, with the gradients that are wanted.
 
-Buffers are allocated and views are made here, once; what is left for a batch is a list of calls without arguments. A
-value is found in one place only, `_read`, and a cotangent is added in one place only, `_add`.
+The plan's instructions are gone through backwards, by the same rows; a cotangent is added in one place only, `_add`.
 
 The calls run with NumPy's floating-point errors raised: whatever divides by 0, overflows or has no value stops them,
 and the batch is replayed one example after the other, where each gets the answer, or the error, that it would get
@@ -19,34 +18,20 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
+from autograd.program.forward import Forward, Step, matrices, view_of
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import Symbol
 
-__all__ = ["Bound", "Wanted"]
+__all__ = ["Bound", "NotFinite", "Wanted"]
 
-Step = Callable[[], Any]
-COMPARE: Mapping[str, Any] = {
-    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "||": np.logical_or,
-}  # fmt: skip
-# On numbers that are no nan, these come to the same as the table's own formulas.
-SHORTER: Mapping[Primitive, Callable[..., Any]] = {
-    table.relu: lambda x: table.maximum(x, 0.0),
-    table.step: lambda x: Symbol(">", (x, 0.0)),
-    table.equal: lambda x1, x2: Symbol("==", (x1, x2)),
-}
-# Below -709, where exp(-x) overflows, the batch is replayed; in float32 that would be below -88, and too often.
-SHORTER_IN_DOUBLE: Mapping[Primitive, Callable[..., Any]] = {
-    **SHORTER,
-    table.sigmoid: lambda x: 1.0 / (1.0 + table.exp(-x)),
-}
+# On numbers that are no nan, these come to the same as the table's own.
 SHORTER_SLOPES: Mapping[Primitive, Callable[..., Any]] = {table.relu: lambda x, y: table.sign(y)}
-CHOICES = (table.where, table.step, table.equal)
+CHOICES = (table.where, table.step, table.equal)  # where a nan may be lost
 
 
 class Wanted(NamedTuple):
@@ -77,51 +62,26 @@ class Results:
         return self._given[-1]
 
 
-class Bound:
-    """A plan with its buffers. Put the examples into `rows`, one in each, and run.
-
-    theta, frozen: the parameters to differentiate by and those that follow them, both read where they are.
-    """
+class Bound(Forward):
+    """A plan with all its buffers. Put the examples into `rows`, one in each, and run."""
 
     def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array, wanted: Wanted) -> None:
-        self.plan, self.n, self.dtype, self.theta, self.frozen, self.wanted = plan, n, dtype, theta, frozen, wanted
-        _, n_parameters, n_inputs, n_batched = plan.sizes
-        self.rows = np.zeros((n, n_inputs), dtype)
-        # Inputs stay as they come, one example after the other, unless some are to be gathered: that wants whole rows.
-        gathered = any(
-            strides_of(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT
-        )
-        inputs = np.zeros((n_inputs, n), dtype) if gathered else self.rows.T
-        parameters = theta[:, None]
-        if n_parameters > len(theta):  # some are frozen, or computed from others
-            parameters = np.zeros((n_parameters, 1), dtype)
-        constants = plan.constants.astype(dtype)[:, None]
-        self.values = [constants, parameters, inputs, np.zeros((n_batched, n), dtype)]
-        self._leaf_parameters = parameters[: len(theta) + len(frozen), 0]
-        self.cotangents = [np.zeros((0, 0))] * 4
-        self.seed = np.zeros(n, dtype)
-        self.forward: list[Step] = []
-        self.backward: list[Step] = []
-        self.marks: list[tuple[int, int]] = []  # where in forward and backward each instruction ends
-        self._steps = self.forward
+        super().__init__(plan, n, dtype, theta, frozen)
+        self.wanted = wanted
+        self._leaf_parameters = self.values[PARAMETER][: len(theta) + len(frozen), 0]
         self._ones = np.ones(n, dtype)
-        self._shorter = SHORTER_IN_DOUBLE if dtype == np.float64 else SHORTER
-        self._found: dict[tuple[int, bytes, tuple[int, ...]], Array] = {}
-        self._pool: dict[tuple[tuple[int, ...], Any], list[Array]] = {}
-        self._scratches: dict[int, Array] = {}
-        self._matrices: dict[int, tuple[Array, Array]] = {}
-        for instruction in plan.instructions:
-            getattr(self, f"_{instruction.kind}")(instruction)
-            self.marks.append((len(self.forward), 0))
+        self.seed = np.zeros(n, dtype)
+        self.cotangents = [np.zeros((0, 0))] * 4
+        self.backward: list[Step] = []
+        self.starts = [0] * len(plan.instructions)  # how much of `backward` comes before each instruction's part
         if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
-        width = len(theta)
         self._outputs = Results((len(plan.outputs), n), dtype)
-        self._gradients = Results((n, width) if wanted.each else (width,), dtype)
-        self._slopes = Results((n, n_inputs), dtype)
+        self._gradients = Results((n, len(theta)) if wanted.each else (len(theta),), dtype)
+        self._slopes = Results(self.rows.shape, dtype)
         # Arithmetic hands a nan on to the results, where it is seen; a choice may lose it.
         self._chooses = any(i.primitive in CHOICES or i.primitive.name not in _BUILT_IN for i in plan.instructions)
-        self._finite = bool(np.isfinite(constants).all())
+        self._finite = bool(np.isfinite(plan.constants).all())
 
     # ------------------------------------------------------------ running
 
@@ -167,199 +127,11 @@ class Bound:
         self.run(1.0, strict=False)
         with np.errstate(all="ignore"):
             forward, backward = ([_seconds(step, repeat) for step in steps] for steps in (self.forward, self.backward))
-        found, start = [], 0
-        for k, (end, _) in enumerate(self.marks):
-            back = (self.marks[k + 1][1] if k + 1 < len(self.marks) else 0, self.marks[k][1])
-            found.append((sum(forward[start:end]), sum(backward[slice(*back)])))
-            start = end
+        found = []
+        for k, end in enumerate(self.ends):
+            mine = backward[self.starts[k] : self.starts[k - 1] if k else None]  # what comes later is of earlier ones
+            found.append((sum(forward[self.ends[k - 1] if k else 0 : end]), sum(mine)))
         return found
-
-    @property
-    def bytes(self) -> int:
-        """Memory of all buffers."""
-        arrays = [*self.values, *self.cotangents, *self._found.values(), *self._scratches.values()]
-        return sum(x.nbytes for x in arrays if x.base is None) + self.rows.nbytes
-
-    # ------------------------------------------------------------ reading
-
-    def _call(self, f: Callable[..., Any], *args: Any, **named: Any) -> None:
-        self._steps.append(partial(f, *args, **named))
-
-    def _read(self, ref: Ref, rows: Array | None = None) -> Array:
-        """The numbers of a reference, of its rows' shape and the batch: a view where rows lie evenly, else gathered."""
-        rows = ref.rows if rows is None else rows
-        source = self.values[ref.space]
-        if ref.space == CONSTANT:
-            return source[rows]
-        view = _view(source, rows)
-        if view is not None:
-            return view
-        key = (ref.space, rows.tobytes(), rows.shape)
-        if key not in self._found:
-            self._found[key] = gathered = np.empty((*rows.shape, source.shape[1]), self.dtype)
-            assert self._steps is self.forward, "what backward reads was gathered by forward"
-            self._call(np.take, source, rows.ravel(), 0, gathered.reshape(-1, source.shape[1]), "clip")
-        return self._found[key]
-
-    def _result(self, instruction: Instruction) -> Array:
-        """Where an instruction's values go, of its shape and the batch."""
-        block = self.values[instruction.space][instruction.row : instruction.row + instruction.size]
-        return block.reshape(*instruction.shape, -1)
-
-    def _scratch(self, shape: tuple[int, ...], dtype: Any = None) -> Array:
-        free = self._pool.setdefault((shape, np.dtype(dtype or self.dtype)), [])
-        if free:
-            return free.pop()
-        array = np.empty(shape, dtype or self.dtype)
-        self._scratches[id(array)] = array
-        return array
-
-    def _release(self, x: Any) -> None:
-        """Give scratch memory, if that is what x is, back: a later step may use it."""
-        owner = x if getattr(x, "base", None) is None else x.base
-        if isinstance(owner, np.ndarray) and self._scratches.get(id(owner)) is owner:
-            free = self._pool[owner.shape, owner.dtype]
-            assert not any(owner is x for x in free), "scratch memory is given back twice"
-            free.append(owner)
-
-    # ------------------------------------------------------------ formulas
-
-    def _compute(self, formula: Any, names: Mapping[str, Any], out: Array | None = None) -> Any:
-        """Emit the steps for a formula of the table; returns the array, or the number, that will hold its value."""
-        if not isinstance(formula, Symbol):
-            return self._into(float(formula), out)
-        operation: Any = formula.operation
-        args = formula.args
-        if isinstance(operation, str) and not args:
-            return self._into(names[operation], out)
-        if operation is table.where:
-            return self._choose(args, names, out)
-        spelled: Any = (
-            COMPARE[operation] if isinstance(operation, str) else self._shorter.get(operation, operation.array)
-        )
-        if callable(spelled) and not isinstance(spelled, np.ufunc):
-            try:
-                other = spelled(*args)
-            except (TypeError, AttributeError):  # a user's own row may be written with NumPy's functions
-                spelled = partial(_assign, spelled)
-            else:
-                return self._compute(other, names, out)
-        elif spelled is None:
-            spelled = partial(_assign, np.vectorize(operation.scalar, otypes=[self.dtype]))
-        elif isinstance(spelled, str):
-            spelled = getattr(np, spelled)
-        operands = [self._compute(x, names) for x in args]
-        self._release_parts(args, operands)
-        return self._apply(spelled, operands, out, bool if isinstance(operation, str) else None)
-
-    def _release_parts(self, formulas: tuple[Any, ...], values: list[Any]) -> None:
-        """Give back what was computed for parts of a formula; its names stay."""
-        for part, x in zip(formulas, values, strict=True):
-            if isinstance(part, Symbol) and part.args:
-                self._release(x)
-
-    def _into(self, x: Any, out: Array | None) -> Any:
-        if out is None:
-            return x
-        self._call(np.copyto, out, x)
-        return out
-
-    def _apply(self, f: Callable[..., Any], operands: list[Any], out: Array | None, dtype: Any = None) -> Array:
-        if out is None:
-            out = self._scratch(np.broadcast_shapes(*(np.shape(x) for x in operands)), dtype)
-        self._call(f, *operands, out=out)
-        return out
-
-    def _choose(self, args: tuple[Any, ...], names: Mapping[str, Any], out: Array | None) -> Any:
-        condition = self._compute(args[0], names)
-        if not isinstance(condition, np.ndarray):
-            return self._compute(args[1] if condition else args[2], names, out)
-        x1, x2 = (self._compute(x, names) for x in args[1:])
-        chosen = condition
-        if condition.dtype != bool:
-            chosen = self._apply(np.not_equal, [condition, 0.0], None, bool)
-        if out is None:
-            out = self._scratch(np.broadcast_shapes(condition.shape, np.shape(x1), np.shape(x2)))
-        self._call(np.copyto, out, x2)
-        self._call(np.copyto, out, x1, where=chosen)
-        self._release_parts(args, [condition, x1, x2])
-        if chosen is not condition:
-            self._release(chosen)
-        return out
-
-    # ------------------------------------------------------------ forward, by kind of instruction
-
-    def _operands(self, instruction: Instruction) -> list[Any]:
-        """The operands of a map: arrays, and a number where it is the same constant throughout."""
-        found: list[Any] = []
-        for ref in instruction.operands:
-            constant = ref.space == CONSTANT and len(np.unique(ref.rows)) == 1
-            found.append(float(self.plan.constants[ref.rows.flat[0]]) if constant else self._read(ref))
-        return found
-
-    def _map(self, instruction: Instruction) -> None:
-        operands = self._operands(instruction)
-        names = {f"x{i + 1}": x for i, x in enumerate(operands)}
-        symbols = tuple(x if isinstance(x, float) else Symbol(f"x{i + 1}") for i, x in enumerate(operands))
-        self._compute(Symbol(instruction.primitive, symbols), names, self._result(instruction))
-
-    def _reduce(self, instruction: Instruction) -> None:
-        ufunc = np.add if instruction.primitive is table.sum else np.maximum
-        self._fold(ufunc, self._read(instruction.operands[0]), instruction)
-
-    def _fold(self, ufunc: Any, x: Array, instruction: Instruction) -> None:
-        out = self._result(instruction)
-        if instruction.starts is None:
-            self._call(ufunc.reduce, x, axis=1, out=out)
-        else:
-            self._call(ufunc.reduceat, x, instruction.starts, axis=0, out=out)
-
-    def _dot(self, instruction: Instruction) -> None:
-        x1, x2 = (self._read(ref) for ref in instruction.operands)
-        product = self._apply(np.multiply, [x1, x2], None)
-        self._fold(np.add, product, instruction)
-        self._release(product)
-
-    def _many(self, instruction: Instruction) -> None:
-        x = self._read(instruction.operands[0])
-        self._call(_many_values, instruction.primitive, [x[:, j] for j in range(x.shape[1])], self._result(instruction))
-
-    def _matmul(self, instruction: Instruction) -> None:
-        left, right = instruction.operands
-        turned = right.rows.swapaxes(1, 2)
-        x1, x2 = self._read(left), self._read(right, turned)
-        c, m, r = instruction.shape
-        out = self._result(instruction)
-        if x1.shape[-1] > 1:  # both have the batch: a product for each example
-            a, b = (self._copied(np.moveaxis(x, -1, 0)) for x in (x1, x2))
-            y = self._scratch((self.n, c, m, r))
-            self._call(np.matmul, a, b, y)
-            self._call(np.copyto, out, np.moveaxis(y, 0, -1))
-            self._release(y)
-        else:
-            a, b = self._matrix(x1), self._matrix(x2)
-            self._call(np.matmul, a, b, _flat(out.reshape(c, m, -1)))
-        self._matrices[id(instruction)] = (a, b)
-
-    def _copied(self, x: Array) -> Array:
-        """A copy in order, made anew by every run."""
-        copy = np.empty(x.shape, self.dtype)
-        self._found[0, str(id(copy)).encode(), x.shape] = copy
-        self._call(np.copyto, copy, x)
-        return copy
-
-    def _matrix(self, x: Array) -> Array:
-        """(c, p, q, batch) as a stack of matrices (c, p, q · batch) that BLAS takes as they are; if c is 1, as one."""
-        c, p, q, n = x.shape
-        merges = q == 1 or n == 1 or x.strides[2] == n * x.strides[3]
-        if merges:
-            step = x.strides[3] if n > 1 else x.strides[2]
-            flat = as_strided(x, (c, p, q * n), (x.strides[0], x.strides[1], step))
-            item = x.itemsize
-            rows, columns = flat.strides[1] if p > 1 else item, flat.strides[2] if q * n > 1 else item
-            if (columns == item and rows >= item * q * n) or (rows == item and columns >= item * p):
-                return _flat(flat)
-        return _flat(self._copied(x).reshape(c, p, q * n))
 
     # ------------------------------------------------------------ backward
 
@@ -385,10 +157,10 @@ class Bound:
             self._add(space, np.array([row]), self.seed[None])
         for index in reversed(range(len(plan.instructions))):
             i = plan.instructions[index]
+            self.starts[index] = len(self.backward)
             block = slice(i.row, i.row + i.size)
             if self._needed[i.space][i.row] and self._touched[i.space][block].any():
                 getattr(self, f"_{i.kind}_back")(i, self.cotangents[i.space][block].reshape(*i.shape, -1))
-            self.marks[index] = (self.marks[index][0], len(self.backward))
 
     def _wants(self, ref: Ref) -> bool:
         return bool(self._needed[ref.space][ref.rows].any())
@@ -430,7 +202,7 @@ class Bound:
         if touched.any() and not touched.all():
             self._call(target.__setitem__, flat[~touched], 0.0)
             touched[:] = True
-        view = _view(target, rows)
+        view = view_of(target, rows)
         if view is not None and touched.all():
             self._call(np.add, view, x, view)
         elif view is not None:
@@ -458,7 +230,7 @@ class Bound:
         if len(np.unique(rows)) < rows.size:
             return None
         self._touched[ref_space][rows] = True
-        return _view(target, rows)
+        return view_of(target, rows)
 
     def _contribute(self, ref: Ref, rows: Array, formula: Any, names: Mapping[str, Any], batch: int) -> None:
         """Add a formula's value to the cotangents of rows."""
@@ -548,13 +320,13 @@ class Bound:
                 x = self._apply(np.matmul, [d, other.swapaxes(-1, -2)], self._scratch((n, stack, m, k)))
                 self._add(left.space, left.rows, np.moveaxis(x, 0, -1))
             else:
-                self._product(left.space, left.rows, _flat(c.reshape(stack, m, -1)), b.swapaxes(-1, -2), 1)
+                self._product(left.space, left.rows, matrices(c.reshape(stack, m, -1)), b.swapaxes(-1, -2), 1)
         if self._wants(right):
             if examples:
                 x = self._apply(np.matmul, [a.swapaxes(-1, -2), d], self._scratch((n, stack, k, r)))
                 self._add(right.space, turned, np.moveaxis(x, 0, -1))
             else:
-                self._product(right.space, turned, a.swapaxes(-1, -2), _flat(c.reshape(stack, m, -1)), n)
+                self._product(right.space, turned, a.swapaxes(-1, -2), matrices(c.reshape(stack, m, -1)), n)
         if examples or (self.wanted.each and n > 1 and self._wants(left)):
             self._release(d)
 
@@ -566,7 +338,7 @@ class Bound:
         x = self._scratch((*rows.shape, batch)) if place is None else place
         c, p, q = rows.shape
         # One column by one row is no work for BLAS.
-        self._call(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, _flat(x.reshape(c, p, q * batch)))
+        self._call(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, matrices(x.reshape(c, p, q * batch)))
         if place is None:
             self._add(space, rows, x)
 
@@ -586,29 +358,10 @@ def _finite(x: Array) -> bool:
     return math.isfinite(flat.dot(flat))
 
 
-# ---------------------------------------------------------------- rows and views
-
-
-def _view(source: Array, rows: Array) -> Array | None:
-    """The rows of `source` as a view of the rows' shape and the batch, if they lie evenly."""
-    strides = strides_of(rows)
-    if strides is None:
-        return None
-    step, across = source.strides
-    view = as_strided(source[rows.flat[0] :], (*rows.shape, source.shape[1]), (*(s * step for s in strides), across))
-    assert np.shares_memory(view, source) or not view.size
-    return view
-
-
 def _lies_flat(target: Array, rows: Array, batch: int) -> bool:
     """Whether rows (c, p, q) of the target are a stack of matrices (c, p, q · batch) as they lie."""
     strides = strides_of(rows)
     return strides is not None and target.shape[1] == batch and (rows.shape[2] == 1 or strides[2] == 1)
-
-
-def _flat(stack: Array) -> Array:
-    """A stack of one matrix as that matrix: a shorter way into BLAS."""
-    return stack[0] if len(stack) == 1 else stack
 
 
 def _flowing(i: Instruction) -> list[tuple[Ref, Any]]:
@@ -637,10 +390,6 @@ def _times(c: Symbol, slope: Any) -> Symbol:
 # ---------------------------------------------------------------- steps that are not one call of NumPy
 
 
-def _assign(f: Callable[..., Any], *args: Any, out: Array) -> None:
-    out[...] = f(*args)
-
-
 def _take(rows: Array, x: Array, out: Array) -> None:
     np.take(x, rows, 0, out, "clip")
 
@@ -664,10 +413,6 @@ def _opaque(primitive: Primitive, slope: Callable[..., Any], dtype: Any) -> Prim
 
 def _elementwise(f: Callable[..., Any], dtype: Any, *args: Any) -> Any:
     return np.vectorize(f, otypes=[dtype])(*args)
-
-
-def _many_values(primitive: Primitive, xs: list[Array], out: Array) -> None:
-    out[...] = primitive.on_arrays(xs)
 
 
 def _many_slopes(primitive: Primitive, xs: list[Array], y: Array, c: Array, out: Array) -> None:
