@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nn
 import visualize
-from autograd import Value, tanh
+from autograd import Value, tanh, trace
 
 IMAGES = Path(__file__).with_name("images")
 
@@ -15,6 +15,13 @@ def neuron() -> None:
     y = tanh(w * x + b)
     y.backward()
     visualize.render(visualize.draw(y, parameters=[w, b]), IMAGES / "neuron.svg")
+
+
+def program() -> None:
+    """What the loss of one image by a small network becomes."""
+    model = nn.MLP(64, [32, 10], activation="tanh", seed=0)
+    traced = trace(lambda x, digit: nn.cross_entropy(model(x), digit), [0.0] * 64, 0)
+    visualize.render(visualize.draw(traced), IMAGES / "program.svg")
 
 
 def predictions() -> None:
@@ -32,4 +39,5 @@ def predictions() -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     neuron()
+    program()
     predictions()
