@@ -1121,3 +1121,10 @@ def test_one_program_can_run_in_several_threads_at_once():
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_an_index_that_float32_cannot_hold_is_refused():
+    program = trace(lambda i: 1.0 if i < 16777217 else 7.0, 0, dtype=np.float32)
+    assert program([16777216]).tolist() == [1.0]
+    with pytest.raises(ValueError, match=r"argument 0 holds an index beyond 2\*\*24.*float64"):
+        program([16777217])

@@ -393,6 +393,8 @@ class Program:
 def _fill(rows: Array, given: list[tuple[Slot, Array]]) -> None:
     """Put the arguments together, one row per example."""
     for slot, array in given:
+        if slot.whole and rows.dtype == np.float32 and array.size and np.abs(array).max() > 2**24:
+            raise ValueError(f"program: {slot.name} holds an index beyond 2**24, too large for float32; use float64")
         rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
 
 
