@@ -1354,6 +1354,16 @@ def unwind(list nodes):
     return primitives, op, start, args[:at].copy(), others, numpy.asarray(constants, dtype=float)
 
 
+def held_elsewhere(list nodes, const int64_t[::1] uses):
+    """The first place in `nodes` of a Value that somebody else holds a reference to, -1 if there is none."""
+    cdef PyObject **items = items_of(<PyObject *>nodes)
+    cdef size_t i
+    for i in range(<size_t>len(nodes)):
+        if items[i].ob_refcnt > 1 + uses[i]:
+            return i
+    return -1
+
+
 cdef int64_t place_of(PyObject *x, PyObject **items, size_t n, list others):
     """The place of a Value among `items`, or, after them, among the others, where it is put if need be."""
     cdef size_t slot = (<Value>x).slot

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import numbers
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "Value",
     "engine",
     "gradients",
+    "held_elsewhere",
     "leaves",
     "no_grad",
     "pull_back",
@@ -752,6 +754,16 @@ def unwind(nodes: Sequence[Value]) -> tuple[list[Primitive], Any, Any, Any, list
     return list(primitives), *whole, others, np.asarray(constants, dtype=float)  # type: ignore[return-value]
 
 
+def held_elsewhere(nodes: list[Value], uses: Any) -> int:
+    """The first place in `nodes` of a Value that somebody else holds a reference to, -1 if there is none.
+
+    uses: how many arguments of other nodes each one is, an array of n int64.
+    """
+    # The list and getrefcount's own argument hold one each.
+    counts = uses.tolist()
+    return next((i for i in range(len(nodes)) if sys.getrefcount(nodes[i]) > 2 + counts[i]), -1)
+
+
 # ---------------------------------------------------------------- the native engine
 
 # The same names again, from C, where they could be built: as `heapq` and `_heapq` are the same heap. The environment
@@ -771,6 +783,7 @@ if _wanted != "python":
         from autograd._native import (  # type: ignore[import-not-found, no-redef, unused-ignore]
             Value,
             gradients,
+            held_elsewhere,
             leaves,
             read,
             record,

@@ -22,7 +22,7 @@ import numpy as np
 from autograd.primitive import Primitive
 from autograd.primitives import equal, sum, where
 from autograd.program.record import SIGNS, Guard, Record
-from autograd.value import Number, Tape, Value, mode_of_this_thread, modes, read, topological, unwind
+from autograd.value import Number, Tape, Value, held_elsewhere, mode_of_this_thread, modes, read, topological, unwind
 
 __all__ = ["Index", "TraceError", "like", "one_hot", "take", "trace_path"]
 
@@ -231,22 +231,25 @@ def _write_down(
     """The tape as plain data."""
     # What is asked for besides operations: both sides of the guards, then the results.
     asked = [x for _, x1, x2, _ in tape.guards for x in (x1, x2)] + results
-    wanted = [x for x in asked if isinstance(x, Value)]
+    wanted = dict.fromkeys(x for x in asked if isinstance(x, Value))
     nodes = list(tape)
     primitives, op, start, args, others, constants = unwind(nodes)
-    if any(value.args for value in others) or not set(wanted) <= {*nodes, *others}:
+    place = {value: i for i, value in enumerate([*nodes, *others]) if value in wanted}
+    before: dict[Value, None] = {}
+    if len(place) < len(wanted) or any(value.args for value in others):
         # A Value computed before the trace brings the graph that it came from.
-        on_tape = set(tape)
-        outside = [value for value in [*others, *wanted] if value not in on_tape]
+        outside = [*others, *(value for value in wanted if value not in place)]
         before = dict.fromkeys(part for value in outside for part in topological(value))
         nodes = [*before, *nodes]
         primitives, op, start, args, others, constants = unwind(nodes)
-    own = set(tape)  # a leaf among these was made by the function itself: a constant
-    no_leaf = own.union(inputs)
-    leaves = list(dict.fromkeys([*known, *(v for v in [*others, *nodes] if v.is_leaf and v not in no_leaf)]))
+        place = {value: i for i, value in enumerate([*nodes, *others]) if value in wanted}
+    without = np.flatnonzero(op < 0).tolist()  # an operation; a leaf that the function made itself is a constant
+    born = [i for i in without if i >= len(before)]
+    found_leaves = [*others, *(nodes[i] for i in without if i < len(before))]
+    given = set(inputs)
+    leaves = list(dict.fromkeys([*known, *(value for value in found_leaves if value not in given)]))
 
     # Constants are equal by bits, not by value: 0.0 and -0.0 are two.
-    born = [i for i, value in enumerate(nodes) if value in own and value.is_leaf]
     plain = [float(x) for x in asked if not isinstance(x, Value)]
     found = np.concatenate([constants, read([nodes[i] for i in born], "data"), np.asarray(plain, dtype=float)])
     bits, at = np.unique(found.view(np.int64), return_inverse=True)
@@ -256,14 +259,11 @@ def _write_down(
     operations = op >= 0
     numbers = np.cumsum(operations) - 1 + first_input + len(inputs)
     numbers[born] = at[len(constants) : len(constants) + len(born)]
-    for i in np.flatnonzero(~operations).tolist():
-        if nodes[i] in number:
-            numbers[i] = number[nodes[i]]
+    for i in without[: len(without) - len(born)]:
+        numbers[i] = number[nodes[i]]
     numbers = np.concatenate(
         [numbers, np.array([number[value] for value in others], dtype=np.int64), at[: len(constants)][::-1]]
     )
-    place = {value: i for i, value in enumerate(nodes)}
-    place.update((value, len(nodes) + i) for i, value in enumerate(others))
     floats = iter(at[len(constants) + len(born) :].tolist())
     known_numbers = [int(numbers[place[x]]) if isinstance(x, Value) else next(floats) for x in asked]
     pairs = iter(known_numbers[: 2 * len(tape.guards)])
@@ -290,17 +290,12 @@ def _nothing_kept(f: Callable[..., Any], make: Callable[[], Any], nodes: list[Va
     nodes: all of them, of which the caller holds no other reference.
     """
     _, _, _, args, _, _ = unwind(nodes)
-    uses = np.bincount(args[args >= 0], minlength=len(nodes))[: len(nodes)].tolist()
-
-    def kept() -> int | None:
-        # The list and getrefcount's own argument hold one each.
-        return next((i for i in range(len(nodes)) if sys.getrefcount(nodes[i]) > 2 + uses[i]), None)
-
-    found = kept()
-    if found is not None:
+    uses = np.bincount(args[args >= 0], minlength=len(nodes))[: len(nodes)]
+    found = held_elsewhere(nodes, uses)
+    if found >= 0:
         gc.collect()  # a cycle among what the function left behind is no effect
-        found = kept()
-    if found is None:
+        found = held_elsewhere(nodes, uses)
+    if found < 0:
         return
     value = nodes[found]
     holders = [x for x in gc.get_referrers(value) if x is not nodes and type(x).__name__ not in ("tuple", "frame")]
