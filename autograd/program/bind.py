@@ -115,7 +115,8 @@ class Bound(Forward):
             if self.wanted.by_inputs:
                 slopes = self._slopes.fresh()
                 np.copyto(slopes, self.cotangents[INPUT].T)
-            if strict and not all(found is None or _finite(found) for found in (outputs, gradient, slopes)):
+            # What a step itself makes infinite or nan has stopped it; what came in so shows in the outputs.
+            if strict and not _finite(outputs):
                 raise NotFinite
         return outputs, gradient, slopes
 
