@@ -1306,6 +1306,8 @@ def unwind(list nodes):
     cdef size_t n = len(nodes), total = 0, i, k, count
     cdef PyObject **items = items_of(<PyObject *>nodes)
     cdef PyObject *x
+    cdef PyObject *a
+    cdef PyObject *b
     cdef list primitives = [], others = [], constants = []
     for i in range(n):
         x = items[i]
@@ -1330,25 +1332,17 @@ def unwind(list nodes):
             ops[i] = places[row]
             if (<Value>x).flags & MANY:
                 for k in range((<Value>x).b.count):
-                    if (<Value>x).a.many[k].value:
-                        arguments[at] = place_of((<Value>x).a.many[k].value, items, n, others)
-                    else:
-                        constants.append((<Value>x).a.many[k].constant)
-                        arguments[at] = -<int64_t>len(constants)
-                    at += 1
+                    arguments[at + k] = number_in(
+                        (<Value>x).a.many[k].value, (<Value>x).a.many[k].constant, items, n, others, constants
+                    )
+                at += (<Value>x).b.count
             else:
-                if (<Value>x).flags & CONSTANT1:
-                    constants.append((<Value>x).a.constant)
-                    arguments[at] = -<int64_t>len(constants)
-                else:
-                    arguments[at] = place_of((<Value>x).a.value, items, n, others)
+                a = NULL if (<Value>x).flags & CONSTANT1 else (<Value>x).a.value
+                b = NULL if (<Value>x).flags & CONSTANT2 else (<Value>x).b.value
+                arguments[at] = number_in(a, (<Value>x).a.constant, items, n, others, constants)
                 at += 1
                 if ARITY[row] == 2:
-                    if (<Value>x).flags & CONSTANT2:
-                        constants.append((<Value>x).b.constant)
-                        arguments[at] = -<int64_t>len(constants)
-                    else:
-                        arguments[at] = place_of((<Value>x).b.value, items, n, others)
+                    arguments[at] = number_in(b, (<Value>x).b.constant, items, n, others, constants)
                     at += 1
         starts[i + 1] = at
     return primitives, op, start, args[:at].copy(), others, numpy.asarray(constants, dtype=float)
@@ -1364,9 +1358,13 @@ def held_elsewhere(list nodes, const int64_t[::1] uses):
     return -1
 
 
-cdef int64_t place_of(PyObject *x, PyObject **items, size_t n, list others):
-    """The place of a Value among `items`, or, after them, among the others, where it is put if need be."""
-    cdef size_t slot = (<Value>x).slot
+cdef int64_t number_in(PyObject *x, double constant, PyObject **items, size_t n, list others, list constants):
+    """How `unwind` tells of an argument: a Value by its place, put after the others if need be; NULL is a constant."""
+    cdef size_t slot
+    if x == NULL:
+        constants.append(constant)
+        return -<int64_t>len(constants)
+    slot = (<Value>x).slot
     if slot < n:
         if items[slot] == x:
             return slot

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import in_threads
 
 import autograd
 from autograd import DomainError, Value, engine, grad, no_grad, primitive, topological, zero_grad
@@ -291,16 +292,7 @@ def test_threads_that_sweep_over_the_same_leaves(own_rows):
             if grad(graphs[k], xs) != wanted[k]:
                 wrong.append(k)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    in_threads(work, 3)
     assert wrong == []
 
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from shared import Line
 
 import autograd
 import nn
@@ -370,16 +371,6 @@ def test_control_c_during_validation(monkeypatch):
 
 
 # ---------------------------------------------------------------- errors
-
-
-class Line(nn.Module):
-    n_in = 1
-
-    def __init__(self, slope=0.0):
-        self.slope = Value(slope)
-
-    def __call__(self, x):
-        return self.slope * x[0]
 
 
 def from_some_slope_on(broken):

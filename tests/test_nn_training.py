@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from shared import Line
 
 import autograd
 import nn
@@ -32,18 +33,6 @@ def setup(rate=0.1, **options):
 
 def numbers(model):
     return [parameter.data for parameter in model.parameters()]
-
-
-class Line(nn.Module):
-    """slope · x, one parameter: what training does to it can be worked out."""
-
-    n_in = 1
-
-    def __init__(self, slope=0.0):
-        self.slope = Value(slope)
-
-    def __call__(self, x):
-        return self.slope * x[0]
 
 
 # ---------------------------------------------------------------- learning

@@ -7,11 +7,11 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from reference import ROWS, call, points
+from shared import in_threads
 
 import autograd
 from autograd import CORNERS, DomainError, Program, TraceError, Value, one_hot, take, trace
@@ -1110,16 +1110,7 @@ def test_one_program_can_run_in_several_threads_at_once():
             if not same or slopes.tolist() != wanted[k][1][1].tolist():
                 wrong.append(k)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    in_threads(work, 4)
     assert wrong == []
 
 

@@ -10,9 +10,12 @@ from visualize.style import FONT, SOFT, text
 __all__ = ["draw_program"]
 
 
-def draw_program(program: Program, *, orientation: str, title: str, limit: int, path: int = 0) -> Drawing:
-    """Boxes with operation and shape (n is the batch), edges from what each reads; dashed where rows are gathered."""
-    found = program.equations(path)
+def draw_program(program: Program, *, orientation: str, title: str, limit: int) -> Drawing:
+    """Boxes with operation and shape (n is the batch), edges from what each reads; dashed where rows are gathered.
+
+    Of a program with branches, the path that was traced first.
+    """
+    found = program.equations()
     if len(found) > limit:
         raise GraphTooLarge(
             f"draw: the program has {len(found):,} array operations, too many to read (the limit is {limit}). "

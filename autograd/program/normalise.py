@@ -93,7 +93,7 @@ def normalise(record: Record, wanted: Array) -> Graph:
         record.start, record.args, np.arange(len(record.op)), wanted, np.empty(0), np.empty(0),
     )  # fmt: skip
     graph = _flatten_sums(_products(_without_single_sums(_take_apart(_without_dead(graph)))))
-    _place(graph)
+    _find_spaces(graph)
     return _one_space(graph)
 
 
@@ -110,7 +110,7 @@ def _without_dead(graph: Graph) -> Graph:
     return graph if keep.all() else graph.chosen(keep)
 
 
-def _place(graph: Graph) -> None:
+def _find_spaces(graph: Graph) -> None:
     """Find space and depth of every node, level by level."""
     n = graph.first + len(graph.op)
     n_constants = len(graph.constants)
@@ -302,7 +302,7 @@ def _flatten_sums(graph: Graph) -> Graph:
     sums = np.flatnonzero(whole)
     mixed[ranges(start[sums], length[sums])] = both[both >= 0]
     between = replace(graph, start=start, args=mixed)
-    _place(between)
+    _find_spaces(between)
     space = between.space
 
     # Parts: terms of one sum with one sign and one pair of spaces, those of lower spaces first.
@@ -374,7 +374,7 @@ def _one_space(graph: Graph) -> Graph:
     args[lift] = build.add(graph.number(table.identity), 1, args[lift], graph.rank[graph.owner[lift]], none)
     build.base = replace(graph, args=args)
     graph = build.graph(np.ones(len(graph.op), dtype=bool))
-    _place(graph)
+    _find_spaces(graph)
     return _one_space(graph)  # from a constant to a batched number it is two steps
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from autograd import primitives as table
 from autograd.primitive import Primitive
 from autograd.program.normalise import INPUT, Graph, ranges, starts_of
-from autograd.program.record import Array, same
+from autograd.program.record import Array
 
 __all__ = ["Instruction", "Plan", "Ref", "roll", "strides_of"]
 
@@ -69,18 +69,6 @@ class Plan:
     sizes: tuple[int, int, int, int]
     instructions: tuple[Instruction, ...]
     outputs: tuple[tuple[int, int], ...]
-    n_nodes: int
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plan) and same(_plain(self), _plain(other))
-
-    __hash__ = None  # type: ignore[assignment]  # it holds arrays
-
-
-def _plain(x: object) -> object:
-    if isinstance(x, Plan | Instruction | Ref):
-        return {key: _plain(part) for key, part in vars(x).items()}
-    return [_plain(part) for part in x] if isinstance(x, tuple) else x
 
 
 def roll(graph: Graph) -> Plan:
@@ -113,7 +101,7 @@ class _Roller:
         sizes = self.sizes
         return Plan(
             graph.constants, graph.n_parameters, (sizes[0], sizes[1], sizes[2], sizes[3]), tuple(self.instructions),
-            outputs, len(graph.op),
+            outputs,
         )  # fmt: skip
 
     # ------------------------------------------------------------ what is done next

@@ -81,7 +81,7 @@ class Program:
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
         self._lock = threading.RLock()  # the buffers are one at a time's
-        self._frozen_known = parameters is not None
+        self._named = parameters is not None
         self._leaves: list[Value] | None = None
         if parameters is not None:
             given = [parameters] if isinstance(parameters, Value) else list(parameters)
@@ -151,7 +151,7 @@ class Program:
         wrt = wrt or ("parameters" if len(self._theta) else "inputs")
         if wrt not in ("parameters", "inputs", "both"):
             raise ValueError(f"value_and_grad: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
-        first = self.tree[0] if isinstance(self.tree, tuple | list) and self.tree else self.tree
+        first = self.tree[0] if isinstance(self.tree, tuple) and self.tree else self.tree
         if not isinstance(first, int):
             raise TypeError(
                 "value_and_grad: the traced function must return one number to differentiate, "
@@ -231,7 +231,7 @@ class Program:
         if self._leaves is None:
             self._leaves = leaves
             self._theta = np.zeros(len(leaves), self.dtype)
-        elif len(leaves) > len(known) and not self._frozen_known:
+        elif len(leaves) > len(known) and not self._named:
             raise TraceError(
                 "program: a branch uses Values that the first example did not lead to, so the vector of parameters "
                 "lacks them; name all of them: trace(f, ..., parameters=[...])"

@@ -11,29 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from autograd.primitive import _BUILT_IN
 from autograd.program.bind import NotFinite, Wanted
 from autograd.program.record import Array, Record
 from autograd.value import engine
 
 __all__ = ["Straight", "is_possible"]
 
+LISTS = {"sum", "mean", "dot", "logsumexp"}  # the rows of a list that the C core has
+
 
 def is_possible(record: Record, dtype: Any) -> bool:
     """Whether there is C for it: the native engine is in use, the program is in float64, and all rows are built in."""
     if engine() != "native" or dtype != np.float64:
         return False
-    return all(
-        0 <= row.opcode <= _last_built_in() and (row.rule is None or row.name in HANDLED) for row in record.primitives
-    )
-
-
-HANDLED = {"sum", "mean", "dot", "logsumexp"}
-
-
-def _last_built_in() -> int:
-    from autograd.primitives import logsumexp
-
-    return logsumexp.opcode
+    return all(row.name in _BUILT_IN and (row.rule is None or row.name in LISTS) for row in record.primitives)
 
 
 class Straight:

@@ -41,7 +41,8 @@ REMEDIES = {
     "data": "reads .data of a Value, a number that the program could not follow; "
     "keep the Value, and where nothing shall flow back write stop_gradient(v)",
     "set": "sets .data of a Value, which a program would not repeat; do it outside",
-    "float": "makes a plain float of a Value, a number that the program could not follow; keep the Value",
+    "float": "makes a plain float of a Value, a number that the program could not follow; keep the Value, "
+    "and use autograd's own functions on it (autograd.exp(v), not math.exp(v))",
     "int": "makes an int of a Value, a number that the program could not follow; "
     "pass whole numbers as integer arguments and use take(table, i) or one_hot(i, n)",
     "bool": "asks whether a Value is true; compare it, as in v > 0",

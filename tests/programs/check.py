@@ -88,8 +88,8 @@ class Eager:
         result = case.f(*example_of(case.recipe.specs, row, wrap))
         self.outputs = plain(result)
         self.by_parameters = np.zeros(len(leaves))
-        first = result[0] if isinstance(result, list | tuple) else result
-        self.differentiable = not isinstance(first, list | tuple | dict)
+        first = result[0] if isinstance(result, tuple) else result
+        self.differentiable = not isinstance(first, list | tuple | dict)  # a list is a result, no loss with others
         autograd.zero_grad([*leaves, *inputs])
         if isinstance(first, Value):
             first.backward()
