@@ -41,7 +41,11 @@ FLAGS = ["/fp:precise", "/O2"] if sys.platform == "win32" else ["-O3", "-ffp-con
 if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
     setup()
 else:
-    native = Extension(
-        "autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h"], extra_compile_args=FLAGS
-    )
-    setup(ext_modules=[native], cmdclass={"build_ext": BuildNative})
+    native = [
+        Extension(name, [file], depends=[header], extra_compile_args=FLAGS)
+        for name, file, header in (
+            ("autograd._native", "autograd/_native.pyx", "autograd/_rules.h"),
+            ("autograd.program._loops", "autograd/program/_loops.pyx", "autograd/program/_loops.h"),
+        )
+    ]
+    setup(ext_modules=native, cmdclass={"build_ext": BuildNative})

@@ -21,7 +21,8 @@ import numpy as np
 
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
-from autograd.program.forward import Forward, Step, matrices, view_of
+from autograd.program.forward import Forward, matrices, view_of
+from autograd.program.loops import Step, add_batch, add_rows, add_stretches, faster, put_rows, take_rows
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -76,6 +77,8 @@ class Bound(Forward):
         self.starts = [0] * len(plan.instructions)  # how much of `backward` comes before each instruction's part
         if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
+        self._fast = faster(self.forward + self.backward)
+        self._loops = [step for step in self._fast if hasattr(step, "wrong")]
         self._outputs = Results((len(plan.outputs), n), dtype)
         self._gradients = Results((n, len(theta)) if wanted.each else (len(theta),), dtype)
         self._slopes = Results(self.rows.shape, dtype)
@@ -100,9 +103,7 @@ class Bound(Forward):
             if self.values[INPUT].base is not self.rows:
                 self.values[INPUT][...] = self.rows.T
             self.seed[...] = seed
-            for step in self.forward:
-                step()
-            for step in self.backward:
+            for step in self._fast:
                 step()
             outputs = self._outputs.fresh()
             for i, (space, row) in enumerate(self.plan.outputs):
@@ -116,7 +117,7 @@ class Bound(Forward):
                 slopes = self._slopes.fresh()
                 np.copyto(slopes, self.cotangents[INPUT].T)
             # What a step itself makes infinite or nan has stopped it; what came in so shows in the outputs.
-            if strict and not _finite(outputs):
+            if strict and (any(loops.wrong for loops in self._loops) or not _finite(outputs)):
                 raise NotFinite
         return outputs, gradient, slopes
 
@@ -180,7 +181,7 @@ class Bound(Forward):
 
         # Several numbers for one row are added up first: over the batch, along an axis, or wherever they are.
         if x.shape[-1] > target.shape[1]:
-            x = reduced(partial(_add_batch, self._ones), x, (*x.shape[:-1], 1))
+            x = reduced(partial(add_batch, self._ones), x, (*x.shape[:-1], 1))
         strides = strides_of(rows) or (1,)
         axes = tuple(i for i, stride in enumerate(strides) if stride == 0 and rows.shape[i] > 1)
         if axes:
@@ -194,14 +195,14 @@ class Bound(Forward):
         if not first.all():
             x = self._in_one(x)
             if not np.array_equal(ordered, flat):
-                x = reduced(partial(_take, order), x, x.shape)
+                x = reduced(partial(take_rows, order), x, x.shape)
             starts = np.flatnonzero(first)
-            x = reduced(partial(_add_stretches, starts), x, (len(starts), x.shape[1]))
+            x = reduced(partial(add_stretches, starts), x, (len(starts), x.shape[1]))
             rows = flat = ordered[first]
 
         touched = self._touched[space][flat]
         if touched.any() and not touched.all():
-            self._call(target.__setitem__, flat[~touched], 0.0)
+            self._call(put_rows, target, flat[~touched], 0.0)
             touched[:] = True
         view = view_of(target, rows)
         if view is not None and touched.all():
@@ -210,7 +211,7 @@ class Bound(Forward):
             self._call(np.copyto, view, x)
         else:
             x = self._in_one(x)
-            self._call(*((_add_at, target) if touched.all() else (target.__setitem__,)), flat, x)
+            self._call(add_rows if touched.all() else put_rows, target, flat, x)
         self._touched[space][flat] = True
         self._release(x)
 
@@ -266,7 +267,7 @@ class Bound(Forward):
         if i.starts is None:
             return np.broadcast_to(x[:, None], (*operand.rows.shape, x.shape[-1]))
         which = np.repeat(np.arange(len(i.starts)), np.diff(np.append(i.starts, operand.rows.size)))
-        return self._apply(partial(_take, which), [x], self._scratch((len(which), x.shape[-1])))
+        return self._apply(partial(take_rows, which), [x], self._scratch((len(which), x.shape[-1])))
 
     def _reduce_back(self, i: Instruction, c: Array) -> None:
         ref = i.operands[0]
@@ -389,22 +390,6 @@ def _times(c: Symbol, slope: Any) -> Symbol:
 
 
 # ---------------------------------------------------------------- steps that are not one call of NumPy
-
-
-def _take(rows: Array, x: Array, out: Array) -> None:
-    np.take(x, rows, 0, out, "clip")
-
-
-def _add_batch(ones: Array, x: Array, out: Array) -> None:
-    np.matmul(x, ones, out[..., 0])
-
-
-def _add_stretches(starts: Array, x: Array, out: Array) -> None:
-    np.add.reduceat(x, starts, axis=0, out=out)
-
-
-def _add_at(target: Array, rows: Array, x: Array) -> None:
-    target[rows] += x
 
 
 def _opaque(primitive: Primitive, slope: Callable[..., Any], dtype: Any) -> Primitive:

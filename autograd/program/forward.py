@@ -16,14 +16,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
+from autograd.program.loops import Step, take_rows
 from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import Symbol
 
-__all__ = ["Forward", "Step", "assign", "matrices", "view_of"]
+__all__ = ["Forward", "assign", "matrices", "view_of"]
 
-Step = Callable[[], Any]
 COMPARE: Mapping[str, Any] = {
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "||": np.logical_or,
 }  # fmt: skip
@@ -91,7 +91,7 @@ class Forward:
         if key not in self._found:
             self._found[key] = gathered = np.empty((*rows.shape, source.shape[1]), self.dtype)
             assert self._steps is self.forward, "what backward reads was gathered by forward"
-            self._call(np.take, source, rows.ravel(), 0, gathered.reshape(-1, source.shape[1]), "clip")
+            self._call(take_rows, rows.ravel(), source, out=gathered.reshape(-1, source.shape[1]))
         return self._found[key]
 
     def _result(self, instruction: Instruction) -> Array:
