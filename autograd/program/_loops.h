@@ -29,9 +29,9 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
 #define FOLDS(X) X(add_up, acc + x) X(largest, acc >= x || acc != acc ? acc : x)
 
 #define NUMBER(name, value) OP_##name,
-enum { UNARY(NUMBER) BINARY(NUMBER) COMPARISONS(NUMBER) FOLDS(NUMBER) OP_choose, N_LOOPS };
+enum { UNARY(NUMBER) BINARY(NUMBER) COMPARISONS(NUMBER) FOLDS(NUMBER) OP_choose, OP_matmul, N_LOOPS };
 #define NAME(name, value) #name,
-static const char *const loop_names[] = {UNARY(NAME) BINARY(NAME) COMPARISONS(NAME) FOLDS(NAME) "choose"};
+static const char *const loop_names[] = {UNARY(NAME) BINARY(NAME) COMPARISONS(NAME) FOLDS(NAME) "choose", "matmul"};
 
 typedef struct {
     int op, axes;
@@ -40,6 +40,13 @@ typedef struct {
     ptrdiff_t step[3][AXES];
     const ptrdiff_t *row[3];
 } Loop;
+
+/* Where the loader can choose, there is code for wider vectors as well. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
 
 #if defined(__clang__)
 #define VECTORS _Pragma("clang loop vectorize(assume_safety)")
@@ -113,7 +120,7 @@ typedef struct {
         break;
 
 /* The last axis. */
-static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdiff_t *step, const ptrdiff_t *const *row) {
+CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdiff_t *step, const ptrdiff_t *const *row) {
     char *const p0 = at[0], *const p1 = at[1], *const p2 = at[2];
     const ptrdiff_t s0 = step[0], s1 = step[1], s2 = step[2];
     double *const out = (double *)p0;
@@ -130,10 +137,64 @@ static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdiff_t *st
     }
 }
 
+#ifdef __GNUC__
+#define HAS_MATMUL 1
+#define TILE static inline __attribute__((always_inline)) void
+
+typedef double Four __attribute__((vector_size(32)));
+typedef double Four_anywhere __attribute__((vector_size(32), aligned(8), may_alias));
+
+/* m by 4 r sums of products along k. Steps are in numbers. */
+TILE tile(int m, int r, ptrdiff_t k, double *out, ptrdiff_t s0, const double *a, const ptrdiff_t *s1, const double *b,
+          ptrdiff_t s2) {
+    Four sums[4][2] = {0};
+    for (ptrdiff_t l = 0; l < k; l++)
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < r; j++)
+                sums[i][j] += a[i * s1[0] + l * s1[1]] * *(const Four_anywhere *)(b + l * s2 + 4 * j);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < r; j++) *(Four_anywhere *)(out + i * s0 + 4 * j) = sums[i][j];
+}
+
+TILE tiles(int r, ptrdiff_t m, ptrdiff_t k, double *out, ptrdiff_t s0, const double *a, const ptrdiff_t *s1,
+           const double *b, ptrdiff_t s2) {
+    for (; m >= 4; m -= 4, out += 4 * s0, a += 4 * s1[0]) tile(4, r, k, out, s0, a, s1, b, s2);
+    for (; m >= 1; m -= 1, out += s0, a += s1[0]) tile(1, r, k, out, s0, a, s1, b, s2);
+}
+
+/* out (m, r) = a (m, k) b (k, r), r at least 4, out and b in order along it. The last tile may overlap the one before. */
+CLONES static void matrix_product(const ptrdiff_t *size, double *out, const ptrdiff_t *s0, const double *a,
+                                  const ptrdiff_t *s1, const double *b, const ptrdiff_t *s2) {
+    const ptrdiff_t m = size[0], k = size[1], r = size[2];
+    ptrdiff_t j = 0;
+    for (; j + 8 <= r; j += 8) tiles(2, m, k, out + j, s0[0], a, s1, b + j, s2[1]);
+    for (; j < r; j += 4) {
+        if (j + 4 > r) j = r - 4;
+        tiles(1, m, k, out + j, s0[0], a, s1, b + j, s2[1]);
+    }
+}
+
+static void loop_product(const Loop *loop, char *const *at) {
+    const int first = loop->axes <= AXES ? loop->axes - 3 : 0;
+    ptrdiff_t step[3][3];
+    for (int j = 0; j < 3; j++)
+        for (int i = 0; i < 3; i++) step[j][i] = loop->step[j][first + i] / 8;
+    matrix_product(&loop->size[first], (double *)at[0], step[0], (const double *)at[1], step[1], (const double *)at[2],
+                   step[2]);
+}
+#else
+#define HAS_MATMUL 0
+static void loop_product(const Loop *loop, char *const *at) { (void)loop, (void)at; }
+#endif
+
 static void loop_over(const Loop *loop, int axis, char *const *at) {
     static const ptrdiff_t *const all[3] = {NULL, NULL, NULL};
     const ptrdiff_t *const *const row = axis ? all : loop->row;
     const ptrdiff_t step[3] = {loop->step[0][axis], loop->step[1][axis], loop->step[2][axis]};
+    if (loop->op == OP_matmul && axis == loop->axes - 3) {
+        loop_product(loop, at);
+        return;
+    }
     if (axis == loop->axes - 1) {
         loop_inner(loop->op, loop->size[axis], at, step, row);
         return;

@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 cdef extern from "_loops.h":
     enum:
-        AXES, OP_less, OP_not_equal, N_LOOPS
+        AXES, OP_less, OP_not_equal, OP_matmul, HAS_MATMUL, N_LOOPS
     const char *loop_names[]
     ctypedef struct Loop:
         int op
@@ -17,18 +17,17 @@ cdef extern from "_loops.h":
         const Py_ssize_t *row[3]
     bint loops_run(const Loop *loops, Py_ssize_t count) nogil
 
-OPS = {loop_names[i].decode(): i for i in range(N_LOOPS)}
+OPS = {loop_names[i].decode(): i for i in range(N_LOOPS) if i != OP_matmul or HAS_MATMUL}
 COMPARISONS = {name for name, op in OPS.items() if OP_less <= op <= OP_not_equal}
 MOST_AXES = AXES
 
 
 cdef class Loops:
-    """A list of operations; calling it runs them. wrong: whether the last call met a floating-point exception."""
+    """A list of operations. Calling it runs them, and returns whether there was a floating-point exception."""
 
     cdef Loop *loops
     cdef Py_ssize_t count
     cdef list arrays  # keeps them alive
-    cdef readonly bint wrong
 
     def __cinit__(self, list operations):
         """operations: tuples of an entry of OPS, one to three arrays of equal shape, result first, and as many rows:
@@ -47,8 +46,10 @@ cdef class Loops:
         PyMem_Free(self.loops)
 
     def __call__(self):
+        cdef bint wrong
         with nogil:
-            self.wrong = loops_run(self.loops, self.count)
+            wrong = loops_run(self.loops, self.count)
+        return wrong
 
 
 cdef int describe(Loop *loop, int op, tuple arrays, tuple rows) except -1:
@@ -76,9 +77,9 @@ cdef int describe(Loop *loop, int op, tuple arrays, tuple rows) except -1:
             PyBuffer_Release(&view)
     loop.op, loop.axes = op, 0
     for axis in range(n_axes):
-        if size[axis] == 1 and not (by_row and axis == 0):
+        if size[axis] == 1 and not (by_row and axis == 0) and op != OP_matmul:
             continue
-        merges = loop.axes > 0 and not (by_row and loop.axes == 1)
+        merges = loop.axes > 0 and not (by_row and loop.axes == 1) and op != OP_matmul
         for j in range(given):
             merges = merges and loop.step[j][loop.axes - 1] == size[axis] * step[j][axis]
         if not merges:

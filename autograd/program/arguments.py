@@ -119,32 +119,41 @@ def _filled(template: Any, items: Iterator[Any]) -> Any:
     return next(items)
 
 
-def collect(description: Any, given: Any, name: str) -> list[tuple[Slot, Array]]:
-    """The array that was given for each Slot, of numbers of the right kind; its shape is not looked at."""
+def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None:
+    """Append the array that was given for each Slot, of numbers of the right kind; its shape is not looked at.
+
+    name: of the argument, or its number.
+    """
     if isinstance(description, Slot):
         array = given if type(given) is np.ndarray else _as_array(given)
-        if array.dtype.kind not in "fiu":
+        kind = array.dtype.kind
+        if kind not in "fiu":
             raise TypeError(
                 f"program: {description.name} must be an array of numbers of shape {_shapes(description)}, "
                 f"got {given!r:.200}"
             )
-        if description.whole and array.dtype.kind == "f":
+        if description.whole and kind == "f":
             raise TypeError(
                 f"program: {description.name} is an index (the example that was traced held integers), so it must be "
                 f"an array of integers, got {array.dtype}"
             )
-        return [(description, array)]
+        found.append(array)
+        return
+    if isinstance(name, int):
+        name = f"argument {name}"
     if not isinstance(given, dict if isinstance(description, dict) else list | tuple):
         raise TypeError(f"program: {name} must be a {type(description).__name__} as in the example, got {given!r:.200}")
     keys = list(description) if isinstance(description, dict) else list(range(len(description)))
     if len(given) != len(keys) or (isinstance(given, dict) and set(given) != set(keys)):
         raise ValueError(f"program: {name} must hold {keys}, as the example did, got {len(given)} entries")
-    return [pair for key in keys for pair in collect(description[key], given[key], f"{name}[{key!r}]")]
+    for key in keys:
+        collect(description[key], given[key], f"{name}[{key!r}]", found)
 
 
 def _as_array(given: Any) -> Array:
     try:
-        return np.asarray(_plain(given))
+        array = np.asarray(given)
+        return np.asarray(_plain(given)) if array.dtype == object else array
     except (ValueError, TypeError):
         return np.empty(0, dtype=object)
 

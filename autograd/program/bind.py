@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
@@ -32,6 +33,7 @@ __all__ = ["Bound", "NotFinite", "Wanted"]
 
 # On numbers that are no nan, these come to the same as the table's own.
 SHORTER_SLOPES: Mapping[Primitive, Callable[..., Any]] = {table.relu: lambda x, y: table.sign(y)}
+LARGE = 1 << 16  # bytes of a gradient, from which on a copy of it is worth avoiding
 CHOICES = (table.where, table.step, table.equal)  # where a nan may be lost
 
 
@@ -63,6 +65,19 @@ class Results:
         return self._given[-1]
 
 
+class Turn:
+    """The steps of a plan again, with a vector of their own for the gradient, which can be given away."""
+
+    def __init__(self, steps: list[Step], cotangents: Array) -> None:
+        self.gradient = np.zeros(len(cotangents), cotangents.dtype)
+        self.steps = faster([_moved(step, cotangents, self.gradient[:, None]) for step in steps])
+        self._held = sys.getrefcount(self.gradient)
+
+    def is_free(self) -> bool:
+        """Whether nobody else holds the vector, or a part of it."""
+        return sys.getrefcount(self.gradient) == self._held
+
+
 class Bound(Forward):
     """A plan with all its buffers. Put the examples into `rows`, one in each, and run."""
 
@@ -77,11 +92,16 @@ class Bound(Forward):
         self.starts = [0] * len(plan.instructions)  # how much of `backward` comes before each instruction's part
         if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
-        self._fast = faster(self.forward + self.backward)
-        self._loops = [step for step in self._fast if hasattr(step, "wrong")]
+        self._all = faster(self.forward + self.backward)
+        self._results = [self.values[space][row] for space, row in plan.outputs]
         self._outputs = Results((len(plan.outputs), n), dtype)
         self._gradients = Results((n, len(theta)) if wanted.each else (len(theta),), dtype)
         self._slopes = Results(self.rows.shape, dtype)
+        self._turns: list[Turn] = []
+        self._untouched: Array | None = None
+        if len(theta) * dtype.itemsize >= LARGE and wanted.by_parameters and not wanted.each:
+            if plan.sizes[PARAMETER] == len(theta):
+                self._untouched = np.flatnonzero(~self._touched[PARAMETER])
         # Arithmetic hands a nan on to the results, where it is seen; a choice may lose it.
         self._chooses = any(i.primitive in CHOICES or i.primitive.name not in _BUILT_IN for i in plan.instructions)
         self._finite = bool(np.isfinite(plan.constants).all())
@@ -103,23 +123,42 @@ class Bound(Forward):
             if self.values[INPUT].base is not self.rows:
                 self.values[INPUT][...] = self.rows.T
             self.seed[...] = seed
-            for step in self._fast:
-                step()
+            steps, gradient = self._next_turn()
+            for step in steps:
+                # What a step makes infinite or nan stops it: NumPy raises, loops return True. What came in so shows below.
+                if step() is True and strict:
+                    raise NotFinite
             outputs = self._outputs.fresh()
-            for i, (space, row) in enumerate(self.plan.outputs):
-                outputs[i] = self.values[space][row]
-            gradient = slopes = None
-            if self.wanted.by_parameters:
+            for i, result in enumerate(self._results):
+                outputs[i] = result
+            if strict and not _finite(outputs):
+                raise NotFinite
+            slopes = None
+            if self.wanted.by_parameters and gradient is None:
                 gradient = self._gradients.fresh()
                 found = self.cotangents[PARAMETER][: len(self.theta)]
                 np.copyto(gradient, found.T if self.wanted.each else found[:, 0])
             if self.wanted.by_inputs:
                 slopes = self._slopes.fresh()
                 np.copyto(slopes, self.cotangents[INPUT].T)
-            # What a step itself makes infinite or nan has stopped it; what came in so shows in the outputs.
-            if strict and (any(loops.wrong for loops in self._loops) or not _finite(outputs)):
-                raise NotFinite
         return outputs, gradient, slopes
+
+    def _next_turn(self) -> tuple[list[Step], Array | None]:
+        """The steps, and the vector in which they leave the gradient, to be given away; None if it is to be copied.
+
+        Where a copy takes longer than the rest of a run costs beside the arithmetic, two vectors are used in turn.
+        """
+        if self._untouched is None:
+            return self._all, None
+        turn = next((turn for turn in self._turns if turn.is_free()), None)
+        if turn is None:
+            if len(self._turns) == 2:
+                return self._all, None
+            turn = Turn(self.forward + self.backward, self.cotangents[PARAMETER])
+            self._turns.append(turn)
+        if len(self._untouched):
+            turn.gradient[self._untouched] = 0.0
+        return turn.steps, turn.gradient
 
     def _finite_at_start(self) -> bool:
         return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self.rows)
@@ -343,6 +382,18 @@ class Bound(Forward):
         self._call(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, matrices(x.reshape(c, p, q * batch)))
         if place is None:
             self._add(space, rows, x)
+
+
+def _moved(step: Any, old: Array, new: Array) -> Step:
+    """A step with views of `new` where it has the same views of `old`."""
+    begin = old.ctypes.data
+
+    def moved(x: Any) -> Any:
+        if not isinstance(x, np.ndarray) or not 0 <= x.ctypes.data - begin < old.nbytes:
+            return x
+        return as_strided(new[(x.ctypes.data - begin) // old.itemsize :], x.shape, x.strides)
+
+    return partial(step.func, *map(moved, step.args), **{name: moved(x) for name, x in step.keywords.items()})
 
 
 def _seconds(step: Step, repeat: int) -> float:

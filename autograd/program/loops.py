@@ -16,11 +16,17 @@ import numpy as np
 from autograd.program.record import Array
 from autograd.value import engine
 
+if engine() == "native":
+    from autograd.program._loops import COMPARISONS, MOST_AXES, OPS, Loops  # type: ignore[import-not-found, unused-ignore]
+else:
+    OPS = {}
+
 __all__ = ["Step", "add_batch", "add_rows", "add_stretches", "faster", "put_rows", "take_rows"]
 
 Step = Callable[[], Any]
 Operation = tuple[str, tuple[Array, ...], tuple[Array | None, ...]]
 """What is done; the result and the operands, all of one shape; which rows of each are meant, or None for all."""
+SMALL = 1 << 15  # products of numbers in a product of matrices
 SEVERAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
 FEW = 1000  # numbers; NumPy works on several at once, where C calls a function for each
 
@@ -58,10 +64,8 @@ def add_stretches(starts: Array, x: Array, out: Array) -> None:
 
 def faster(steps: Sequence[Step]) -> list[Step]:
     """Steps that do the same in the same order."""
-    if engine() != "native":
+    if not OPS:
         return list(steps)
-    from autograd.program._loops import OPS, Loops  # type: ignore[import-not-found, unused-ignore]
-
     found: list[Step] = []
     for known, group in itertools.groupby(((step, _operations(step)) for step in steps), lambda pair: bool(pair[1])):
         pairs = list(group)
@@ -98,7 +102,9 @@ def _operations(step: Any) -> list[Operation] | None:
         if "where" in named:
             return _checked("choose", [args[0], args[1], named["where"]])
         return _checked("positive", args)
-    if isinstance(f, np.ufunc) and f is not np.matmul:
+    if f is np.matmul:
+        return _product(*args, *named.values())
+    if isinstance(f, np.ufunc):
         operands, out = args[: f.nin], named["out"] if "out" in named else args[f.nin]
         if f.__name__ in SEVERAL and out.size > FEW:
             return None
@@ -124,6 +130,24 @@ def _stretches(ufunc: Any, x: Array, starts: Array, out: Array) -> list[Operatio
     return first + fold if first and fold else None
 
 
+def _product(a: Array, b: Array, out: Array) -> list[Operation] | None:
+    """A matrix product so small that BLAS would need longer to begin than to compute it."""
+    m, k, r = *a.shape[-2:], b.shape[-1]
+    in_order = out.strides[-1] == out.itemsize and out.dtype == a.dtype == b.dtype == np.float64
+    if "matmul" not in OPS or m * k * r > SMALL or r < 4 or not in_order or out.ndim > 4:
+        return None
+    if np.shares_memory(out, a) or np.shares_memory(out, b):
+        return None
+    first: list[Operation] = []
+    if b.strides[-1] != b.itemsize:
+        copy = np.empty(b.shape)
+        first, b = [("positive", (copy, b), (None, None))], copy
+    # All over the axes (stack, m, k, r): the result does not move along k, a not along r, b not along m.
+    operands = (out[..., :, None, :], a[..., :, :, None], b[..., None, :, :])
+    shape = (*out.shape[:-2], m, k, r)
+    return [*first, ("matmul", tuple(np.broadcast_to(x, shape) for x in operands), (None,) * 3)]
+
+
 def _as_wide(out: Array, shape: tuple[int, ...]) -> Array:
     """out, repeated where it has length 1: to be added to, so it is not to be read-only."""
     strides = [0 if size == 1 else stride for size, stride in zip(out.shape, out.strides, strict=True)]
@@ -132,8 +156,6 @@ def _as_wide(out: Array, shape: tuple[int, ...]) -> Array:
 
 def _checked(name: str, arrays: Sequence[Any], rows: Sequence[Array | None] = ()) -> list[Operation] | None:
     """One operation, if there is a loop for it on numbers like these."""
-    from autograd.program._loops import COMPARISONS, MOST_AXES, OPS
-
     rows = tuple(rows) or (None,) * len(arrays)
     out = arrays[0]
     shape = out.shape if rows[0] is None else (len(rows[0]), *out.shape[1:])

@@ -39,6 +39,7 @@ class Path:
         if record.guards:
             sides = np.array([node for guard in record.guards for node in (guard.x1, guard.x2)])
             self.choice = roll(normalise(record, sides))
+        self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
         self._frozen = frozen
         self.frozen = np.zeros(len(frozen), dtype)
         self._bound: OrderedDict[Any, Bound | Straight] = OrderedDict()

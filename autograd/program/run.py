@@ -20,6 +20,12 @@ from autograd.value import Value, read, write
 
 __all__ = ["Program", "trace"]
 
+WANTED: dict[Any, Wanted] = {
+    (wrt, reduce): Wanted(wrt != "inputs", wrt != "parameters", reduce is None and wrt != "inputs")
+    for wrt in ("parameters", "inputs", "both")
+    for reduce in ("mean", "sum", None)
+}
+
 
 def trace(
     f: Callable[..., Any], *example: Any, parameters: Sequence[Value] | None = None, dtype: Any = np.float64,
@@ -76,6 +82,7 @@ class Program:
         self.slots = tuple(slots_of(self.description))
         self.dtype = dtype
         self.max_paths = max_paths
+        self._last_shapes: tuple[Any, int] = (None, 0)  # of arguments, and the batch size that they told
         self._width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
         self.tree: Any = None
@@ -146,10 +153,12 @@ class Program:
         parameters). The gradient by inputs is that of each example's own value, in the shape of the arguments: an array
         if there is one, else a tuple with one entry each, None for indices.
         """
-        if reduce not in ("mean", "sum", None):
-            raise ValueError(f"value_and_grad: reduce must be 'mean', 'sum' or None, got {reduce!r}")
-        wrt = wrt or ("parameters" if len(self._theta) else "inputs")
-        if wrt not in ("parameters", "inputs", "both"):
+        if wrt is None:
+            wrt = "parameters" if len(self._theta) else "inputs"
+        wanted = WANTED.get((wrt, reduce))
+        if wanted is None:
+            if reduce not in ("mean", "sum", None):
+                raise ValueError(f"value_and_grad: reduce must be 'mean', 'sum' or None, got {reduce!r}")
             raise ValueError(f"value_and_grad: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
         first = self.tree[0] if isinstance(self.tree, tuple) and self.tree else self.tree
         if not isinstance(first, int):
@@ -158,39 +167,52 @@ class Program:
                 f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
             )
         given, n = self._given(batch)
-        wanted = Wanted(wrt != "inputs", wrt != "parameters", reduce is None and wrt != "inputs")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
         with self._lock:
             outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
-        found: list[Any] = []
-        if wanted.by_parameters:
-            found.append(by_parameters[0] if reduce is None and not n else by_parameters)
-        if wanted.by_inputs:
-            found.append(self._by_argument(by_inputs, not n))
-        if wrt != "both":
-            return self._results(outputs, not n), found[0]
-        return self._results(outputs, not n), (found[0] * mean if mean != 1.0 else found[0], found[1])
+        found: Any = by_parameters
+        if wanted.each and not n:
+            found = by_parameters[0]
+        if wrt == "inputs":
+            found = self._by_argument(by_inputs, not n)
+        elif wrt == "both":
+            found = (found * mean if mean != 1.0 else found, self._by_argument(by_inputs, not n))
+        return self._results(outputs, not n), found
 
-    def _given(self, batch: tuple[Any, ...]) -> tuple[list[tuple[Slot, Array]], int]:
+    def _given(self, batch: tuple[Any, ...]) -> tuple[list[Array], int]:
         """The array for each Slot, checked; and the batch size, 0 for one example without a batch axis."""
         if len(batch) != len(self.description):
             raise TypeError(f"program: takes {len(self.description)} arguments, got {len(batch)}")
-        given = [pair for i, x in enumerate(batch) for pair in collect(self.description[i], x, f"argument {i}")]
+        given: list[Array] = []
+        for i, x in enumerate(batch):
+            collect(self.description[i], x, i, given)
+        shapes = tuple([array.shape for array in given])
+        known, n = self._last_shapes
+        if shapes != known:
+            n = self._batch_of(given)
+            self._last_shapes = shapes, n
+        return given, n
+
+    def _batch_of(self, given: list[Array]) -> int:
+        pairs = list(zip(self.slots, given, strict=True))
         n = 0
-        for slot, array in given:
+        for slot, array in pairs:
             if array.ndim > len(slot.shape):
                 n = max(n, len(array))
                 if not len(array):
                     raise ValueError(f"program: {slot.name} is an empty batch; give at least one example")
-        for slot, array in given:
+        for slot, array in pairs:
             if array.shape != ((n, *slot.shape) if n else slot.shape):
                 expected = f"{slot.shape} for one example, or {('n', *slot.shape)} for n".replace("'", "")
-                others = ", ".join(f"{s.name}: {a.shape}" for s, a in given if s is not slot)
+                others = ", ".join(f"{s.name}: {a.shape}" for s, a in pairs if s is not slot)
                 beside = f", beside {others}" if others else ""
                 raise ValueError(f"program: {slot.name} must have shape {expected}, got {array.shape}{beside}")
-        return given, n
+        return n
 
     def _results(self, outputs: Array, single: bool) -> Any:
+        if isinstance(self.tree, int) and not single:
+            return outputs[self.tree]
+
         def filled(tree: Any) -> Any:
             if isinstance(tree, int):
                 return float(outputs[tree, 0]) if single else outputs[tree]
@@ -244,17 +266,17 @@ class Program:
         return path
 
     def _run(
-        self, given: list[tuple[Slot, Array]], n: int, wanted: Wanted, scale: float = 1.0
+        self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0
     ) -> tuple[Array, Any, Any]:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
         path = self.paths[0]
         if len(self.paths) == 1 and not path.record.guards:
             bound = path.bound(n, wanted, self._theta)
-            _fill(bound.rows, given)
+            self._fill(bound.rows, given)
             self._check_bounds(bound.rows)
             return path.run(bound, bound.rows, scale, self._theta)
         rows = np.empty((n, self._width), self.dtype)
-        _fill(rows, given)
+        self._fill(rows, given)
         self._check_bounds(rows)
         shares = self._shares(rows)
         outputs = np.empty((len(path.record.outputs), n), self.dtype)
@@ -271,6 +293,15 @@ class Program:
             if slopes is not None:
                 slopes[chosen] = slope
         return outputs, total, slopes
+
+    def _fill(self, rows: Array, given: list[Array]) -> None:
+        """Put the arguments together, one row per example."""
+        for slot, array in zip(self.slots, given, strict=True):
+            if slot.whole and rows.dtype == np.float32 and array.size and np.abs(array).max() > 2**24:
+                raise ValueError(
+                    f"program: {slot.name} holds an index beyond 2**24, too large for float32; use float64"
+                )
+            rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
 
     def _shares(self, rows: Array) -> list[tuple[Path, Array]]:
         """The paths that the examples take, each with the numbers of its examples; new ones are traced."""
@@ -316,16 +347,17 @@ class Program:
 
     def _check_bounds(self, rows: Array) -> None:
         for path in self.paths:
-            for place, length in path.record.bounds:
-                column = rows[:, place]
-                wrong = (column < 0) | (column >= length)
-                if wrong.any():
-                    row = int(np.argmax(wrong))
-                    slot = next(s for s in reversed(self.slots) if s.start <= place and s.size)
-                    raise IndexError(
-                        f"program: {slot.name} holds the index {int(column[row])} in row {row}, "
-                        f"out of range for a table of {length}, places 0 to {length - 1}"
-                    )
+            if not len(path.indices):
+                continue
+            columns = rows[:, path.indices]
+            wrong = (columns < 0) | (columns >= path.lengths)
+            if wrong.any():
+                row, k = np.argwhere(wrong)[0]
+                slot = next(s for s in reversed(self.slots) if s.start <= path.indices[k] and s.size)
+                raise IndexError(
+                    f"program: {slot.name} holds the index {int(columns[row, k])} in row {row}, "
+                    f"out of range for a table of {path.lengths[k]}, places 0 to {path.lengths[k] - 1}"
+                )
 
     # ------------------------------------------------------------ to look at
 
@@ -365,10 +397,10 @@ class Program:
         """
         given, n = self._given(batch)
         path = self.paths[0]
-        wanted = Wanted(bool(len(self._theta)), not len(self._theta))
+        wanted = WANTED["parameters" if len(self._theta) else "inputs", "mean"]
         with self._lock:
             bound = Bound(path.plan, n or 1, self.dtype, self._theta, path.frozen, wanted)
-            _fill(bound.rows, given)
+            self._fill(bound.rows, given)
             seconds = bound.seconds(repeat)
         total = f"{1e6 * sum(f for f, _ in seconds):9.1f} {1e6 * sum(b for _, b in seconds):9.1f}  in all, µs"
         return "\n".join([self._title(), "   values gradients", *text(self.equations(), seconds), total])
@@ -388,14 +420,6 @@ class Program:
         return same(mine, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
-
-
-def _fill(rows: Array, given: list[tuple[Slot, Array]]) -> None:
-    """Put the arguments together, one row per example."""
-    for slot, array in given:
-        if slot.whole and rows.dtype == np.float32 and array.size and np.abs(array).max() > 2**24:
-            raise ValueError(f"program: {slot.name} holds an index beyond 2**24, too large for float32; use float64")
-        rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
 
 
 def _numbers(example: Any) -> Array:
