@@ -123,7 +123,7 @@ def nielsen_rows(options: Options) -> list[Row]:
         losses, gradient = program.value_and_grad(images[batch], targets[batch])
         gradient *= nielsen.RATE
         program.parameters -= gradient
-        return float(losses.mean())
+        return float(losses.sum()) / len(losses)
 
     def epoch() -> None:
         for batch in order:

@@ -7,8 +7,11 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
 #include <fenv.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define AXES 6
+#define BLOCK 1024 /* numbers */
 #define EXCEPTIONS (FE_DIVBYZERO | FE_OVERFLOW | FE_INVALID)
 
 /* Written X(name, as NumPy calls it; value for the operands x and y). */
@@ -20,6 +23,7 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
     X(sinh, sinh(x)) X(cosh, cosh(x)) X(tanh, tanh(x))
 #define BINARY(X)                                                                                                      \
     X(add, x + y) X(subtract, x - y) X(multiply, x * y) X(divide, x / y) X(power, pow(x, y)) X(arctan2, atan2(x, y))   \
+    X(double_product, 2.0 * (x * y))                                                                                   \
     X(maximum, x >= y || x != x ? x : y) X(minimum, x <= y || x != x ? x : y)
 /* The result is a byte, 0 or 1. */
 #define COMPARISONS(X)                                                                                                 \
@@ -27,11 +31,13 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
     X(not_equal, x != y)
 /* The result is an operand as well; its axes that do not move are added up, or searched. */
 #define FOLDS(X) X(add_up, acc + x) X(largest, acc >= x || acc != acc ? acc : x)
+#define FOLDS_OF_TWO(X) X(add_products, acc + x * y)
 
 #define NUMBER(name, value) OP_##name,
-enum { UNARY(NUMBER) BINARY(NUMBER) COMPARISONS(NUMBER) FOLDS(NUMBER) OP_choose, OP_matmul, N_LOOPS };
 #define NAME(name, value) #name,
-static const char *const loop_names[] = {UNARY(NAME) BINARY(NAME) COMPARISONS(NAME) FOLDS(NAME) "choose", "matmul"};
+#define ALL(X) UNARY(X) BINARY(X) COMPARISONS(X) FOLDS(X) FOLDS_OF_TWO(X) X(choose, ) X(matmul, )
+enum { ALL(NUMBER) N_LOOPS };
+static const char *const loop_names[] = {ALL(NAME)};
 
 typedef struct {
     int op, axes;
@@ -39,6 +45,7 @@ typedef struct {
     char *at[3];
     ptrdiff_t step[3][AXES];
     const ptrdiff_t *row[3];
+    ptrdiff_t together; /* how many, from this one on, are run block by block; 0 or 1: none */
 } Loop;
 
 /* Where the loader can choose, there is code for wider vectors as well. */
@@ -57,6 +64,7 @@ typedef struct {
 #endif
 
 #define PLACE(j) ((row[j] ? row[j][i] : i) * s##j)
+#define NUMBER_AT(p) (*(const double *)(p))
 #define IN_ORDER(s) ((s) == (ptrdiff_t)sizeof(double))
 #define EACH for (ptrdiff_t i = 0; i < n; i++)
 
@@ -91,31 +99,44 @@ typedef struct {
             *(p0 + PLACE(0)) = value;                                                                                  \
         }                                                                                                              \
         break;
+#define ONE(place) 0.0
+#define TWO(place) NUMBER_AT(p2 + (place))
+#define FOLD_CASE(name, value) FOLD(name, value, ONE)
+#define FOLD_OF_TWO_CASE(name, value) FOLD(name, value, TWO)
 /* Four sums side by side: they need not wait for each other, and are rounded less. */
-#define FOLD_CASE(name, value)                                                                                         \
+#define FOLD(name, value, SECOND)                                                                                      \
     case OP_##name:                                                                                                    \
         if (even && s0 == 0) {                                                                                         \
-            double part[4], acc;                                                                                       \
-            ptrdiff_t i = 4;                                                                                           \
+            double acc = *out, sums[4] = {0};                                                                          \
+            ptrdiff_t i = 0;                                                                                           \
             if (n >= 8) {                                                                                              \
-                for (int k = 0; k < 4; k++) part[k] = *(const double *)(p1 + k * s1);                                  \
+                for (int k = 0; k < 4; k++) sums[k] = OP_##name == OP_largest ? acc : -0.0;                            \
                 for (; i + 3 < n; i += 4)                                                                              \
                     for (int k = 0; k < 4; k++) {                                                                      \
-                        const double x = *(const double *)(p1 + (i + k) * s1);                                         \
-                        acc = part[k];                                                                                 \
-                        part[k] = value;                                                                               \
+                        const double x = NUMBER_AT(p1 + (i + k) * s1), y = SECOND((i + k) * s2), acc = sums[k];        \
+                        (void)y, sums[k] = value;                                                                      \
                     }                                                                                                  \
-            } else i = 0;                                                                                              \
-            acc = *out;                                                                                                \
-            for (; i < n; i++) { const double x = *(const double *)(p1 + i * s1); acc = value; }                       \
+            }                                                                                                          \
+            for (; i < n; i++) {                                                                                       \
+                const double x = NUMBER_AT(p1 + i * s1), y = SECOND(i * s2);                                           \
+                (void)y, acc = value;                                                                                  \
+            }                                                                                                          \
             if (n >= 8)                                                                                                \
-                for (int k = 0; k < 4; k++) { const double x = part[k]; acc = value; }                                 \
+                for (int k = 0; k < 4; k++) {                                                                          \
+                    const double x = sums[k], y = 1.0;                                                                 \
+                    (void)y, acc = value;                                                                              \
+                }                                                                                                      \
             *out = acc;                                                                                                \
-        } else if (even && IN_ORDER(s0) && IN_ORDER(s1)) {                                                             \
-            VECTORS EACH { const double x = a[i], acc = out[i]; out[i] = value; }                                      \
+        } else if (even && IN_ORDER(s0) && IN_ORDER(s1) && (IN_ORDER(s2) || s2 == 0)) {                                \
+            if (s2) {                                                                                                  \
+                VECTORS EACH { const double x = a[i], y = SECOND(i * 8), acc = out[i]; (void)y, out[i] = value; }      \
+            } else {                                                                                                   \
+                const double y = SECOND(0);                                                                            \
+                VECTORS EACH { const double x = a[i], acc = out[i]; (void)y, out[i] = value; }                         \
+            }                                                                                                          \
         } else EACH {                                                                                                  \
-            const double x = *(const double *)(p1 + PLACE(1)), acc = *(const double *)(p0 + PLACE(0));                 \
-            *(double *)(p0 + PLACE(0)) = value;                                                                        \
+            const double x = NUMBER_AT(p1 + PLACE(1)), y = SECOND(PLACE(2)), acc = NUMBER_AT(p0 + PLACE(0));           \
+            (void)y, *(double *)(p0 + PLACE(0)) = value;                                                               \
         }                                                                                                              \
         break;
 
@@ -131,6 +152,7 @@ CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdif
         BINARY(BINARY_CASE)
         COMPARISONS(COMPARISON_CASE)
         FOLDS(FOLD_CASE)
+        FOLDS_OF_TWO(FOLD_OF_TWO_CASE)
     case OP_choose: /* the first operand, where the second, in bytes, is not 0 */
         EACH if (*(p2 + PLACE(2))) *(double *)(p0 + PLACE(0)) = *(const double *)(p1 + PLACE(1));
         break;
@@ -206,9 +228,95 @@ static void loop_over(const Loop *loop, int axis, char *const *at) {
     }
 }
 
-/* Runs them in order; returns whether one of them divided by 0, overflowed or had no value. */
+/* The numbers that an operand may reach, from `low` on to before `high`; along the first axis, or beside it. */
+static void reach(const Loop *loop, int j, int first_axis, const char **low, const char **high) {
+    *low = loop->at[j];
+    *high = loop->at[j] + sizeof(double);
+    for (int axis = first_axis; axis < loop->axes; axis++) {
+        const ptrdiff_t far = (loop->size[axis] - 1) * loop->step[j][axis];
+        *(far < 0 ? low : high) += far;
+    }
+}
+
+/* Whether b, after a, may begin before a has ended, if both do the same places along the first axis: what one of them
+writes is nothing of the other's, or number by number the same. */
+static int may_interleave(const Loop *a, const Loop *b, int anywhere) {
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            const char *low[2], *high[2], *inner_low, *inner_high;
+            if ((i && j) || !a->at[i] || !b->at[j]) continue;
+            reach(a, i, 0, &low[0], &high[0]);
+            reach(b, j, 0, &low[1], &high[1]);
+            if (high[0] <= low[1] || high[1] <= low[0]) continue;
+            if (anywhere || a->at[i] != b->at[j] || a->step[i][0] != b->step[j][0]) return 0;
+            reach(a, i, 1, &inner_low, &inner_high);
+            if (inner_high - inner_low > labs(a->step[i][0])) return 0;
+            reach(b, j, 1, &inner_low, &inner_high);
+            if (inner_high - inner_low > labs(b->step[j][0])) return 0;
+        }
+    return 1;
+}
+
+static int is_simple(const Loop *loop) {
+    return loop->op != OP_matmul && !loop->row[0] && !loop->row[1] && !loop->row[2];
+}
+
+static ptrdiff_t numbers_in(const Loop *loop, int first_axis) {
+    ptrdiff_t n = 1;
+    for (int axis = first_axis; axis < loop->axes; axis++) n *= loop->size[axis];
+    return n;
+}
+
+/* Long loops that follow each other are run together, block by block, so that what one of them writes is in the nearest
+cache when the next one reads it: `together` of the first is how many. Short ones that come in between, and have nothing
+to do with them, are put before them. */
+static void loops_arrange(Loop *loops, ptrdiff_t count) {
+    Loop *group = loops;
+    for (ptrdiff_t k = 0; k < count; k++) {
+        const Loop loop = loops[k];
+        const int is_long = is_simple(&loop) && numbers_in(&loop, 0) > 2 * BLOCK;
+        const ptrdiff_t members = loops + k - group;
+        int fits = is_long && group->together && group->size[0] == loop.size[0];
+        int apart = is_simple(&loop) && !is_long && group->together;
+        for (ptrdiff_t i = 0; i < members && (fits || apart); i++) {
+            fits = fits && may_interleave(&group[i], &loop, 0);
+            apart = apart && may_interleave(&group[i], &loop, 1);
+        }
+        if (fits) {
+            group->together++;
+        } else if (apart) {
+            memmove(group + 1, group, members * sizeof(Loop));
+            *group++ = loop;
+        } else {
+            group = loops + k;
+            group->together = is_long;
+        }
+    }
+}
+
+static void group_run(const Loop *loops, ptrdiff_t count) {
+    ptrdiff_t width = 1;
+    for (ptrdiff_t k = 0; k < count; k++)
+        if (numbers_in(&loops[k], 1) > width) width = numbers_in(&loops[k], 1);
+    const ptrdiff_t size = loops->size[0], most = width < BLOCK ? BLOCK / width : 1;
+    for (ptrdiff_t i = 0; i < size; i += most)
+        for (ptrdiff_t k = 0; k < count; k++) {
+            Loop part = loops[k];
+            part.size[0] = size - i < most ? size - i : most;
+            for (int j = 0; j < 3; j++) part.at[j] += i * part.step[j][0];
+            loop_over(&part, 0, part.at);
+        }
+}
+
+/* Runs them; returns whether one of them divided by 0, overflowed or had no value. */
 static int loops_run(const Loop *loops, ptrdiff_t count) {
     feclearexcept(EXCEPTIONS);
-    for (ptrdiff_t k = 0; k < count; k++) loop_over(&loops[k], 0, loops[k].at);
+    for (ptrdiff_t k = 0; k < count; k++)
+        if (loops[k].together > 1) {
+            group_run(&loops[k], loops[k].together);
+            k += loops[k].together - 1;
+        } else {
+            loop_over(&loops[k], 0, loops[k].at);
+        }
     return fetestexcept(EXCEPTIONS) != 0;
 }

@@ -15,6 +15,8 @@ cdef extern from "_loops.h":
         char *at[3]
         Py_ssize_t step[3][6]
         const Py_ssize_t *row[3]
+        Py_ssize_t together
+    void loops_arrange(Loop *loops, Py_ssize_t count)
     bint loops_run(const Loop *loops, Py_ssize_t count) nogil
 
 OPS = {loop_names[i].decode(): i for i in range(N_LOOPS) if i != OP_matmul or HAS_MATMUL}
@@ -41,6 +43,7 @@ cdef class Loops:
         for k in range(self.count):
             op, arrays, rows = operations[k]
             describe(&self.loops[k], op, arrays, rows)
+        loops_arrange(self.loops, self.count)
 
     def __dealloc__(self):
         PyMem_Free(self.loops)
@@ -75,7 +78,7 @@ cdef int describe(Loop *loop, int op, tuple arrays, tuple rows) except -1:
             PyObject_GetBuffer(rows[j], &view, PyBUF_STRIDED_RO)
             loop.row[j] = <const Py_ssize_t *>view.buf
             PyBuffer_Release(&view)
-    loop.op, loop.axes = op, 0
+    loop.op, loop.axes, loop.together = op, 0, 0
     for axis in range(n_axes):
         if size[axis] == 1 and not (by_row and axis == 0) and op != OP_matmul:
             continue

@@ -22,8 +22,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
-from autograd.program.forward import Forward, matrices, view_of
-from autograd.program.loops import Step, add_batch, add_rows, add_stretches, faster, put_rows, take_rows
+from autograd.program.forward import DOUBLE_PRODUCT, Forward, matrices, view_of
+from autograd.program.loops import Step, add_batch, add_product, add_rows, add_stretches, faster, put_rows, take_rows
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -64,6 +64,12 @@ class Results:
         self._given = [*self._given[-1:], np.empty(self._shape, self._dtype)]
         return self._given[-1]
 
+    def copy(self, x: Array) -> Array:
+        """A copy of x to give away."""
+        array = self.fresh()
+        np.copyto(array, x)
+        return array
+
 
 class Turn:
     """The steps of a plan again, with a vector of their own for the gradient, which can be given away."""
@@ -84,7 +90,9 @@ class Bound(Forward):
     def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array, wanted: Wanted) -> None:
         super().__init__(plan, n, dtype, theta, frozen)
         self.wanted = wanted
-        self._leaf_parameters = self.values[PARAMETER][: len(theta) + len(frozen), 0]
+        leaves = self.values[PARAMETER][: len(theta) + len(frozen), 0]
+        pairs = [(leaves[: len(theta)], theta), (leaves[len(theta) :], frozen), (self.values[INPUT], self.rows.T)]
+        self._copies = [(target, source) for target, source in pairs if not np.shares_memory(target, source)]
         self._ones = np.ones(n, dtype)
         self.seed = np.zeros(n, dtype)
         self.cotangents = [np.zeros((0, 0))] * 4
@@ -99,48 +107,46 @@ class Bound(Forward):
         self._slopes = Results(self.rows.shape, dtype)
         self._turns: list[Turn] = []
         self._untouched: Array | None = None
-        if len(theta) * dtype.itemsize >= LARGE and wanted.by_parameters and not wanted.each:
-            if plan.sizes[PARAMETER] == len(theta):
-                self._untouched = np.flatnonzero(~self._touched[PARAMETER])
+        large = len(theta) * dtype.itemsize >= LARGE and plan.sizes[PARAMETER] == len(theta)
+        if large and wanted.by_parameters and not wanted.each:
+            self._untouched = np.flatnonzero(~self._touched[PARAMETER])
         # Arithmetic hands a nan on to the results, where it is seen; a choice may lose it.
         self._chooses = any(i.primitive in CHOICES or i.primitive.name not in _BUILT_IN for i in plan.instructions)
         self._finite = bool(np.isfinite(plan.constants).all())
 
     # ------------------------------------------------------------ running
 
-    def run(self, seed: Any, strict: bool = True) -> tuple[Array, Any, Any]:
+    def run(self, seed: Any, strict: bool = True, lend: bool = False) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
 
         seed: per example, or for all, the cotangent of the first output. strict: raise ArithmeticError or ValueError if
-        there is anything that plain arithmetic on finite numbers does not explain.
+        there is anything that plain arithmetic on finite numbers does not explain. lend: the gradients may be arrays
+        that the next run writes to.
         """
         reaction: Any = "raise" if strict else "ignore"
         with np.errstate(divide=reaction, over=reaction, invalid=reaction, under="ignore"):
             if strict and self._chooses and not self._finite_at_start():
                 raise NotFinite
-            if self.values[PARAMETER].base is not self.theta:
-                self._leaf_parameters[:] = np.concatenate([self.theta, self.frozen])
-            if self.values[INPUT].base is not self.rows:
-                self.values[INPUT][...] = self.rows.T
+            for target, source in self._copies:
+                target[...] = source
             self.seed[...] = seed
-            steps, gradient = self._next_turn()
+            steps, gradient = (self._all, None) if lend else self._next_turn()
             for step in steps:
-                # What a step makes infinite or nan stops it: NumPy raises, loops return True. What came in so shows below.
+                # What a step makes infinite or nan stops it: NumPy raises, loops return True.
                 if step() is True and strict:
                     raise NotFinite
             outputs = self._outputs.fresh()
             for i, result in enumerate(self._results):
                 outputs[i] = result
-            if strict and not _finite(outputs):
+            if strict and not _finite(outputs):  # what came in so shows here
                 raise NotFinite
             slopes = None
             if self.wanted.by_parameters and gradient is None:
-                gradient = self._gradients.fresh()
-                found = self.cotangents[PARAMETER][: len(self.theta)]
-                np.copyto(gradient, found.T if self.wanted.each else found[:, 0])
+                found = self.cotangents[PARAMETER][: len(self.theta)].T
+                found = found if self.wanted.each else found[0]
+                gradient = found if lend else self._gradients.copy(found)
             if self.wanted.by_inputs:
-                slopes = self._slopes.fresh()
-                np.copyto(slopes, self.cotangents[INPUT].T)
+                slopes = self.cotangents[INPUT].T if lend else self._slopes.copy(self.cotangents[INPUT].T)
         return outputs, gradient, slopes
 
     def _next_turn(self) -> tuple[list[Step], Array | None]:
@@ -166,12 +172,12 @@ class Bound(Forward):
     def seconds(self, repeat: int) -> list[tuple[float, float]]:
         """How long each instruction takes, forward and backward: medians."""
         self.run(1.0, strict=False)
-        with np.errstate(all="ignore"):
-            forward, backward = ([_seconds(step, repeat) for step in steps] for steps in (self.forward, self.backward))
         found = []
-        for k, end in enumerate(self.ends):
-            mine = backward[self.starts[k] : self.starts[k - 1] if k else None]  # what comes later is of earlier ones
-            found.append((sum(forward[self.ends[k - 1] if k else 0 : end]), sum(mine)))
+        with np.errstate(all="ignore"):
+            for k, end in enumerate(self.ends):
+                forward = self.forward[self.ends[k - 1] if k else 0 : end]
+                backward = self.backward[self.starts[k] : self.starts[k - 1] if k else None]  # the last come first
+                found.append((_seconds(faster(forward), repeat), _seconds(faster(backward), repeat)))
         return found
 
     # ------------------------------------------------------------ backward
@@ -239,20 +245,25 @@ class Bound(Forward):
             x = reduced(partial(add_stretches, starts), x, (len(starts), x.shape[1]))
             rows = flat = ordered[first]
 
-        touched = self._touched[space][flat]
-        if touched.any() and not touched.all():
-            self._call(put_rows, target, flat[~touched], 0.0)
-            touched[:] = True
+        touched = self._all_or_none(space, flat)
         view = view_of(target, rows)
-        if view is not None and touched.all():
+        if view is not None and touched:
             self._call(np.add, view, x, view)
         elif view is not None:
             self._call(np.copyto, view, x)
         else:
             x = self._in_one(x)
-            self._call(add_rows if touched.all() else put_rows, target, flat, x)
+            self._call(add_rows if touched else put_rows, target, flat, x)
         self._touched[space][flat] = True
         self._release(x)
+
+    def _all_or_none(self, space: int, rows: Array) -> bool:
+        """Whether something has been added to these rows; if to some of them, the others become 0."""
+        touched = self._touched[space][rows]
+        if touched.any() and not touched.all():
+            self._call(put_rows, self.cotangents[space], rows[~touched], 0.0)
+            self._touched[space][rows] = True
+        return bool(touched.any())
 
     def _in_one(self, x: Array) -> Array:
         """x as (rows, batch), in one piece."""
@@ -262,11 +273,11 @@ class Bound(Forward):
             x = y
         return x.reshape(-1, x.shape[-1])
 
-    def _place(self, ref_space: int, rows: Array, batch: int) -> Array | None:
-        """The cotangents of these rows as one view, if they can be written at once: nothing has been added to them."""
+    def _place(self, ref_space: int, rows: Array, batch: int, touched: bool = False) -> Array | None:
+        """The cotangents of these rows as one view, if something has been added to all of them, or as yet to none."""
         target = self.cotangents[ref_space]
         strides = strides_of(rows)
-        if strides is None or target.shape[1] != batch or self._touched[ref_space][rows].any():
+        if strides is None or target.shape[1] != batch or (self._touched[ref_space][rows] != touched).any():
             return None
         if len(np.unique(rows)) < rows.size:
             return None
@@ -275,10 +286,23 @@ class Bound(Forward):
 
     def _contribute(self, ref: Ref, rows: Array, formula: Any, names: Mapping[str, Any], batch: int) -> None:
         """Add a formula's value to the cotangents of rows."""
-        place = self._place(ref.space, rows, batch) if isinstance(formula, Symbol) and formula.args else None
-        if place is not None:
-            self._compute(formula, names, place)
-            return
+        if isinstance(formula, Symbol) and formula.args:
+            place = self._place(ref.space, rows, batch)
+            if place is not None:
+                self._compute(formula, names, place)
+                return
+            if formula.operation in (table.neg, table.mul) and self._all_or_none(ref.space, rows):
+                place = self._place(ref.space, rows, batch, touched=True)
+            if place is not None:
+                operands = [self._compute(x, names) for x in formula.args]
+                if formula.operation is table.neg:
+                    self._call(np.subtract, place, *operands, place)
+                else:
+                    scratch = self._scratch(place.shape)
+                    self._call(add_product, *operands, out=place, scratch=scratch)
+                    self._release(scratch)
+                self._release_parts(formula.args, operands)
+                return
         self._add(ref.space, rows, self._compute(formula, names))
 
     def _map_back(self, i: Instruction, c: Array) -> None:
@@ -287,7 +311,7 @@ class Bound(Forward):
         symbols = [x if isinstance(x, float) else Symbol(f"x{j + 1}") for j, x in enumerate(operands)]
         if i.primitive is table.mul and _same_rows(*i.operands):
             if self._wants(i.operands[0]):
-                double = Symbol(table.mul, (Symbol(table.mul, (2.0, Symbol("c"))), symbols[0]))
+                double = Symbol(DOUBLE_PRODUCT, (Symbol("c"), symbols[0]))
                 self._contribute(i.operands[0], i.operands[0].rows, double, names, c.shape[-1])
             return
         for ref, slope in _flowing(i):
@@ -330,14 +354,14 @@ class Bound(Forward):
         c = self._spread(c, i, i.operands[0])
         names = {"c": c, "x1": self._read(i.operands[0]), "x2": self._read(i.operands[1])}
         batch = c.shape[-1]
-        product = Symbol(table.mul, (Symbol("c"), Symbol("x2")))
         if _same_rows(*i.operands):
             if self._wants(i.operands[0]):
-                self._contribute(i.operands[0], i.operands[0].rows, Symbol(table.mul, (2.0, product)), names, batch)
+                double = Symbol(DOUBLE_PRODUCT, (Symbol("c"), Symbol("x1")))
+                self._contribute(i.operands[0], i.operands[0].rows, double, names, batch)
             return
-        for ref, formula in zip(i.operands, (product, Symbol(table.mul, (Symbol("c"), Symbol("x1")))), strict=True):
+        for ref, other in zip(i.operands, ("x2", "x1"), strict=True):
             if self._wants(ref):
-                self._contribute(ref, ref.rows, formula, names, batch)
+                self._contribute(ref, ref.rows, Symbol(table.mul, (Symbol("c"), Symbol(other))), names, batch)
 
     def _many_back(self, i: Instruction, c: Array) -> None:
         ref = i.operands[0]
@@ -396,11 +420,12 @@ def _moved(step: Any, old: Array, new: Array) -> Step:
     return partial(step.func, *map(moved, step.args), **{name: moved(x) for name, x in step.keywords.items()})
 
 
-def _seconds(step: Step, repeat: int) -> float:
+def _seconds(steps: list[Step], repeat: int) -> float:
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
-        step()
+        for step in steps:
+            step()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from autograd.program.record import Array
 from autograd.value import engine
@@ -28,6 +28,7 @@ Operation = tuple[str, tuple[Array, ...], tuple[Array | None, ...]]
 """What is done; the result and the operands, all of one shape; which rows of each are meant, or None for all."""
 SMALL = 1 << 15  # products of numbers in a product of matrices
 SEVERAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
+FOLDS = {np.add: "add_up", np.maximum: "largest"}
 FEW = 1000  # numbers; NumPy works on several at once, where C calls a function for each
 
 
@@ -52,6 +53,24 @@ def add_rows(target: Array, rows: Array, x: Array) -> None:
 def add_batch(ones: Array, x: Array, out: Array) -> None:
     """out = the sum over the batch, the last axis; which stays, with length 1."""
     np.matmul(x, ones, out[..., 0])
+
+
+def double_product(x: Any, y: Any, out: Array) -> None:
+    """out = 2 · x · y"""
+    np.multiply(x, y, out)
+    np.multiply(out, 2.0, out)
+
+
+def add_product(x: Any, y: Any, out: Array, scratch: Array) -> None:
+    """out += x · y"""
+    np.multiply(x, y, scratch)
+    np.add(out, scratch, out)
+
+
+def sum_products(x: Array, y: Array, out: Array, scratch: Array) -> None:
+    """out = the sums of x · y along axis 1."""
+    np.multiply(x, y, scratch)
+    np.add.reduce(scratch, axis=1, out=out)
 
 
 def add_stretches(starts: Array, x: Array, out: Array) -> None:
@@ -79,55 +98,45 @@ def faster(steps: Sequence[Step]) -> list[Step]:
 
 def _operations(step: Any) -> list[Operation] | None:
     """What a step consists of, or None if there are no loops for it."""
-    f, args, named = step.func, list(step.args), dict(step.keywords)
-    if getattr(f, "__name__", "") in ("reduce", "reduceat"):
-        ufunc = f.__self__
-        if f.__name__ == "reduceat":
-            return _stretches(ufunc, args[0], args[1], named["out"])
-        x, axis, out = args[0], named["axis"], named["out"]
-        return _fold(ufunc, x, out if named.get("keepdims") else np.expand_dims(out, axis))
-    if f is take_rows:
-        return _checked("positive", [named["out"], args[1]], [None, args[0]])
-    if f is put_rows:
-        target, rows, x = args
-        return _checked("positive", [target, x], [rows, None])
-    if f is add_rows:
-        target, rows, x = args
-        return _checked("add_up", [target, x], [rows, None])
-    if f is add_batch:
-        return _fold(np.add, args[1], named["out"])
-    if f is add_stretches:
-        return _stretches(np.add, args[1], args[0], named["out"])
-    if f is np.copyto:
-        if "where" in named:
-            return _checked("choose", [args[0], args[1], named["where"]])
-        return _checked("positive", args)
-    if f is np.matmul:
-        return _product(*args, *named.values())
+    f, args, named = step.func, step.args, step.keywords
+    if f in BY_FUNCTION:
+        return BY_FUNCTION[f](*args, **named)
     if isinstance(f, np.ufunc):
-        operands, out = args[: f.nin], named["out"] if "out" in named else args[f.nin]
-        if f.__name__ in SEVERAL and out.size > FEW:
-            return None
-        return _checked(f.__name__, [out, *operands])
+        return _elementwise(f, *args, **named)
+    ufunc = getattr(f, "__self__", None)
+    if ufunc in FOLDS:
+        return (_fold if f.__name__ == "reduce" else _stretches)(ufunc, *args, **named)
     return None
 
 
-def _fold(ufunc: Any, x: Array, out: Array) -> list[Operation] | None:
-    """out: of as many axes as x, of length 1 where numbers are folded."""
-    if ufunc is np.add:
-        first = _checked("positive", [out, -0.0])  # with which 0.0 and -0.0 add up to themselves
-    else:
-        first = _checked("positive", [out, x[tuple(slice(size) for size in out.shape)]])
-    rest = _checked("add_up" if ufunc is np.add else "largest", [_as_wide(out, x.shape), x])
-    return first + rest if first and rest else None
+def _elementwise(ufunc: Any, *args: Any, out: Array | None = None) -> list[Operation] | None:
+    operands, result = args[: ufunc.nin], args[ufunc.nin] if out is None else out
+    if ufunc.__name__ in SEVERAL and result.size > FEW:
+        return None
+    return _checked(ufunc.__name__, [result, *operands])
 
 
-def _stretches(ufunc: Any, x: Array, starts: Array, out: Array) -> list[Operation] | None:
+def _fold(ufunc: Any, x: Array, axis: Any, out: Array, keepdims: bool = False) -> list[Operation] | None:
+    out = out if keepdims else np.expand_dims(out, axis)
+    start = -0.0 if ufunc is np.add else x[tuple(slice(size) for size in out.shape)]
+    return _both(_checked("positive", [out, start]), _checked(FOLDS[ufunc], [_as_wide(out, x.shape), x]))
+
+
+def _fold_products(x: Array, y: Array, out: Array, scratch: Array) -> list[Operation] | None:
+    out = np.expand_dims(out, 1)
+    return _both(_checked("positive", [out, -0.0]), _checked("add_products", [_as_wide(out, scratch.shape), x, y]))
+
+
+def _stretches(ufunc: Any, x: Array, starts: Array, axis: int, out: Array) -> list[Operation] | None:
     which = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
-    first = _checked("positive", [out, x], [None, starts])
     rest = np.delete(np.arange(len(x)), starts)
-    fold = _checked("add_up" if ufunc is np.add else "largest", [out, x], [which[rest], rest])
-    return first + fold if first and fold else None
+    return _both(
+        _checked("positive", [out, x], [None, starts]), _checked(FOLDS[ufunc], [out, x], [which[rest], rest])
+    )  # fmt: skip
+
+
+def _both(first: list[Operation] | None, then: list[Operation] | None) -> list[Operation] | None:
+    return first + then if first and then else None
 
 
 def _product(a: Array, b: Array, out: Array) -> list[Operation] | None:
@@ -151,7 +160,7 @@ def _product(a: Array, b: Array, out: Array) -> list[Operation] | None:
 def _as_wide(out: Array, shape: tuple[int, ...]) -> Array:
     """out, repeated where it has length 1: to be added to, so it is not to be read-only."""
     strides = [0 if size == 1 else stride for size, stride in zip(out.shape, out.strides, strict=True)]
-    return np.lib.stride_tricks.as_strided(out, shape, strides)
+    return as_strided(out, shape, strides)
 
 
 def _checked(name: str, arrays: Sequence[Any], rows: Sequence[Array | None] = ()) -> list[Operation] | None:
@@ -164,7 +173,8 @@ def _checked(name: str, arrays: Sequence[Any], rows: Sequence[Array | None] = ()
         for x, row in zip(arrays[1:], rows[1:], strict=True)
     ]
     kinds = "?dd" if name in COMPARISONS else "dd?" if name == "choose" else "ddd"
-    if name not in OPS or len(shape) > MOST_AXES or any(x.dtype.char != k for x, k in zip((out, *wide), kinds)):
+    known = name in OPS and len(shape) <= MOST_AXES
+    if not known or any(x.dtype.char != kind for x, kind in zip((out, *wide), kinds, strict=False)):
         return None
     if any(row is None and _shifted(out, x) for x, row in zip(wide, rows[1:], strict=True)):
         return None
@@ -178,3 +188,19 @@ def _shifted(out: Array, x: Array) -> bool:
     moves = [strides for size, *strides in zip(out.shape, out.strides, x.strides, strict=True) if size > 1]
     same = out.ctypes.data == x.ctypes.data and all(a == b for a, b in moves)
     return not same and bool(np.shares_memory(out, x))
+
+
+BY_FUNCTION: dict[Any, Callable[..., list[Operation] | None]] = {
+    np.copyto: lambda out, x, where=None: (
+        _checked("positive", [out, x]) if where is None else _checked("choose", [out, x, where])
+    ),
+    np.matmul: _product,
+    take_rows: lambda rows, x, out: _checked("positive", [out, x], [None, rows]),
+    put_rows: lambda target, rows, x: _checked("positive", [target, x], [rows, None]),
+    add_rows: lambda target, rows, x: _checked("add_up", [target, x], [rows, None]),
+    add_batch: lambda ones, x, out: _fold(np.add, x, -1, out, keepdims=True),
+    add_stretches: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
+    double_product: lambda x, y, out: _checked("double_product", [out, x, y]),
+    add_product: lambda x, y, out, scratch: _checked("add_products", [out, x, y]),
+    sum_products: _fold_products,
+}

@@ -19,6 +19,8 @@ __all__ = ["Path"]
 
 # Seconds, about: an argument of straight-line code and one example of it, an operation of NumPy; all with gradients.
 NODE, EXAMPLE, INSTRUCTION = 6e-9, 6e-6, 4e-6
+FEW = 64  # examples that are always run at once
+NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
 
 
@@ -117,23 +119,35 @@ class Path:
         """Whether one example takes this path: slowly, and to the last bit."""
         return follows(self.record, np.concatenate([theta, self.frozen]).astype(float), row.astype(float))
 
-    def run(self, bound: Bound | Straight, rows: Array, scale: float, theta: Array) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`."""
+    def most(self, n: int, wanted: Wanted) -> int:
+        """How many of n examples to run at once. With more, what they need would leave the caches, and fill memory."""
+        if n <= FEW or self.is_straight(n):
+            return n
+        *_, n_inputs, n_batched = self.plan.sizes
+        return max(FEW, NUMBERS // (n_inputs + 2 * n_batched + wanted.each * self.plan.n_parameters))
+
+    def run(
+        self, bound: Bound | Straight, rows: Array, scale: float, theta: Array, first: int, lend: bool
+    ) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`.
+
+        first: the number of the first row in the batch, for errors. lend: the gradients are only read, and at once.
+        """
         try:
-            return bound.run(scale)
+            return bound.run(scale, lend=lend)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(theta, rows.copy(), scale, bound.wanted, np.arange(len(rows)))
+            return self._one_by_one(theta, rows.copy(), scale, bound.wanted, first + np.arange(len(rows)))
 
     def run_share(
-        self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array
+        self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array, first: int
     ) -> tuple[Array, Any, Any]:
-        """The same for the examples `chosen` from a batch."""
+        """The same for the examples `chosen` from a batch; the gradients are only lent."""
         bound, seed = self._bound_with_room(rows[chosen], wanted, theta)
         n = len(chosen)
         try:
-            outputs, gradient, slopes = bound.run(seed * scale)
+            outputs, gradient, slopes = bound.run(seed * scale, lend=True)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(theta, rows[chosen], scale, wanted, chosen)
+            return self._one_by_one(theta, rows[chosen], scale, wanted, first + chosen)
         return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
 
     def _bound_with_room(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -265,26 +265,16 @@ class Program:
         self.paths.append(path)
         return path
 
-    def _run(
-        self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0
-    ) -> tuple[Array, Any, Any]:
+    def _run(self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0) -> tuple[Array, Any, Any]:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
-        path = self.paths[0]
-        if len(self.paths) == 1 and not path.record.guards:
-            bound = path.bound(n, wanted, self._theta)
-            self._fill(bound.rows, given)
-            self._check_bounds(bound.rows)
-            return path.run(bound, bound.rows, scale, self._theta)
-        rows = np.empty((n, self._width), self.dtype)
-        self._fill(rows, given)
-        self._check_bounds(rows)
-        shares = self._shares(rows)
-        outputs = np.empty((len(path.record.outputs), n), self.dtype)
+        most = self.paths[0].most(n, wanted)
+        if n <= most and len(self.paths) == 1 and not self.paths[0].record.guards:
+            return self._run_along(self.paths[0], given, n, wanted, scale, 0, lend=False)
+        outputs = np.empty((len(self.paths[0].record.outputs), n), self.dtype)
         width = len(self._theta)
         total = np.zeros((n, width) if wanted.each else width, self.dtype) if wanted.by_parameters else None
-        slopes = np.empty_like(rows) if wanted.by_inputs else None
-        for path, chosen in shares:
-            found, gradient, slope = path.run_share(rows, chosen, wanted, scale, self._theta)
+        slopes = np.empty((n, self._width), self.dtype) if wanted.by_inputs else None
+        for chosen, (found, gradient, slope) in self._pieces(given, n, most, wanted, scale):
             outputs[:, chosen] = found
             if total is not None and wanted.each:
                 total[chosen] = gradient
@@ -293,6 +283,31 @@ class Program:
             if slopes is not None:
                 slopes[chosen] = slope
         return outputs, total, slopes
+
+    def _run_along(
+        self, path: Path, given: list[Array], n: int, wanted: Wanted, scale: float, first: int, lend: bool
+    ) -> tuple[Array, Any, Any]:
+        bound = path.bound(n, wanted, self._theta)
+        self._fill(bound.rows, given)
+        self._check_bounds(bound.rows, first)
+        return path.run(bound, bound.rows, scale, self._theta, first, lend)
+
+    def _pieces(
+        self, given: list[Array], n: int, most: int, wanted: Wanted, scale: float
+    ) -> Iterator[tuple[Any, tuple[Array, Any, Any]]]:
+        """The same by pieces of a batch, with the numbers of the examples in each: of one path, and not too many."""
+        for first in range(0, n, most):
+            size = min(most, n - first)
+            part = [array[first : first + size] for array in given] if size < n else given
+            if len(self.paths) == 1 and not self.paths[0].record.guards:
+                found = self._run_along(self.paths[0], part, size, wanted, scale, first, lend=True)
+                yield slice(first, first + size), found
+                continue
+            rows = np.empty((size, self._width), self.dtype)
+            self._fill(rows, part)
+            self._check_bounds(rows, first)
+            for path, chosen in self._shares(rows, first):
+                yield first + chosen, path.run_share(rows, chosen, wanted, scale, self._theta, first)
 
     def _fill(self, rows: Array, given: list[Array]) -> None:
         """Put the arguments together, one row per example."""
@@ -303,8 +318,11 @@ class Program:
                 )
             rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
 
-    def _shares(self, rows: Array) -> list[tuple[Path, Array]]:
-        """The paths that the examples take, each with the numbers of its examples; new ones are traced."""
+    def _shares(self, rows: Array, first: int) -> list[tuple[Path, Array]]:
+        """The paths that the examples take, each with the numbers of its examples; new ones are traced.
+
+        first: the number of the first row in the batch, for errors.
+        """
         waiting = np.arange(len(rows))
         shares: list[tuple[Path, Array]] = []
         for path in self.paths:
@@ -313,7 +331,7 @@ class Program:
                 shares.append((path, waiting[mine]))
                 waiting = waiting[~mine]
         while len(waiting):
-            path = self._path_of(rows[waiting[0]], int(waiting[0]))
+            path = self._path_of(rows[waiting[0]], first + int(waiting[0]))
             mine = path.takes(self._theta, rows[waiting])
             mine[0] = True  # it is the one that was traced; at a tie, rounding may say otherwise
             shares.append((path, waiting[mine]))
@@ -345,7 +363,7 @@ class Program:
                 return known
         return path
 
-    def _check_bounds(self, rows: Array) -> None:
+    def _check_bounds(self, rows: Array, first: int) -> None:
         for path in self.paths:
             if not len(path.indices):
                 continue
@@ -355,7 +373,7 @@ class Program:
                 row, k = np.argwhere(wrong)[0]
                 slot = next(s for s in reversed(self.slots) if s.start <= path.indices[k] and s.size)
                 raise IndexError(
-                    f"program: {slot.name} holds the index {int(columns[row, k])} in row {row}, "
+                    f"program: {slot.name} holds the index {int(columns[row, k])} in row {first + row}, "
                     f"out of range for a table of {path.lengths[k]}, places 0 to {path.lengths[k] - 1}"
                 )
 

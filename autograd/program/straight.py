@@ -54,7 +54,7 @@ class Straight:
             ops, first, second, record.start, args, self._values, record.first, needed, self._cotangents
         )
 
-    def run(self, seed: Any, strict: bool = True) -> tuple[Array, Any, Any]:
+    def run(self, seed: Any, strict: bool = True, lend: bool = False) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
 
         seed: per example, or for all, the cotangent of the first output. Raises NotFinite if anything is not.
