@@ -17,8 +17,9 @@ from autograd.value import Value, read
 
 __all__ = ["Path"]
 
-# Seconds, about: an argument of straight-line code and one example of it, an operation of NumPy; all with gradients.
-NODE, EXAMPLE, INSTRUCTION = 6e-9, 6e-6, 4e-6
+# Seconds, about, with gradients. Straight-line code: for an argument, for an example, for a run of it; and array
+# operations, as loops: for one of them, for a run.
+NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED = 5e-9, 5e-6, 15e-6, 0.5e-6, 10e-6
 FEW = 64  # examples that are always run at once
 NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
@@ -62,7 +63,8 @@ class Path:
     def is_straight(self, n: int) -> bool:
         """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
         instructions = len(self._plan.instructions) if self._plan else self.depth  # it takes at least as many
-        return self.possible and n * (len(self.record.args) * NODE + EXAMPLE) < instructions * INSTRUCTION + EXAMPLE
+        straight = n * (len(self.record.args) * NODE + EXAMPLE) + STRAIGHT
+        return self.possible and straight < instructions * INSTRUCTION + ROLLED
 
     @property
     def is_sequential(self) -> bool:
