@@ -236,6 +236,76 @@ def test_results_belong_to_the_caller():
         assert (program.parameters.tolist(), batch[0]) == ([2.0], 1.0)
 
 
+# ---------------------------------------------------------------- large batches, and many parameters
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """Batches are run three examples at a time."""
+    monkeypatch.setattr("autograd.program.path.FEW", 3)
+    monkeypatch.setattr("autograd.program.path.NUMBERS", 1)
+
+
+@pytest.mark.usefixtures("either_way", "in_pieces")
+@pytest.mark.parametrize("branches", [False, True])
+def test_a_batch_run_in_pieces_gives_what_its_examples_give(branches):
+    f, leaves, rows = network()
+
+    def g(xs):
+        return f(xs) if not branches or xs[0] > 0.0 else 2.0 * f(xs) + xs[1]
+
+    rows = np.vstack([rows, -rows, 0.5 * rows])
+    assert len(rows) > 7
+    program = trace(lambda xs: g(xs), rows[0], parameters=leaves)
+    values, by_leaves, by_inputs = eager(g, leaves, *rows.tolist())
+    np.testing.assert_allclose(program(rows), values, rtol=1e-12)
+    for reduce, expected in (("sum", by_leaves.sum(axis=0)), ("mean", by_leaves.mean(axis=0)), (None, by_leaves)):
+        found, (slopes, by_row) = program.value_and_grad(rows, wrt="both", reduce=reduce)
+        np.testing.assert_allclose(found, values, rtol=1e-12)
+        np.testing.assert_allclose(slopes, expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(by_row, by_inputs, rtol=1e-12)
+    before = by_row.copy()
+    program.value_and_grad(2.0 * rows, wrt="both")
+    np.testing.assert_array_equal(by_row, before)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_errors_in_a_later_piece_name_the_row_of_the_whole_batch():
+    w = [Value(1.0), Value(2.0)]
+    program = trace(lambda i, x: take(w, i) * autograd.log(x), 0, 1.0)
+    good = np.zeros(8, dtype=int), np.ones(8)
+    with pytest.raises(IndexError, match="index 2 in row 7"):
+        program(np.array([0, 1, 0, 1, 0, 1, 0, 2]), good[1])
+    with pytest.raises(DomainError, match=r"row 5 of the batch"):
+        program(good[0], np.array([1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0]))
+    program = trace(lambda x: autograd.log(x) if x < 3.0 else autograd.log(5.0 - x), 1.0)
+    with pytest.raises(DomainError, match=r"row 6 of the batch"):
+        program(np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 6.0]))
+
+
+def test_gradients_of_many_parameters_belong_to_the_caller():
+    """They are given away, not copied: whoever keeps them, or a part of them, keeps them as they were."""
+    width = 100  # 10,000 parameters, of which one is never multiplied
+    weights = [[Value(0.01 * (i - j)) for j in range(width)] for i in range(width)]
+    leaves = [*(w for ws in weights for w in ws), Value(5.0)]
+    example = [0.5] * width
+    program = trace(lambda x: sum(autograd.dot(ws, x) ** 2 for ws in weights), example, parameters=leaves)
+    theta = program.parameters[:-1].reshape(width, width)
+    kept = []
+    for scale in (1.0, 2.0, 3.0, 4.0, 5.0):
+        x = scale * np.linspace(-1.0, 1.0, width)
+        expected = np.append(np.outer(2.0 * (theta @ x), x), 0.0)
+        value, gradient = program.value_and_grad(x)
+        kept.append((gradient[10:20] if scale == 2.0 else gradient, expected[10:20] if scale == 2.0 else expected))
+        del gradient
+        program.value_and_grad(x)[1][:] = 7.0  # what is done to them is forgotten, too
+    assert value == pytest.approx(np.sum((theta @ x) ** 2))
+    for gradient, expected in kept:
+        np.testing.assert_allclose(gradient, expected, rtol=1e-11, atol=1e-11)
+    again = program.value_and_grad(x)[1]
+    np.testing.assert_allclose(again, expected, rtol=1e-11, atol=1e-11)
+
+
 @both_ways
 def test_many_batch_sizes_one_after_the_other():
     f, leaves, _ = network()
