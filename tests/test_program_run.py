@@ -296,7 +296,7 @@ def test_gradients_of_many_parameters_belong_to_the_caller():
         x = scale * np.linspace(-1.0, 1.0, width)
         expected = np.append(np.outer(2.0 * (theta @ x), x), 0.0)
         value, gradient = program.value_and_grad(x)
-        kept.append((gradient[10:20] if scale == 2.0 else gradient, expected[10:20] if scale == 2.0 else expected))
+        kept.append((gradient[-10:] if scale == 2.0 else gradient, expected[-10:] if scale == 2.0 else expected))
         del gradient
         program.value_and_grad(x)[1][:] = 7.0  # what is done to them is forgotten, too
     assert value == pytest.approx(np.sum((theta @ x) ** 2))
