@@ -20,7 +20,7 @@ help:
 	@echo "make bench     measure, against other libraries, and write the table in the README"
 	@echo "make pictures  draw the pictures in docs/ again"
 
-$(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx) autograd/c_rules.py autograd/primitives.py autograd/symbol.py
+$(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx autograd/program/*.pyx autograd/program/*.h) autograd/c_rules.py autograd/primitives.py autograd/symbol.py
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]"
 	@touch $(READY)

@@ -7,6 +7,7 @@ loop here, such as matrix products, which are BLAS's, stays the call that it is.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,10 +17,17 @@ from numpy.lib.stride_tricks import as_strided
 from autograd.program.record import Array
 from autograd.value import engine
 
+OPS: dict[str, int] = {}
 if engine() == "native":
-    from autograd.program._loops import COMPARISONS, MOST_AXES, OPS, Loops  # type: ignore[import-not-found, unused-ignore]
-else:
-    OPS = {}
+    try:
+        from autograd.program._loops import (  # type: ignore[import-not-found, no-redef, unused-ignore]
+            COMPARISONS,
+            MOST_AXES,
+            OPS,
+            Loops,
+        )
+    except ImportError as error:
+        warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
 __all__ = ["Step", "add_batch", "add_rows", "add_stretches", "faster", "put_rows", "take_rows"]
 
