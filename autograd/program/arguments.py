@@ -23,7 +23,7 @@ class Slot:
 
     name: what to call it in errors. shape: without the batch. whole: whether its numbers are indices. start: where
     its numbers stand in the row of all. template: nested lists and tuples, 0 where a number is; None for an array.
-    size: how many numbers there are.
+    size: how many numbers there are. place: the part of the row that they are.
     """
 
     name: str
@@ -32,9 +32,11 @@ class Slot:
     start: int
     template: Any = None
     size: int = field(init=False)
+    place: slice = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", math.prod(self.shape))
+        object.__setattr__(self, "place", slice(self.start, self.start + self.size))
 
 
 def describe(example: Any, name: str, start: int) -> Any:
@@ -99,7 +101,7 @@ def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Valu
 
     def made(slot: Slot) -> Any:
         found: list[Any] = []
-        for x in row[slot.start : slot.start + slot.size]:
+        for x in row[slot.place]:
             item = Index(int(x)) if slot.whole else Value(x)
             inputs.append(item.value if isinstance(item, Index) else item)
             found.append(item)

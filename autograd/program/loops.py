@@ -1,7 +1,7 @@
 """Loops: the steps of a program, with runs of calls of NumPy put together as loops in C, where the native engine is.
 
 A call of NumPy costs a microsecond before it adds the first two numbers; a loop costs some hundredths. What has no
-loop here, such as matrix products, which are BLAS's, stays the call that it is.
+loop here, such as matrix products of some size, which are BLAS's, stays the call that it is.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _as_wide(out: Array, shape: tuple[int, ...]) -> Array:
 
 def _checked(name: str, arrays: Sequence[Any], rows: Sequence[Array | None] = ()) -> list[Operation] | None:
     """One operation, if there is a loop for it on numbers like these."""
-    rows = tuple(rows) or (None,) * len(arrays)
+    rows = tuple(None if r is None else np.ascontiguousarray(r, np.intp) for r in rows) or (None,) * len(arrays)
     out = arrays[0]
     shape = out.shape if rows[0] is None else (len(rows[0]), *out.shape[1:])
     wide = [

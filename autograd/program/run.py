@@ -228,7 +228,7 @@ class Program:
         def of_slot(slot: Slot) -> Any:
             if slot.whole:
                 return None
-            part = by_inputs[:, slot.start : slot.start + slot.size].reshape(len(by_inputs), *slot.shape)
+            part = by_inputs[:, slot.place].reshape(len(by_inputs), *slot.shape)
             return (part[0] if slot.shape else float(part[0])) if single else part
 
         found = rebuild(self.description, of_slot)
@@ -316,7 +316,8 @@ class Program:
                 raise ValueError(
                     f"program: {slot.name} holds an index beyond 2**24, too large for float32; use float64"
                 )
-            rows[:, slot.start : slot.start + slot.size] = array.reshape(len(rows), slot.size)
+            shape = len(rows), slot.size
+            rows[:, slot.place] = array if array.shape == shape else array.reshape(shape)
 
     def _shares(self, rows: Array, first: int) -> list[tuple[Path, Array]]:
         """The paths that the examples take, each with the numbers of its examples; new ones are traced.
