@@ -234,4 +234,12 @@ def test_what_has_no_loop_stays_the_call_that_it_is() -> None:
         partial(np.add, x32, x32, out=x32), partial(np.hypot, x, x, out=x),
         partial(np.exp, np.ones(5000), out=np.ones(5000)), partial(np.add, shifted[1:], 1.0, out=shifted[:-1]),
     ]  # fmt: skip
+    square, swapped = np.ones((4, 1)), np.ones(3).astype(">f8")
+    steps += [
+        partial(np.add.reduce, np.broadcast_to(x[:, None], (3, 2)), axis=1, out=x),
+        partial(np.add.reduce, square, axis=1, out=square[:, 0]),
+        partial(sum_products, x[:, None, None], x[:, None, None], out=x[:, None], scratch=np.ones((3, 1, 1))),
+        partial(put_rows, square, np.array([1, 2]), square[:2]),
+        partial(np.add, swapped, swapped, out=swapped),
+    ]
     assert faster(steps) == steps

@@ -306,6 +306,35 @@ def test_gradients_of_many_parameters_belong_to_the_caller():
     np.testing.assert_allclose(again, expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("parameters", [5, 9000])
+def test_what_is_given_away_leaves_nothing_behind(parameters):
+    """Neither its shape, nor its type, nor a flag: the memory is used again, the array is not."""
+    w = [Value(0.001 * i) for i in range(parameters)]
+    program = trace(lambda x: autograd.dot(w, [x, 2.0 * x] + [x * x] * (parameters - 2)), 1.0, parameters=w)
+    x = np.array([1.0, 2.0])
+    expected = program.value_and_grad(x, wrt="both")
+    for change in (
+        lambda array: array.setflags(write=False),
+        lambda array: setattr(array, "shape", (1, -1)),
+        lambda array: setattr(array, "dtype", np.int64),
+    ):
+        values, (gradient, slopes) = program.value_and_grad(x, wrt="both")
+        for array in (values, gradient, slopes):
+            change(array)
+        del array, values, gradient, slopes
+        values, (gradient, slopes) = program.value_and_grad(x, wrt="both")
+        for array, before in ((values, expected[0]), (gradient, expected[1][0]), (slopes, expected[1][1])):
+            assert array.flags.writeable
+            np.testing.assert_array_equal(array, before, strict=True)
+
+
+def test_a_large_batch_of_nothing():
+    w = Value(2.0)
+    program = trace(lambda x: w * w * w, np.zeros(0))
+    values, gradient = program.value_and_grad(np.zeros((100, 0)))
+    assert (values.tolist(), gradient.tolist()) == ([8.0] * 100, [pytest.approx(12.0)])
+
+
 @both_ways
 def test_many_batch_sizes_one_after_the_other():
     f, leaves, _ = network()
@@ -1107,9 +1136,10 @@ def test_a_pickle_may_be_read_by_the_other_engine(tmp_path):
     np.testing.assert_allclose(found, [*value, *gradient], rtol=1e-12, atol=1e-14)
 
 
-def test_copies_are_programs_of_their_own():
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_copies_are_programs_of_their_own(copied):
     program = branching()
-    copied = copy.deepcopy(program)
+    copied = copied(program)
     copied.parameters = [1.0, 1.0]
     assert program.parameters.tolist() == [5.0, 6.0]
     assert copied == program

@@ -250,9 +250,9 @@ static int may_interleave(const Loop *a, const Loop *b, int anywhere) {
             if (high[0] <= low[1] || high[1] <= low[0]) continue;
             if (anywhere || a->at[i] != b->at[j] || a->step[i][0] != b->step[j][0]) return 0;
             reach(a, i, 1, &inner_low, &inner_high);
-            if (inner_high - inner_low > labs(a->step[i][0])) return 0;
+            if (inner_high - inner_low > llabs(a->step[i][0])) return 0;
             reach(b, j, 1, &inner_low, &inner_high);
-            if (inner_high - inner_low > labs(b->step[j][0])) return 0;
+            if (inner_high - inner_low > llabs(b->step[j][0])) return 0;
         }
     return 1;
 }

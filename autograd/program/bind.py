@@ -65,10 +65,10 @@ class Results:
         return self._given[-1]
 
     def copy(self, x: Array) -> Array:
-        """A copy of x to give away."""
+        """A copy of x to give away: a view, so that what becomes of its shape or its flags stays with its owner."""
         array = self.fresh()
         np.copyto(array, x)
-        return array
+        return array[:]
 
 
 class Turn:
@@ -164,7 +164,7 @@ class Bound(Forward):
             self._turns.append(turn)
         if len(self._untouched):
             turn.gradient[self._untouched] = 0.0
-        return turn.steps, turn.gradient
+        return turn.steps, turn.gradient[:]
 
     def _finite_at_start(self) -> bool:
         return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self.rows)

@@ -125,17 +125,22 @@ def _elementwise(ufunc: Any, *args: Any, out: Array | None = None) -> list[Opera
 
 
 def _fold(ufunc: Any, x: Array, axis: Any, out: Array, keepdims: bool = False) -> list[Operation] | None:
+    if np.shares_memory(out, x):
+        return None
     out = out if keepdims else np.expand_dims(out, axis)
     start = -0.0 if ufunc is np.add else x[tuple(slice(size) for size in out.shape)]
     return _both(_checked("positive", [out, start]), _checked(FOLDS[ufunc], [_as_wide(out, x.shape), x]))
 
 
 def _fold_products(x: Array, y: Array, out: Array, scratch: Array) -> list[Operation] | None:
+    if np.shares_memory(out, x) or np.shares_memory(out, y):
+        return None
     out = np.expand_dims(out, 1)
     return _both(_checked("positive", [out, -0.0]), _checked("add_products", [_as_wide(out, scratch.shape), x, y]))
 
 
 def _stretches(ufunc: Any, x: Array, starts: Array, axis: int, out: Array) -> list[Operation] | None:
+    assert starts[0] == 0, "the first rows would be in no stretch"
     which = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
     rest = np.delete(np.arange(len(x)), starts)
     return _both(
@@ -184,7 +189,10 @@ def _checked(name: str, arrays: Sequence[Any], rows: Sequence[Array | None] = ()
     known = name in OPS and len(shape) <= MOST_AXES
     if not known or any(x.dtype.char != kind for x, kind in zip((out, *wide), kinds, strict=False)):
         return None
-    if any(row is None and _shifted(out, x) for x, row in zip(wide, rows[1:], strict=True)):
+    if not all(x.dtype.isnative and x.flags.aligned for x in (out, *wide)):
+        return None
+    by_row = any(row is not None for row in rows)
+    if any(np.may_share_memory(out, x) if by_row else _shifted(out, x) for x in wide):
         return None
     return [(name, (out, *wide), rows)]
 

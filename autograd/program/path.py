@@ -126,7 +126,8 @@ class Path:
         if n <= FEW or self.is_straight(n):
             return n
         *_, n_inputs, n_batched = self.plan.sizes
-        return max(FEW, NUMBERS // (n_inputs + 2 * n_batched + wanted.each * self.plan.n_parameters))
+        numbers = n_inputs + 2 * n_batched + wanted.each * self.plan.n_parameters
+        return max(FEW, NUMBERS // max(numbers, 1))
 
     def run(
         self, bound: Bound | Straight, rows: Array, scale: float, theta: Array, first: int, lend: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -431,6 +432,9 @@ class Program:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.RLock())
+
+    def __copy__(self) -> Program:
+        return copy.deepcopy(self)  # the buffers are not to be shared
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Program):
