@@ -147,7 +147,7 @@ def nielsen_rows(options: Options) -> list[Row]:
         ("JAX, a jitted step", ["jax"]),
         ("JAX, a jitted epoch", ["jax-scan"]),
     ]
-    fewer = options._replace(repeat=max(options.repeat // 4, 3))
+    fewer = options._replace(repeat=max(options.repeat // 2, 3))
     return against(name, "nielsen", rivals, fewer, epoch, value, slope, options.mnist)
 
 

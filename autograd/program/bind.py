@@ -156,8 +156,10 @@ class Bound(Forward):
         """
         if self._untouched is None:
             return self._all, None
-        turn = next((turn for turn in self._turns if turn.is_free()), None)
-        if turn is None:
+        for turn in self._turns:
+            if turn.is_free():
+                break
+        else:
             if len(self._turns) == 2:
                 return self._all, None
             turn = Turn(self.forward + self.backward, self.cotangents[PARAMETER])
