@@ -23,7 +23,17 @@ from numpy.lib.stride_tricks import as_strided
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
 from autograd.program.forward import DOUBLE_PRODUCT, Forward, matrices, view_of
-from autograd.program.loops import Step, add_batch, add_product, add_rows, add_stretches, faster, put_rows, take_rows
+from autograd.program.loops import (
+    Step,
+    add_batch,
+    add_product,
+    add_rows,
+    add_stretches,
+    aligned,
+    faster,
+    put_rows,
+    take_rows,
+)
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -75,13 +85,13 @@ class Turn:
     """The steps of a plan again, with a vector of their own for the gradient, which can be given away."""
 
     def __init__(self, steps: list[Step], cotangents: Array) -> None:
-        self.gradient = np.zeros(len(cotangents), cotangents.dtype)
+        self.gradient = aligned(len(cotangents), cotangents.dtype)
         self.steps = faster([_moved(step, cotangents, self.gradient[:, None]) for step in steps])
-        self._held = sys.getrefcount(self.gradient)
+        self._held = sys.getrefcount(self.gradient.base)
 
     def is_free(self) -> bool:
         """Whether nobody else holds the vector, or a part of it."""
-        return sys.getrefcount(self.gradient) == self._held
+        return sys.getrefcount(self.gradient.base) == self._held
 
 
 class Bound(Forward):
@@ -169,7 +179,7 @@ class Bound(Forward):
         return turn.steps, turn.gradient[:]
 
     def _finite_at_start(self) -> bool:
-        return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self.rows)
+        return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self._padded)
 
     def seconds(self, repeat: int) -> list[tuple[float, float]]:
         """How long each instruction takes, forward and backward: medians."""
@@ -188,9 +198,9 @@ class Bound(Forward):
         plan, n = self.plan, self.n
         wide = n if self.wanted.each else 1
         self.cotangents = [
-            np.zeros((0, 0)), np.zeros((plan.sizes[PARAMETER] * self.wanted.by_parameters, wide), self.dtype),
-            np.zeros((plan.sizes[INPUT] * self.wanted.by_inputs, n), self.dtype),
-            np.zeros((plan.sizes[BATCHED], n), self.dtype),
+            np.zeros((0, 0)), aligned((plan.sizes[PARAMETER] * self.wanted.by_parameters, wide), self.dtype),
+            aligned((plan.sizes[INPUT] * self.wanted.by_inputs, n), self.dtype),
+            aligned((plan.sizes[BATCHED], n), self.dtype),
         ]  # fmt: skip
         # What depends on something that is differentiated by, and what has received a cotangent so far.
         self._needed = [np.zeros(size, dtype=bool) for size in plan.sizes]

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
-from autograd.program.loops import Step, double_product, sum_products, take_rows
+from autograd.program.loops import LINE, Step, aligned, double_product, sum_products, take_rows
 from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -51,17 +51,19 @@ class Forward:
     def __init__(self, plan: Plan, n: int, dtype: Any, theta: Array, frozen: Array) -> None:
         self.plan, self.n, self.dtype, self.theta, self.frozen = plan, n, dtype, theta, frozen
         _, n_parameters, n_inputs, n_batched = plan.sizes
-        self.rows = np.zeros((n, n_inputs), dtype)
+        line = LINE // dtype.itemsize
+        self._padded = aligned((n, -(-n_inputs // line) * line), dtype)
+        self.rows = self._padded[:, :n_inputs]
         # Inputs stay as they come, one example after the other, unless some are to be gathered: that wants whole rows.
         gathered = any(
             strides_of(ref.rows) is None for i in plan.instructions for ref in i.operands if ref.space == INPUT
         )
-        inputs = np.zeros((n_inputs, n), dtype) if gathered else self.rows.T
+        inputs = aligned((n_inputs, n), dtype) if gathered else self.rows.T
         parameters = theta[:, None]
         if n_parameters > len(theta):  # some are frozen, or computed from others
-            parameters = np.zeros((n_parameters, 1), dtype)
+            parameters = aligned((n_parameters, 1), dtype)
         constants = plan.constants.astype(dtype)[:, None]
-        self.values = [constants, parameters, inputs, np.zeros((n_batched, n), dtype)]
+        self.values = [constants, parameters, inputs, aligned((n_batched, n), dtype)]
         self.forward: list[Step] = []
         self.ends: list[int] = []  # where in `forward` each instruction ends
         self._steps = self.forward

@@ -7,6 +7,7 @@ loop here, such as matrix products of some size, which are BLAS's, stays the cal
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +30,7 @@ if engine() == "native":
     except ImportError as error:
         warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
-__all__ = ["Step", "add_batch", "add_rows", "add_stretches", "faster", "put_rows", "take_rows"]
+__all__ = ["LINE", "Step", "add_batch", "add_rows", "add_stretches", "aligned", "faster", "put_rows", "take_rows"]
 
 Step = Callable[[], Any]
 Operation = tuple[str, tuple[Array, ...], tuple[Array | None, ...]]
@@ -38,6 +39,17 @@ SMALL = 1 << 15  # products of numbers in a product of matrices
 SEVERAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
 FOLDS = {np.add: "add_up", np.maximum: "largest"}
 FEW = 1000  # numbers; NumPy works on several at once, where C calls a function for each
+
+
+LINE = 64  # bytes of a cache line
+
+
+def aligned(shape: int | tuple[int, ...], dtype: Any) -> Array:
+    """Zeros that begin where a line of the cache does: vectors that lie across two take longer, in BLAS as in loops."""
+    size, item = math.prod(np.atleast_1d(shape).tolist()), np.dtype(dtype).itemsize
+    whole = np.zeros(size + LINE // item, dtype)
+    start = -whole.ctypes.data % LINE // item
+    return whole[start : start + size].reshape(shape)
 
 
 # ---------------------------------------------------------------- steps that are not one call of NumPy

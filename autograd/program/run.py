@@ -13,6 +13,7 @@ import numpy as np
 from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, rebuild, slots_of
 from autograd.program.bind import Bound, Wanted
+from autograd.program.loops import aligned
 from autograd.program.path import Path
 from autograd.program.record import Array, same
 from autograd.program.show import Equation, Stats, equations, text
@@ -97,7 +98,7 @@ class Program:
                 if not isinstance(leaf, Value) or not leaf.is_leaf:
                     raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
             self._leaves = list(dict.fromkeys(given))
-            self._theta = np.zeros(len(self._leaves), self.dtype)
+            self._theta = aligned(len(self._leaves), self.dtype)
         self._add_path(_numbers(example))
         self.load()
 
@@ -253,7 +254,7 @@ class Program:
         record, leaves, tree = trace_path(self._f, partial(arguments_of, self.description, row.tolist()), known)
         if self._leaves is None:
             self._leaves = leaves
-            self._theta = np.zeros(len(leaves), self.dtype)
+            self._theta = aligned(len(leaves), self.dtype)
         elif len(leaves) > len(known) and not self._named:
             raise TraceError(
                 "program: a branch uses Values that the first example did not lead to, so the vector of parameters "
