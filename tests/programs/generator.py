@@ -200,7 +200,8 @@ def recipe_of(seed: int, branches: bool) -> Recipe:
     while writer.cost < budget:
         writer.statement()
     writer.write(f"return {writer.give_back()}")
-    if not branches and (not parameters or (rng.random() < 0.2 and not grid)):
+    # Leaves that the trace finds are told apart by their numbers, so these may not be on a grid.
+    if not branches and (rng.random() < 0.2 and not grid if parameters else not (grid and frozen)):
         listed, parameters, frozen = "None", parameters + frozen, []
     else:
         order = [*parameters, rng.choice(parameters)] if parameters and rng.random() < 0.1 else list(parameters)
