@@ -197,7 +197,7 @@ CLONES static void matrix_product(const ptrdiff_t *size, double *out, const ptrd
 }
 
 static void loop_product(const Loop *loop, char *const *at) {
-    const int first = loop->axes <= AXES ? loop->axes - 3 : 0;
+    const int first = loop->axes <= AXES ? loop->axes - 3 : 0; /* it is; this tells the compiler */
     ptrdiff_t step[3][3];
     for (int j = 0; j < 3; j++)
         for (int i = 0; i < 3; i++) step[j][i] = loop->step[j][first + i] / 8;

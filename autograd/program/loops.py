@@ -30,15 +30,18 @@ if engine() == "native":
     except ImportError as error:
         warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
-__all__ = ["LINE", "Step", "add_batch", "add_rows", "add_stretches", "aligned", "faster", "put_rows", "take_rows"]
+__all__ = [
+    "LINE", "Step", "add_batch", "add_product", "add_rows", "add_stretches", "aligned", "double_product", "faster",
+    "put_rows", "sum_products", "take_rows",
+]  # fmt: skip
 
 Step = Callable[[], Any]
 Operation = tuple[str, tuple[Array, ...], tuple[Array | None, ...]]
 """What is done; the result and the operands, all of one shape; which rows of each are meant, or None for all."""
 SMALL = 1 << 15  # products of numbers in a product of matrices
-SEVERAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
+TRANSCENDENTAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
 FOLDS = {np.add: "add_up", np.maximum: "largest"}
-FEW = 1000  # numbers; NumPy works on several at once, where C calls a function for each
+FEW = 1000  # numbers; of more, NumPy computes several transcendental ones at once, where C calls a function for each
 
 
 LINE = 64  # bytes of a cache line
@@ -131,7 +134,7 @@ def _operations(step: Any) -> list[Operation] | None:
 
 def _elementwise(ufunc: Any, *args: Any, out: Array | None = None) -> list[Operation] | None:
     operands, result = args[: ufunc.nin], args[ufunc.nin] if out is None else out
-    if ufunc.__name__ in SEVERAL and result.size > FEW:
+    if ufunc.__name__ in TRANSCENDENTAL and result.size > FEW:
         return None
     return _checked(ufunc.__name__, [result, *operands])
 

@@ -289,6 +289,7 @@ class Program:
     def _run_along(
         self, path: Path, given: list[Array], n: int, wanted: Wanted, scale: float, first: int, lend: bool
     ) -> tuple[Array, Any, Any]:
+        """The same for examples that all take one path. first, lend: as in `Path.run`."""
         bound = path.bound(n, wanted, self._theta)
         self._fill(bound.rows, given)
         self._check_bounds(bound.rows, first)
