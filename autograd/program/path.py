@@ -68,20 +68,20 @@ class Path:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether most operations need the one before, so that rolling would buy nothing."""
-        return self.possible and self._plan is None and 4 * self.depth > len(self.record.op) > 1000
+        """Whether most operations need the one before, so that rolling would buy one example nothing."""
+        return 4 * self.depth > len(self.record.op) > 1000 and self.is_straight(1)
 
     def story(self) -> list[str]:
         """How it runs, in a line."""
-        if self.is_sequential:
-            return [
-                f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: "
-                "runs as straight-line code in C, one example after the other"
-            ]
         if not self.is_straight(1):
             return []
         most = next(n for n in count(1) if not self.is_straight(n + 1))
         small = "one example runs" if most == 1 else f"up to {most} examples run"
+        if self.is_sequential:
+            return [
+                f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: "
+                f"{small} as straight-line code in C, more as array operations"
+            ]
         return [f"{small} as straight-line code in C, more as {len(self.plan.instructions)} array operations:"]
 
     def bound(self, n: int, wanted: Wanted, theta: Array, plan: Plan | None = None) -> Bound | Straight:
