@@ -15,7 +15,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, fmax, isfinite, log
+from libc.math cimport INFINITY, exp, fmax, isfinite, log, signbit
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
@@ -28,7 +28,8 @@ from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
 from autograd.value import (
-    REFUSALS, apply_ufunc, compared, evaluate, explain_nan, made, number, partials_of, seed_number, watch,
+    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, number, partials_of, pull_back, read_data,
+    seed_number, watch,
 )
 
 cdef dict modes = reference.modes
@@ -81,6 +82,8 @@ DEF LABELLED = 16
 
 cdef list ROWS = [None]  # the row of each number; a user's own rows get theirs when they are first used
 cdef uint8_t ARITY[MOST]
+cdef uint8_t STOPS[MOST]  # by place, a bit: a partial 0 lets nothing through (a choice, a constant partial)
+cdef uint8_t MULTIPLIES[MOST]
 cdef dict labels = {}  # by address: few Values have a label, and 8 bytes in each would cost 16
 
 
@@ -91,6 +94,8 @@ cdef int number_of(object primitive) except -1:
         if op >= MOST:
             raise OverflowError("autograd: more primitives than the native engine can number")
         ARITY[op] = min(primitive.arity, 3)  # one, two, or more
+        STOPS[op] = 0xFF if primitive.chooses else sum([1 << i for i in primitive.cut if i < 8])
+        MULTIPLIES[op] = primitive.multiplies
         ROWS.append(primitive)
         primitive.opcode = op
     return op
@@ -124,7 +129,7 @@ cdef class Value:
     cdef double slope
     cdef Operand a  # the first argument, or the array of all
     cdef Operand b  # the second argument, or how many there are
-    cdef uint32_t slot  # the place in the sweep that last came by
+    cdef uint32_t slot  # its moment; during a sweep, its place there
     cdef uint16_t op
     cdef uint8_t flags
     cdef object __weakref__
@@ -158,7 +163,7 @@ cdef class Value:
             watch("set", self)
         if self.op != LEAF:
             raise AttributeError(REFUSALS["data"].format(ROWS[self.op].name))
-        self.value = PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data")
+        change(self, PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data"))
 
     @property
     def grad(self):
@@ -233,6 +238,14 @@ cdef class Value:
     def _args(self):
         return self.args
 
+    @property
+    def _grad(self):
+        return self.slope if self.flags & HAS_GRAD else None
+
+    @property
+    def _moment(self):
+        return moment_of(active, <PyObject *>self)
+
     def __repr__(self):
         label = f", label={self.label!r}" if self.flags & LABELLED else ""
         grad = f", grad={self.slope!r}" if self.flags & HAS_GRAD else ""
@@ -255,7 +268,8 @@ cdef class Value:
         Leaves add it to their `grad`, so that several losses accumulate; every other Value on the way is set to the
         gradient of this sweep. seed: the gradient of this Value itself, 1 unless it is part of something larger.
 
-        Raises DomainError where a derivative does not exist; no gradient has changed then.
+        Raises DomainError where a derivative does not exist, and RuntimeError if the data of a leaf was set since its
+        results were computed; no gradient has changed then.
         """
         cdef Graph graph
         cdef double start = seed_number(seed)
@@ -263,6 +277,7 @@ cdef class Value:
             watch("backward", self)
         try:
             explore(&graph, self, False)
+            of_one_moment(&graph)
             sweep(&graph, self, start, NULL)
             commit(&graph)
         finally:
@@ -296,7 +311,19 @@ cdef class Value:
     def __abs__(self):
         return unary(OP_abs, self)
 
-    # -------- comparisons look at data; equality is identity
+    # -------- comparisons look at data; the hash is identity
+
+    def __eq__(self, other):
+        if not isinstance(other, (Value, float, numbers.Real)):
+            return NotImplemented  # Python then asks the other side; two of different kinds are not equal
+        outcome = bool(self.value == comparable(other))  # NumPy has a bool of its own
+        return compared("==", self, other, outcome) if modes else outcome
+
+    def __ne__(self, other):
+        if not isinstance(other, (Value, float, numbers.Real)):
+            return NotImplemented
+        outcome = bool(self.value != comparable(other))
+        return compared("!=", self, other, outcome) if modes else outcome
 
     def __lt__(self, other):
         outcome = self.value < comparable(other)
@@ -480,6 +507,72 @@ cdef object comparable(object x):
     return x if PyFloat_CheckExact(x) else getattr(x, "_data", x)
 
 
+# ---------------------------------------------------------------- moments
+
+# A graph is of one moment: see the reference engine. Here the clock only ticks if something was computed since it last
+# did, and a Value at rest keeps its moment in `slot`; a sweep, which wants the slots, keeps the moments meanwhile.
+
+DEF LAST_MOMENT = 0xFFFFFFFE  # from then on changes go unnoticed, after some hours of nothing else
+cdef uint32_t now = 0
+cdef bint computed = False  # whether a Value was computed since the clock last ticked
+
+
+cdef void tick() noexcept:
+    global now, computed
+    if computed and now < LAST_MOMENT:
+        now += 1
+        computed = False
+
+
+cdef inline bint is_same(double a, double b) noexcept:
+    return a == b and signbit(a) == signbit(b)
+
+
+def change(Value leaf, double data):
+    """Give a leaf another number."""
+    if is_same(leaf.value, data):
+        return
+    if data != data and leaf.value == leaf.value:
+        diverged(leaf, leaf.value, leaf._grad)
+    tick()
+    leaf.value = data
+    set_moment(<PyObject *>leaf, now)
+
+
+cdef void set_moment(PyObject *x, uint32_t moment) noexcept:
+    cdef Graph *graph = active
+    cdef size_t i
+    cdef bint swept = False
+    while graph != NULL:  # a sweep that is under way keeps it
+        for i in range(graph.n_seen):
+            if graph.seen[i] == x:
+                graph.moments[i] = moment
+                swept = True
+        graph = graph.outer
+    if not swept:
+        (<Value>x).slot = moment
+
+
+cdef uint32_t moment_of(Graph *graph, PyObject *x) noexcept:
+    """The moment of x, which `graph` or a sweep that began before it may be keeping."""
+    cdef size_t slot = (<Value>x).slot
+    while graph != NULL:
+        if slot < graph.n_seen and graph.seen[slot] == x:
+            return graph.moments[slot]
+        graph = graph.outer
+    return (<Value>x).slot
+
+
+class Clock:
+    """Counts the changes of leaves."""
+
+    @property
+    def now(self):
+        return now
+
+
+clock = Clock()
+
 # ---------------------------------------------------------------- giving back, without recursion
 
 # A graph may be a chain of ten million nodes: dropping the last one must not call itself ten million times. What a node
@@ -565,16 +658,26 @@ value_type.tp_dealloc = deallocate
 
 cdef inline Value fresh():
     """A new Value, a leaf, whose numbers are still to be set."""
-    global n_spare_nodes
+    global n_spare_nodes, computed
     cdef PyObject *x
     if n_spare_nodes == 0:
-        return Value.__new__(Value)
+        return fresh_memory()
     n_spare_nodes -= 1
     x = spare_nodes[n_spare_nodes]
     new_reference(x)
     cdef Value v = <Value>x
     decref(x)  # `v` holds it now
     v.op, v.flags = LEAF, 0
+    v.slot = now
+    computed = True
+    return v
+
+
+cdef Value fresh_memory():
+    global computed
+    cdef Value v = Value.__new__(Value)
+    v.slot = now
+    computed = True
     return v
 
 
@@ -809,16 +912,20 @@ cdef inline bint is_value(PyObject *x) noexcept:
 cdef struct Graph:
     PyObject **order    # arguments before results; borrowed from the root, as all Values here
     PyObject **seen     # every Value, by slot, in the order of first sight
-    double *cotangents  # by slot
+    double *cotangents  # by slot; -0.0 says that nothing has arrived, a gradient that came out as 0 is +0.0
+    uint32_t *moments   # by slot
     bint with_leaves    # whether `order` holds the leaves, too; a sweep has nothing to do there
     size_t *stack       # Values still to be looked at; with the lowest bit set, those whose arguments are done
     size_t n, n_seen, room, n_stack, stack_room
     size_t turn         # which exploration this is, of all
+    bint old            # whether a leaf was changed since one of the Values was computed
+    Graph *outer        # the exploration that is under way besides, and began before
 
 # Memory is kept from one sweep to the next, unless it is a lot: a training loop sweeps over a like graph each time.
 DEF KEPT = 1 << 20
 cdef Graph spare
 memset(&spare, 0, sizeof(spare))
+cdef Graph *active = NULL  # the explorations that are under way, the latest first
 
 # A Value's slot belongs to the last exploration that came by. Where Python code may have run in between (a user's
 # partial, a signal handler, another thread) that can be another one, and `number_again` takes the slots back.
@@ -826,12 +933,23 @@ cdef size_t turns = 0
 
 
 cdef void forget(Graph *graph) noexcept:
+    global turns
+    cdef size_t i
+    cdef Graph **link = &active
+    while link[0] != graph:
+        link = &link[0].outer
+    link[0] = graph.outer
+    for i in range(graph.n_seen):
+        (<Value>graph.seen[i]).slot = graph.moments[i]
+    if active != NULL:
+        turns += 1  # the others take their slots back
     if graph.room <= KEPT and spare.room == 0:
         memcpy(&spare, graph, sizeof(spare))
         return
     PyMem_Free(graph.order)
     PyMem_Free(graph.seen)
     PyMem_Free(graph.cotangents)
+    PyMem_Free(graph.moments)
     PyMem_Free(graph.stack)
 
 
@@ -853,6 +971,10 @@ cdef int make_room(Graph *graph, size_t least) except -1:
     if larger == NULL:
         raise MemoryError()
     graph.cotangents = <double *>larger
+    larger = PyMem_Realloc(graph.moments, room * sizeof(uint32_t))
+    if larger == NULL:
+        raise MemoryError()
+    graph.moments = <uint32_t *>larger
     graph.room = room
     return 0
 
@@ -877,7 +999,8 @@ cdef inline bint is_seen(Graph *graph, PyObject *x) noexcept:
 
 cdef inline void see(Graph *graph, PyObject *x) noexcept:
     graph.seen[graph.n_seen] = x
-    graph.cotangents[graph.n_seen] = 0.0
+    graph.cotangents[graph.n_seen] = -0.0
+    graph.moments[graph.n_seen] = (<Value>x).slot if graph.outer == NULL else moment_of(graph.outer, x)
     (<Value>x).slot = <uint32_t>graph.n_seen
     graph.n_seen += 1
 
@@ -901,6 +1024,7 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
     cdef PyObject **seen = graph.seen
     cdef PyObject **order = graph.order
     cdef double *cotangents = graph.cotangents
+    cdef uint32_t *moments = graph.moments
     cdef bint with_leaves = graph.with_leaves
     cdef size_t i, slot, n = graph.n, n_seen = graph.n_seen
     cdef PyObject *x
@@ -916,7 +1040,8 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
             graph.n_stack += 1
             continue
         seen[n_seen] = x
-        cotangents[n_seen] = 0.0
+        cotangents[n_seen] = -0.0
+        moments[n_seen] = <uint32_t>slot if graph.outer == NULL else moment_of(graph.outer, x)
         (<Value>x).slot = <uint32_t>n_seen
         n_seen += 1
         if with_leaves:
@@ -927,7 +1052,7 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
 
 cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
     """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
-    global turns
+    global turns, active
     cdef size_t top, i, n_args, steps = 0
     cdef PyObject *x
     memcpy(graph, &spare, sizeof(spare))
@@ -936,6 +1061,9 @@ cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
     graph.turn = turns
     graph.with_leaves = with_leaves
     graph.n = graph.n_seen = 0
+    graph.old = False
+    graph.outer = active
+    active = graph
     if graph.stack_room == 0:
         make_stack_room(graph, 1)
     graph.stack[0] = <size_t><PyObject *>root
@@ -963,6 +1091,8 @@ cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
         graph.stack[graph.n_stack - 1] |= 1
         if (<Value>x).op == LEAF:
             continue
+        if graph.moments[graph.n_seen - 1] != now:
+            graph.old = True
         if (<Value>x).flags & MANY:
             visit_many(graph, (<Value>x).a.many, n_args)
         else:
@@ -1001,13 +1131,59 @@ cdef inline double number_at(Argument *x) noexcept:
     return (<Value>x.value).value if x.value else x.constant
 
 
-cdef inline void add_to(Graph *graph, PyObject *x, double c, double p) noexcept:
-    # A 0 wins over an infinity: a path that carries nothing adds nothing.
-    graph.cotangents[(<Value>x).slot] += c * p if p != 0.0 else 0.0
+cdef inline int add_to(Graph *graph, PyObject *node, size_t place, PyObject *x, double c, double p) except -1:
+    # Adding 0.0 makes a gradient that came out as -0.0 tell itself from one that never arrived.
+    if p != 0.0 or not carries_nothing(graph, node, place):
+        graph.cotangents[(<Value>x).slot] += c * p + 0.0
+    return 0
+
+
+cdef bint carries_nothing(Graph *graph, PyObject *node, size_t place) except -1:
+    """Whether a partial that is 0 is so by construction: see the reference engine."""
+    cdef int op = (<Value>node).op
+    cdef size_t n
+    cdef bint found
+    if op >= N_RULES:  # a user's own, of any length
+        found = reference.carries_nothing(<object>node, place)
+        number_again(graph)
+        return found
+    if STOPS[op] >> (place if place < 7 else 7) & 1:
+        return True
+    if not MULTIPLIES[op]:
+        return False
+    if (<Value>node).flags & MANY:
+        n = (<Value>node).b.count
+        return is_zero(&(<Value>node).a.many[(place + n // 2) % n])
+    if place == 0:
+        return (<Value>node).flags & CONSTANT2 and (<Value>node).b.constant == 0.0
+    return (<Value>node).flags & CONSTANT1 and (<Value>node).a.constant == 0.0
+
+
+cdef inline bint is_zero(Argument *x) noexcept:
+    """Whether an argument is the constant 0."""
+    return x.value == NULL and x.constant == 0.0
 
 
 cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
+    cdef size_t i
+    cdef bint found = False
+    try:
+        pass_on(graph, root, seed, within)
+    except ArithmeticError, ValueError:
+        for i in range(graph.n_seen):
+            found = found or graph.cotangents[i] != graph.cotangents[i]
+        if found:  # it came first, and the reference engine would have said so then
+            explain(graph, root, seed, within)
+        raise
+    for i in range(graph.n_seen):
+        if graph.cotangents[i] != graph.cotangents[i]:
+            explain(graph, root, seed, within)
+            break
+    return 0
+
+
+cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     cdef size_t i = graph.n
     cdef int op
     cdef uint8_t flags
@@ -1015,19 +1191,15 @@ cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) exc
     cdef PyObject *x
     cdef PyObject *a
     cdef PyObject *b
-    cdef bint explained = False
-    graph.cotangents[root.slot] = seed
+    graph.cotangents[root.slot] = seed if seed != 0.0 else -0.0
     while i:
         i -= 1
         if i & 0xFFFF == 0xFFFF:
             let_signals_through(graph)
         x = graph.order[i]
         c = graph.cotangents[(<Value>x).slot]
-        if c == 0.0:
+        if c == 0.0 and signbit(c):
             continue
-        if c != c and not explained:
-            explain(graph, root, x)
-            explained = True
         op = (<Value>x).op
         flags = (<Value>x).flags
         if op == LEAF:  # the root may be one
@@ -1044,29 +1216,50 @@ cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) exc
             p = rule_partial1(op, x1, x2, y)
             if not isfinite(p):
                 p = asked(graph, x, 0)
-            add_to(graph, a, c, p)
+            add_to(graph, x, 0, a, c, p)
         if b != NULL and (within == NULL or within[(<Value>b).slot]):
             p = rule_partial2(op, x1, x2, y)
             if not isfinite(p):
                 p = asked(graph, x, 1)
-            add_to(graph, b, c, p)
-    for i in range(graph.n_seen):
-        if graph.cotangents[i] != graph.cotangents[i] and not explained:
-            explain(graph, root, NULL)
-            explained = True
+            add_to(graph, x, 1, b, c, p)
     return 0
 
 
-cdef int explain(Graph *graph, Value root, PyObject *last) except -1:
-    """Some cotangent is nan: raise what the reference engine does, which looks from the root down to `last`."""
-    for value in reversed(topological(root)):
-        number_again(graph)
-        if graph.cotangents[(<Value>value).slot] != graph.cotangents[(<Value>value).slot]:
-            explain_nan(value, topological(root))
-            break
-        if <PyObject *>value == last:
-            break
+cdef int explain(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
+    """Some cotangent is nan: raise what the reference engine does, if it does."""
+    cdef size_t i
+    wanted = None
+    if within != NULL:
+        wanted = {<object>graph.seen[i] for i in range(graph.n_seen) if within[i]}
+    order = topological(root)
     number_again(graph)
+    pull_back(order, seed, read_data, wanted)
+    number_again(graph)
+    return 0
+
+
+cdef int of_one_moment(Graph *graph) except -1:
+    """Raise RuntimeError if a leaf was changed after something was computed from it."""
+    cdef size_t i, k
+    cdef PyObject *x
+    cdef PyObject *leaf
+    if not graph.old:
+        return 0
+    for i in range(graph.n):
+        x = graph.order[i]
+        if (<Value>x).op == LEAF:
+            continue
+        for k in range((<Value>x).b.count if (<Value>x).flags & MANY else 2):
+            if (<Value>x).flags & MANY:
+                leaf = (<Value>x).a.many[k].value
+            elif k == 0:
+                leaf = NULL if (<Value>x).flags & CONSTANT1 else (<Value>x).a.value
+            else:
+                leaf = NULL if (<Value>x).flags & CONSTANT2 else (<Value>x).b.value
+            if leaf == NULL or (<Value>leaf).op != LEAF:
+                continue
+            if graph.moments[(<Value>leaf).slot] > graph.moments[(<Value>x).slot]:
+                raise changed_since(<object>leaf, <object>x)
     return 0
 
 
@@ -1087,14 +1280,15 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
         for k in range(n):
             if x[k].value:
                 p = number_at(x + (k + half if k < half else k - half))
-                cotangents[(<Value>x[k].value).slot] += c * p if p != 0.0 else 0.0
+                if p != 0.0 or x[k + half if k < half else k - half].value != NULL:
+                    cotangents[(<Value>x[k].value).slot] += c * p + 0.0
         return 0
     if op >= N_RULES and ROWS[op].rule is not None:  # a user's variadic row: its rule gives all partials at once
         partials = partials_of(<object>node)
         number_again(graph)
         for k in range(n):
             if x[k].value != NULL and (within == NULL or within[(<Value>x[k].value).slot]):
-                add_to(graph, x[k].value, c, partials[k])
+                add_to(graph, node, k, x[k].value, c, partials[k])
         return 0
     if op == OP_mean:
         p = 1.0 / n
@@ -1118,7 +1312,7 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
             p = rule_partial_of_many(op, <int>k, short, (<Value>node).value) if n <= 8 else INFINITY
             if not isfinite(p):
                 p = asked(graph, node, k)
-        add_to(graph, x[k].value, c, p)
+        add_to(graph, node, k, x[k].value, c, p)
     return 0
 
 
@@ -1129,7 +1323,7 @@ cdef void commit(Graph *graph) noexcept:
     cdef size_t i, n = graph.n_seen
     cdef double c
     for i in range(n):
-        c = cotangents[i]
+        c = cotangents[i] + 0.0  # where nothing arrived, the gradient is 0
         if (<Value>seen[i]).flags & HAS_GRAD and (<Value>seen[i]).op == LEAF:
             c += (<Value>seen[i]).slope
         (<Value>seen[i]).slope = c
@@ -1177,6 +1371,7 @@ def gradients(Value y, xs, seed=1.0, *, recorded=False):
     n, items = len(wanted), items_of(<PyObject *>wanted)
     try:
         explore(&graph, y, False)
+        of_one_moment(&graph)
         within = <uint8_t *>PyMem_Malloc(graph.n_seen)
         if within == NULL:
             raise MemoryError()
@@ -1203,7 +1398,7 @@ def gradients(Value y, xs, seed=1.0, *, recorded=False):
         number_again(&graph)
         for i in range(n):
             if is_seen(&graph, items[i]):
-                found[i] = graph.cotangents[(<Value>items[i]).slot]
+                found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
         return found
     finally:
         PyMem_Free(within)
@@ -1287,11 +1482,21 @@ def write(values, field, numbers):
                 (<Value>items[i]).slope = numbers_[i]
                 (<Value>items[i]).flags |= HAS_GRAD
             return
+        if modes:
+            watch("set", None)
         for i in range(n):
             if (<Value>items[i]).op != LEAF:
                 (<object>items[i]).data = 0.0  # raises the error that says why not
+            if numbers_[i] != numbers_[i] and (<Value>items[i]).value == (<Value>items[i]).value:
+                diverged(<object>items[i], (<Value>items[i]).value, (<object>items[i])._grad)
+        tick()
         for i in range(n):
-            (<Value>items[i]).value = numbers_[i]
+            if not is_same((<Value>items[i]).value, numbers_[i]):
+                (<Value>items[i]).value = numbers_[i]
+                if active == NULL:
+                    (<Value>items[i]).slot = now
+                else:
+                    set_moment(items[i], now)
     finally:
         PyBuffer_Release(&view)
 
@@ -1308,7 +1513,8 @@ def unwind(list nodes):
     cdef PyObject *x
     cdef PyObject *a
     cdef PyObject *b
-    cdef list primitives = [], others = [], constants = []
+    cdef list primitives = [], others = [], constants = [], kept = []
+    cdef uint32_t[::1] moments
     for i in range(n):
         x = items[i]
         total += (<Value>x).b.count if (<Value>x).flags & MANY else 2
@@ -1317,34 +1523,45 @@ def unwind(list nodes):
     cdef int64_t[::1] places = numpy.full(len(ROWS), -1, numpy.int64)
     cdef int64_t at = 0
     cdef uint16_t row
+    global turns
+    moments = numpy.empty(n, numpy.uint32)
     for i in range(n):  # from here on nothing runs Python code, which could give slots to other Values
+        moments[i] = moment_of(active, items[i])
+    for i in range(n):
         (<Value>items[i]).slot = <uint32_t>i
     starts[0] = 0
-    for i in range(n):
-        x = items[i]
-        row = (<Value>x).op
-        if row == LEAF:
-            ops[i] = -1
-        else:
-            if places[row] < 0:
-                places[row] = len(primitives)
-                primitives.append(ROWS[row])
-            ops[i] = places[row]
-            if (<Value>x).flags & MANY:
-                for k in range((<Value>x).b.count):
-                    arguments[at + k] = number_in(
-                        (<Value>x).a.many[k].value, (<Value>x).a.many[k].constant, items, n, others, constants
-                    )
-                at += (<Value>x).b.count
+    try:
+        for i in range(n):
+            x = items[i]
+            row = (<Value>x).op
+            if row == LEAF:
+                ops[i] = -1
             else:
-                a = NULL if (<Value>x).flags & CONSTANT1 else (<Value>x).a.value
-                b = NULL if (<Value>x).flags & CONSTANT2 else (<Value>x).b.value
-                arguments[at] = number_in(a, (<Value>x).a.constant, items, n, others, constants)
-                at += 1
-                if ARITY[row] == 2:
-                    arguments[at] = number_in(b, (<Value>x).b.constant, items, n, others, constants)
+                if places[row] < 0:
+                    places[row] = len(primitives)
+                    primitives.append(ROWS[row])
+                ops[i] = places[row]
+                if (<Value>x).flags & MANY:
+                    for k in range((<Value>x).b.count):
+                        arguments[at + k] = number_in(
+                            (<Value>x).a.many[k].value, (<Value>x).a.many[k].constant, items, n, others, kept, constants
+                        )
+                    at += (<Value>x).b.count
+                else:
+                    a = NULL if (<Value>x).flags & CONSTANT1 else (<Value>x).a.value
+                    b = NULL if (<Value>x).flags & CONSTANT2 else (<Value>x).b.value
+                    arguments[at] = number_in(a, (<Value>x).a.constant, items, n, others, kept, constants)
                     at += 1
-        starts[i + 1] = at
+                    if ARITY[row] == 2:
+                        arguments[at] = number_in(b, (<Value>x).b.constant, items, n, others, kept, constants)
+                        at += 1
+            starts[i + 1] = at
+    finally:
+        for i in range(n):
+            (<Value>items[i]).slot = moments[i]
+        for value, moment in zip(others, kept):
+            (<Value>value).slot = moment
+        turns += 1  # a sweep that is under way takes its slots back
     return primitives, op, start, args[:at].copy(), others, numpy.asarray(constants, dtype=float)
 
 
@@ -1358,7 +1575,9 @@ def held_elsewhere(list nodes, const int64_t[::1] uses):
     return -1
 
 
-cdef int64_t number_in(PyObject *x, double constant, PyObject **items, size_t n, list others, list constants):
+cdef int64_t number_in(
+    PyObject *x, double constant, PyObject **items, size_t n, list others, list moments, list constants
+):
     """How `unwind` tells of an argument: a Value by its place, put after the others if need be; NULL is a constant."""
     cdef size_t slot
     if x == NULL:
@@ -1370,6 +1589,7 @@ cdef int64_t number_in(PyObject *x, double constant, PyObject **items, size_t n,
             return slot
     elif slot - n < <size_t>len(others) and <PyObject *>others[slot - n] == x:
         return slot
+    moments.append(moment_of(active, x))
     (<Value>x).slot = <uint32_t>(n + len(others))
     others.append(<object>x)
     return (<Value>x).slot

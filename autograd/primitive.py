@@ -68,6 +68,8 @@ class Primitive:
     domain, kink: see there. overflows: a finite argument can give a result too large for a float.
     formula: value and partial derivatives as a person writes them.
     defaults: names and values of trailing arguments that a caller may leave out.
+    chooses: where a partial is 0, the argument was not taken, and nothing flows there, not even what is infinite.
+    multiplies: as in a product, a constant factor 0 lets nothing through to the other factor.
     public: False for a row that partials and transforms use, and users do not call.
     """
 
@@ -86,6 +88,8 @@ class Primitive:
         overflows: bool = False,
         formula: tuple[str, ...] = (),
         defaults: Mapping[str, float] = MappingProxyType({}),
+        chooses: bool = False,
+        multiplies: bool = False,
         public: bool = True,
         doc: str = "",
     ) -> None:
@@ -103,6 +107,8 @@ class Primitive:
         self.overflows = overflows
         self.formula = formula
         self.defaults = dict(defaults)
+        self.chooses = chooses
+        self.multiplies = multiplies
         self.public = public
         self.opcode = -1  # the native engine's number for the row
         # Arguments that nothing ever flows to, such as the condition of `where`.

@@ -68,7 +68,8 @@ ratio: Primitive = row(
     "ratio", _ratio, "divide",
     lambda x1, x2, y: ratio(1.0, x2),
     lambda x1, x2, y: -ratio(y, x2),
-    symbol="/", public=False, domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY,
+    symbol="/", multiplies=True,
+    public=False, domain=Domain("0 / 0 has no value", lambda x1, x2: (x1 != 0.0) | (x2 != 0.0), (ORDINARY,
     POSITIVE)), formula=("x1 / x2, infinite at x2 = 0", "1 / x2", "-y / x2"),
 )  # fmt: skip
 
@@ -76,7 +77,8 @@ power: Primitive = row(
     "power", _power, "power",
     lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
     lambda x1, x2, y: y * log(where(_nonzero(x1), x1, 1.0)),
-    symbol="**", public=False, domain=Domain("must have a real result", _pow_contains, (POSITIVE, ORDINARY)),
+    symbol="**", multiplies=True,
+    public=False, domain=Domain("must have a real result", _pow_contains, (POSITIVE, ORDINARY)),
     formula=("x1 ** x2, infinite at x1 = 0, x2 < 0", "x2 · x1**(x2 - 1)", "y · log(x1)"),
 )  # fmt: skip
 
@@ -94,14 +96,14 @@ mul: Primitive = row(
     "mul", operator.mul, "multiply",
     lambda x1, x2, y: x2,
     lambda x1, x2, y: x1,
-    symbol="*", domain=TWO_NUMBERS, formula=("x1 · x2", "x2", "x1"),
+    symbol="*", multiplies=True, domain=TWO_NUMBERS, formula=("x1 · x2", "x2", "x1"),
 )  # fmt: skip
 
 div: Primitive = row(
     "div", operator.truediv, "divide",
     lambda x1, x2, y: 1.0 / x2,
     lambda x1, x2, y: -y / x2,
-    symbol="/",
+    symbol="/", multiplies=True,
     domain=Domain(
         "the divisor must not be 0", lambda x1, x2: x2 != 0.0, (ORDINARY, POSITIVE),
         "Add a small number to the divisor, or choose the case with where or if.",
@@ -115,7 +117,7 @@ pow: Primitive = row(
     lambda x1, x2, y: x2 * power(x1, where(_nonzero(x2), x2 - 1.0, 0.0)),
     # 0 ** x2 stays 0 when x2 > 0 moves, so the slope there is 0; the inner where keeps log away from 0.
     lambda x1, x2, y: y * log(where(_nonzero(x1), x1, 1.0)),
-    symbol="**", overflows=True,
+    symbol="**", multiplies=True, overflows=True,
     domain=Domain(
         "a negative base needs a whole exponent, and base 0 an exponent that is not negative",
         _pow_contains, (POSITIVE, ORDINARY),
@@ -249,14 +251,16 @@ softplus: Primitive = row(
 relu: Primitive = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, lambda x: where(x <= 0.0, 0.0, x),
     lambda x, y: step(x),
-    symbol="ReLU", kink=Kink(lambda x: x, "0 at x = 0, as PyTorch and JAX"), formula=("max(x, 0)", "step(x)"),
+    symbol="ReLU", chooses=True,
+    kink=Kink(lambda x: x, "0 at x = 0, as PyTorch and JAX"), formula=("max(x, 0)", "step(x)"),
 )  # fmt: skip
 
 leaky_relu: Primitive = row(
     "leaky_relu", lambda x, slope: x if x > 0.0 else slope * x, lambda x, slope: where(x > 0.0, x, slope * x),
     lambda x, slope, y: where(x > 0.0, 1.0, slope),
     lambda x, slope, y: minimum(x, 0.0),
-    symbol="leaky ReLU", domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.01, 0.5))),
+    symbol="leaky ReLU", chooses=True,
+    domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.01, 0.5))),
     kink=Kink(lambda x, slope: x, "slope at x = 0, as PyTorch; JAX takes 1"), defaults={"slope": 0.01},
     formula=("x if x > 0, else slope · x (slope 0.01)", "1 or slope", "min(x, 0)"),
 )  # fmt: skip
@@ -266,7 +270,8 @@ elu: Primitive = row(
     lambda x, alpha: where(x > 0.0, x, alpha * expm1(minimum(x, 0.0))),
     lambda x, alpha, y: where(x > 0.0, 1.0, y + alpha),
     lambda x, alpha, y: expm1(minimum(x, 0.0)),
-    symbol="ELU", domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.5, 2.0))),
+    symbol="ELU", chooses=True,
+    domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, (0.5, 2.0))),
     kink=Kink(lambda x, alpha: x, "alpha at x = 0, as PyTorch; smooth when alpha is 1"), defaults={"alpha": 1.0},
     formula=("x if x > 0, else alpha · (exp(x) - 1) (alpha 1)", "1 or y + alpha", "exp(min(x, 0)) - 1"),
 )  # fmt: skip
@@ -303,7 +308,8 @@ minimum: Primitive = row(
     "minimum", lambda x1, x2: x1 if x1 <= x2 or x1 != x1 else x2, "minimum",
     lambda x1, x2, y: where(x1 < x2, 1.0, where(x1 > x2, 0.0, 0.5)),
     lambda x1, x2, y: where(x1 > x2, 1.0, where(x1 < x2, 0.0, 0.5)),
-    symbol="min", domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
+    symbol="min", chooses=True,
+    domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
     formula=("the smaller of x1 and x2", "1 if x1 < x2, else 0", "1 if x2 < x1, else 0"),
 )  # fmt: skip
 
@@ -311,7 +317,8 @@ maximum: Primitive = row(
     "maximum", lambda x1, x2: x1 if x1 >= x2 or x1 != x1 else x2, "maximum",
     lambda x1, x2, y: where(x1 > x2, 1.0, where(x1 < x2, 0.0, 0.5)),
     lambda x1, x2, y: where(x1 < x2, 1.0, where(x1 > x2, 0.0, 0.5)),
-    symbol="max", domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
+    symbol="max", chooses=True,
+    domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
     formula=("the larger of x1 and x2", "1 if x1 > x2, else 0", "1 if x2 > x1, else 0"),
 )  # fmt: skip
 
@@ -320,6 +327,7 @@ where: Primitive = row(
     0.0,
     lambda condition, x1, x2, y: where(condition, 1.0, 0.0),
     lambda condition, x1, x2, y: where(condition, 0.0, 1.0),
+    chooses=True,
     domain=Domain("arguments must be numbers", lambda c, x1, x2: True, ((0.0, 1.0), ORDINARY, ORDINARY)),
     kink=Kink(lambda condition, x1, x2: condition, "0 for the condition: it chooses, it does not flow"),
     formula=("x1 if condition, else x2", "0", "1 if condition, else 0", "0 if condition, else 1"),
@@ -412,7 +420,7 @@ mean: Primitive = row(
 dot: Primitive = row(
     "dot", _dot, _dot,
     rule=lambda xs, y: [*xs[len(xs) // 2 :], *xs[: len(xs) // 2]],
-    groups=2, symbol="dot", domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
+    groups=2, symbol="dot", multiplies=True, domain=Domain("arguments must be numbers", lambda *xs: True, (ORDINARY,)),
     formula=("w1·x1 + ... + wn·xn", "the other factor"),
     doc="dot([w1, ..., wn], [x1, ..., xn])\n\nw1·x1 + ... + wn·xn as one node, added from left to right.",
 )  # fmt: skip
@@ -427,7 +435,7 @@ logsumexp: Primitive = row(
 largest: Primitive = row(
     "largest", lambda xs: reduce(maximum.scalar, xs), lambda xs: reduce(maximum, xs),
     rule=lambda xs, y: _shares([equal(x, y) for x in xs]),
-    symbol="max", domain=SOME, public=False,
+    symbol="max", chooses=True, domain=SOME, public=False,
     kink=Kink(lambda *xs: _lead(xs), "an equal share each at a tie"),
     formula=("the largest of xs", "1 for the largest, else 0"),
 )  # fmt: skip

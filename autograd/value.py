@@ -9,6 +9,7 @@ last reference to a graph frees it at once.
 from __future__ import annotations
 
 import contextlib
+import math
 import numbers
 import os
 import sys
@@ -90,12 +91,13 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_primitive", "label")
+    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_moment", "_primitive", "label")
 
     _data: float
     _grad: float | None
     _primitive: Primitive | None
     _args: tuple[Any, ...]  # Values and floats
+    _moment: int  # when its number came to be, in changes of leaves so far
     label: str
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
@@ -103,6 +105,7 @@ class Value:
         self._grad = None
         self._primitive = None
         self._args = ()
+        self._moment = clock.now
         self.label = label
         if modes:
             made(self)
@@ -122,7 +125,7 @@ class Value:
             watch("set", self)
         if self._primitive is not None:
             raise AttributeError(REFUSALS["data"].format(self._primitive.name))
-        self._data = number(data, "data")
+        change(self, number(data, "data"))
 
     @property
     def grad(self) -> float:
@@ -178,11 +181,13 @@ class Value:
         Leaves add it to their `grad`, so that several losses accumulate; every other Value on the way is set to the
         gradient of this sweep. seed: the gradient of this Value itself, 1 unless it is part of something larger.
 
-        Raises DomainError where a derivative does not exist; no gradient has changed then.
+        Raises DomainError where a derivative does not exist, and RuntimeError if the data of a leaf was set since its
+        results were computed; no gradient has changed then.
         """
         if modes:
             watch("backward", self)
         order = topological(self)
+        of_one_moment(order)
         cotangents = pull_back(order, seed_number(seed), read_data)
         for value in order:
             cotangent = cotangents.get(value, 0.0)
@@ -207,7 +212,22 @@ class Value:
     def __abs__(self) -> Value:
         return _node(table.abs, (self,), (self._data,))
 
-    # ------------------------------------------------------------ comparisons look at data; equality is identity
+    # ------------------------------------------------------------ comparisons look at data; the hash is identity
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Value | numbers.Real):
+            return NotImplemented  # Python then asks the other side; two of different kinds are not equal
+        outcome = bool(self._data == comparable(other))  # NumPy has a bool of its own
+        return compared("==", self, other, outcome) if modes else outcome  # type: ignore[arg-type]  # a real number
+
+    def __ne__(self, other: object) -> bool:
+        if not isinstance(other, Value | numbers.Real):
+            return NotImplemented
+        outcome = bool(self._data != comparable(other))
+        return compared("!=", self, other, outcome) if modes else outcome  # type: ignore[arg-type]  # as above
+
+    # Sets and dicts hold Values, not numbers: no two live objects have one hash, so they never come to compare.
+    __hash__ = object.__hash__
 
     def __lt__(self, other: Number) -> bool:
         outcome = self._data < comparable(other)
@@ -320,6 +340,7 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
     value = _new(Value)
     value._data = data
     value._grad = None
+    value._moment = clock.now
     value.label = ""
     if modes and not made(value):
         value._primitive = None
@@ -544,69 +565,111 @@ def pull_back(
         recorded too and can be differentiated again.
     within: pass cotangents on to these Values only; None for all.
 
-    A Value that nothing flows to may be missing from the result: its cotangent is 0. A product with 0 is 0 even if the
-    other factor is infinite: a path that carries nothing adds nothing.
+    A Value that nothing flows to is missing from the result: its cotangent is 0. That is not the same as a cotangent
+    that came out as 0: where nothing arrives, an infinite slope does no harm; but 0 times infinity has no value.
     """
-    cotangents: dict[Value, Any] = {order[-1]: seed}
-    nan_explained = False
+    cotangents: dict[Value, Any] = {} if type(seed) is float and seed == 0.0 else {order[-1]: seed}
     for value in reversed(order):
         primitive = value._primitive
         cotangent = cotangents.get(value)
-        if cotangent is None or cotangent == 0.0:
-            continue
-        if cotangent != cotangent and not nan_explained:
-            explain_nan(value, order)
-            nan_explained = True
-        if primitive is None:
+        if cotangent is None or primitive is None:
             continue
         args = value._args
         if within is not None and not any(type(arg) is Value and arg in within for arg in args):
             continue
         partials: Sequence[Any] = primitive.partials
         operands: list[Any] = []
-        try:
-            if not primitive.linear:
-                operands = [arg if type(arg) is float else read(arg) for arg in args]
-                for i in primitive.cut:
-                    operands[i] = getattr(operands[i], "data", operands[i])
-                operands.append(read(value))
-                if primitive.rule is not None:
-                    partials = ruled(primitive, operands[:-1], operands[-1])
-            for arg, partial in zip(args, partials):  # noqa: B905  # `strict` costs time, and the lengths agree
-                if type(arg) is float or (within is not None and arg not in within):
-                    continue
-                if type(partial) is FunctionType:
+        if not primitive.linear:
+            operands = [arg if type(arg) is float else read(arg) for arg in args]
+            for i in primitive.cut:
+                operands[i] = getattr(operands[i], "data", operands[i])
+            operands.append(read(value))
+            if primitive.rule is not None:
+                partials = _rule_of(value, operands)
+        for i, (arg, partial) in enumerate(zip(args, partials)):  # noqa: B905  # `strict` costs time; lengths agree
+            if type(arg) is float or (within is not None and arg not in within):
+                continue
+            if type(partial) is FunctionType:
+                try:
                     partial = partial(*operands)
-                if read is read_data:
-                    if type(partial) is not float:
-                        partial = number(partial, f"{primitive.name}: a partial derivative")
-                    cotangents[arg] = cotangents.get(arg, 0.0) + (cotangent * partial if partial else 0.0)
-                else:
-                    contribution = _product(cotangent, partial, args)
+                except (ArithmeticError, ValueError) as error:
+                    partial = missing(value, i, error)
+            if read is read_data:
+                if type(partial) is not float:
+                    partial = number(partial, f"{primitive.name}: a partial derivative")
+                if partial == 0.0 and carries_nothing(value, i):
+                    continue
+                total = cotangents.get(arg, 0.0) + cotangent * partial
+                if total != total:
+                    explain_nan(value, i, cotangent, partial, cotangents.get(arg, 0.0))
+                cotangents[arg] = total
+            else:
+                contribution = _product(cotangent, partial, value, i)
+                if contribution is not None:
                     cotangents[arg] = cotangents[arg] + contribution if arg in cotangents else contribution
-        except (ArithmeticError, ValueError) as error:
-            raise no_derivative(value, error) from error
     return cotangents
 
 
-def _product(cotangent: Any, partial: Any, args: tuple[Any, ...]) -> Any:
-    """cotangent × partial of a recorded sweep, where both may be Values. A plain 1 adds no node."""
+def _rule_of(value: Value, operands: list[Any]) -> list[Any]:
+    """All partials of a node with a list of arguments, at its operands and its output."""
+    assert value._primitive is not None
+    try:
+        return ruled(value._primitive, operands[:-1], operands[-1])
+    except (ArithmeticError, ValueError) as error:
+        raise no_derivative(value, None, error) from error
+
+
+def carries_nothing(value: Value, place: int) -> bool:
+    """Whether the partial by an argument, which is 0, is so by construction: a choice that did not take the argument,
+    or a constant factor 0. Nothing flows there, not even what is infinite.
+    """
+    primitive, args = value._primitive, value._args
+    assert primitive is not None
+    if primitive.chooses or place in primitive.cut:
+        return True
+    partner = args[(place + len(args) // 2) % len(args)]
+    return primitive.multiplies and type(partner) is float and partner == 0.0
+
+
+def _product(cotangent: Any, partial: Any, value: Value, place: int) -> Any:
+    """cotangent × partial of a recorded sweep, where both may be Values; None if nothing flows. A plain 1 adds no
+    node.
+    """
     if isinstance(partial, Value):
-        made_here = not any(partial is arg for arg in args)
+        made_here = not any(partial is arg for arg in value._args)
         if made_here and partial._primitive is not None and partial._primitive.flat:
             partial = partial._data  # step, sign: constant wherever they have a derivative
     c, p = (x._data if isinstance(x, Value) else x for x in (cotangent, partial))
-    if (type(partial) is float and p == 0.0) or (c * p != c * p and (c == 0.0 or p == 0.0)):
-        return 0.0
-    return cotangent if type(partial) is float and p == 1.0 else cotangent * partial
+    plain = type(partial) is float
+    if plain and p == 0.0 and carries_nothing(value, place):
+        return None
+    if c * p != c * p:
+        explain_nan(value, place, c, p, 0.0)
+    if (plain and p == 0.0) or (type(cotangent) is float and c == 0.0):
+        return c * p
+    return cotangent if plain and p == 1.0 else cotangent * partial
 
 
-def no_derivative(value: Value, error: Exception) -> DomainError:
-    """The error for a partial derivative of `value` that could not be computed because of `error`."""
-    point = ", ".join(repr(x if type(x) is float else x._data) for x in value._args[:6])
-    label = f" (node {value.label!r})" if value.label else ""
-    name = value._primitive.name if value._primitive else ""
-    return DomainError(f"{name}: has no derivative at ({point}){label}: {error}")
+def no_derivative(value: Value, place: int | None, error: Exception) -> DomainError:
+    """The error for a partial derivative of `value` that could not be computed because of `error`: the one by the
+    argument at `place`, or all of them at once.
+    """
+    primitive = value._primitive
+    assert primitive is not None
+    operands = [x if type(x) is float else x._data for x in value._args]
+    point = ", ".join(map(repr, operands[:6])) + (", ..." if len(operands) > 6 else "")
+    by = "" if place is None or len(operands) == 1 else f" by argument {place + 1}"
+    formulas = primitive.formula[1:]
+    which = formulas[min(place or 0, len(formulas) - 1)] if formulas else ""
+    reason = f"{which} has no value there" if which else str(error)
+    way_out = "Keep away from this point, or choose the case with if."
+    if by:
+        way_out = "If this argument shall not be differentiated by, give a plain number or stop_gradient(...)."
+    return DomainError(f"{primitive.name}: has no derivative at ({point}){_node_name(value)}{by}: {reason}. {way_out}")
+
+
+def _node_name(value: Value) -> str:
+    return f" (node {value.label!r})" if value.label else ""
 
 
 def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:
@@ -621,32 +684,74 @@ def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:
     return partials
 
 
+def missing(value: Value, place: int, error: Exception) -> float:
+    """Stands for a partial derivative that does not exist: nan, if nothing needs it. Else raises the error."""
+    if leads_to_a_leaf(value._args[place]):
+        raise no_derivative(value, place, error) from error
+    return math.nan
+
+
+def leads_to_a_leaf(arg: Value) -> bool:
+    """Whether a cotangent would flow on from this argument to any leaf: not from stop_gradient, sign and their like."""
+    stack: list[Any] = [arg]
+    seen: set[Value] = set()
+    while stack:
+        value = stack.pop()
+        if type(value) is float or value in seen:
+            continue
+        seen.add(value)
+        if value._primitive is None:
+            return True
+        stack.extend(x for i, x in enumerate(value._args) if i not in value._primitive.cut)
+    return False
+
+
 def partials_of(value: Value, place: int | None = None) -> Any:
     """The partial derivatives of a node as numbers: by the argument at `place`, or by all of them."""
     primitive = value._primitive
     assert primitive is not None
     operands = [arg if type(arg) is float else arg._data for arg in value._args]
+    if primitive.rule is not None:
+        found = _rule_of(value, [*operands, value._data])
+        partials = [number(partial, f"{primitive.name}: a partial derivative") for partial in found]
+        return partials if place is None else partials[place]
+    assert place is not None, "only variadic rows are asked for all"
+    partial = primitive.partials[place]
     try:
-        if primitive.rule is not None:
-            found = ruled(primitive, operands, value._data)
-            partials = [number(partial, f"{primitive.name}: a partial derivative") for partial in found]
-            return partials if place is None else partials[place]
-        partial = primitive.partials[place]  # type: ignore[index]  # only variadic rows are asked for all
         partial = partial(*operands, value._data) if callable(partial) else partial
-        return number(partial, f"{primitive.name}: a partial derivative")
     except (ArithmeticError, ValueError) as error:
-        raise no_derivative(value, error) from error
+        return missing(value, place, error)
+    return number(partial, f"{primitive.name}: a partial derivative")
 
 
-def explain_nan(value: Value, order: list[Value]) -> None:
-    """Raise DomainError for a gradient that is nan, unless some Value already was."""
-    if not any(x._data != x._data for x in order):
-        node = f" (node {value.label!r})" if value.label else ""
+def explain_nan(value: Value, place: int, cotangent: float, partial: float, before: float) -> None:
+    """Raise DomainError for a gradient that is nan, unless some number it was made of already was.
+
+    It is before + cotangent · partial: what had arrived at the argument, and what `value` hands on to it.
+    """
+    primitive = value._primitive
+    assert primitive is not None
+    arg = value._args[place]
+    where = f"{primitive.name}{_node_name(value)}"
+    numbers_here = [value._data, *(x if type(x) is float else x._data for x in value._args)]
+    if cotangent != cotangent or before != before:
+        return
+    if partial != partial:
+        if any(x != x for x in numbers_here) or not leads_to_a_leaf(arg):
+            return
+        raise no_derivative(value, place, ValueError("the partial derivative is nan"))
+    if (c := cotangent * partial) != c:
         raise DomainError(
-            f"backward: the gradient at {value._data!r}{node} has no value: "
-            "infinite contributions of opposite sign meet. "
-            "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
+            f"backward: 0 · ∞ at {where}: the gradient that arrives is {cotangent!r} and the derivative by its argument "
+            f"{arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two steps as one that "
+            "has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; or keep away from the point: "
+            "sqrt(x + tiny)."
         )
+    raise DomainError(
+        f"backward: the gradient at {arg._data!r}{_node_name(arg)} has no value: "
+        f"infinite contributions of opposite sign meet, the last one from {where}. "
+        "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
+    )
 
 
 def read_data(value: Value) -> float:
@@ -659,12 +764,69 @@ def read_value(value: Value) -> Value:
     return value
 
 
+# A graph is of one moment: its derivatives are taken at the numbers that its leaves have now, so these must be the
+# numbers that it was computed from. Every change of a leaf is a tick of the clock, and every Value knows at which tick
+# its number came to be: an argument that is younger than its result was changed in between.
+
+
+class Clock:
+    """Counts the changes of leaves. now: how many there were."""
+
+    now = 0
+
+
+clock = Clock()
+
+
+def change(leaf: Value, data: float) -> None:
+    """Give a leaf another number."""
+    before = leaf._data
+    if data == before and math.copysign(1.0, data) == math.copysign(1.0, before):
+        return
+    if data != data and before == before:
+        diverged(leaf, before, leaf._grad)
+    clock.now += 1
+    leaf._data, leaf._moment = data, clock.now
+
+
+def diverged(leaf: Any, before: float, grad: float | None) -> None:
+    """Raise DomainError for a leaf that becomes nan because what it is computed from had overflowed."""
+    slope = 0.0 if grad is None else grad
+    if math.isinf(before) or not math.isfinite(slope):
+        raise DomainError(
+            f"data: a Value{_node_name(leaf)} would become nan: it was {before!r} and its gradient is {slope!r}, so an "
+            "earlier step overflowed. Take smaller steps (a tenth of the learning rate), or scale the inputs."
+        )
+
+
+def of_one_moment(order: Sequence[Value]) -> None:
+    """Raise RuntimeError if a leaf was changed after something was computed from it. order: from `topological`."""
+    now = clock.now
+    for value in order:
+        if value._moment == now:
+            continue
+        for arg in value._args:
+            if type(arg) is Value and arg._primitive is None and arg._moment > value._moment:
+                raise changed_since(arg, value)
+
+
+def changed_since(leaf: Value, value: Value) -> RuntimeError:
+    """The error for a leaf that was given other data after `value` was computed from it."""
+    assert value._primitive is not None
+    name = repr(leaf.label) if leaf.label else f"that is now {leaf._data!r}"
+    return RuntimeError(
+        f"backward: the leaf {name} was changed after {value._primitive.name}{_node_name(value)} was computed from it, "
+        "so the graph holds numbers of two moments: compute it again, then ask for its gradient"
+    )
+
+
 def gradients(y: Value, xs: Sequence[Value], seed: float = 1.0, *, recorded: bool = False) -> list[Any]:
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary.
 
     Only what lies between `y` and `xs` counts: elsewhere a derivative need not even exist.
     """
     order = topological(y)
+    of_one_moment(order)
     within = set(xs)
     for value in order:
         if any(type(arg) is Value and arg in within for arg in value._args):
@@ -713,11 +875,15 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
     if array.shape != (len(values),):
         raise ValueError(f"write: expected {len(values)} numbers, one per Value, got an array of shape {array.shape}")
     if field == "data":
-        for value in values:
+        if modes:
+            watch("set", None)
+        for value, x in zip(values, array.tolist(), strict=True):
             if value._primitive is not None:
                 value.data = 0.0  # raises the error that says why not
+            if x != x and value._data == value._data:
+                diverged(value, value._data, value._grad)
         for value, x in zip(values, array.tolist(), strict=True):
-            value.data = x
+            change(value, x)
     elif field == "grad":
         for value, x in zip(values, array.tolist(), strict=True):
             value.grad = x
@@ -782,6 +948,8 @@ if _wanted != "python":
     try:
         from autograd._native import (  # type: ignore[import-not-found, no-redef, unused-ignore]
             Value,
+            change,
+            clock,
             gradients,
             held_elsewhere,
             leaves,

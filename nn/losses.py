@@ -117,10 +117,9 @@ def _class_target(output: Any, target: Any) -> str:
 
 def _binary_cross_entropy(logit: Any, target: Any) -> Any:
     # -t log σ(z) - (1 - t) log σ(-z), with -log σ(z) = softplus(-z): no cancellation, and for a plain 0 or 1 one term.
-    if target == 0:
-        return softplus(logit)
-    if target == 1:
-        return softplus(-logit)
+    # A target that is a Value is not looked at: a program has one path for all targets then.
+    if not isinstance(target, Value) and target in (0, 1):
+        return softplus(-logit if target else logit)
     return target * softplus(-logit) + (1.0 - target) * softplus(logit)
 
 

@@ -873,7 +873,7 @@ def test_infinite_slopes_that_meet_are_an_error_as_eagerly():
 def test_nan_and_infinity_stay_in_their_examples():
     w = [Value(0.5), Value(-0.25)]
     program = trace(lambda xs: autograd.tanh(autograd.dot(w, xs)) + xs[0], [1.0, 1.0])
-    batch = np.array([[1.0, 2.0], [NAN, 1.0], [INF, 1.0], [3.0, -1.0]])
+    batch = np.array([[1.0, 2.0], [NAN, 1.0], [1.0, NAN], [3.0, -1.0]])
     values, by_leaves, by_inputs = eager(lambda xs: autograd.tanh(autograd.dot(w, xs)) + xs[0], w, *batch)
     found, (gradient, slopes) = program.value_and_grad(batch, wrt="both", reduce=None)
     np.testing.assert_allclose(found, values, rtol=1e-13)
@@ -881,6 +881,10 @@ def test_nan_and_infinity_stay_in_their_examples():
     np.testing.assert_allclose(slopes, by_inputs, rtol=1e-12)
     assert np.isnan(program.value_and_grad(batch, reduce="sum")[1]).all()
     assert program(batch[[0, 3]]).tolist() == values[[0, 3]].tolist()
+    batch[2] = [INF, 1.0]
+    np.testing.assert_array_equal(program(batch), [values[0], NAN, INF, values[3]])
+    with pytest.raises(DomainError, match=r"0 · ∞ at dot.*row 2 of the batch"):  # tanh is flat at infinity
+        program.value_and_grad(batch, wrt="both", reduce=None)
 
 
 def test_a_nan_takes_the_branch_that_it_takes_eagerly():

@@ -1,6 +1,7 @@
 """What a Value is and does: the record it keeps, its gradient, comparisons, and what it refuses."""
 
 import copy
+import heapq
 import math
 import operator
 import pickle
@@ -306,16 +307,57 @@ def test_max_min_and_sorted():
         Value(1.0) < "a"  # noqa: B015  # the comparison is what is tested
 
 
-def test_equality_and_hash_are_identity():
-    x, same = Value(1.0), Value(1.0)
-    assert x == x
-    assert x != same
-    assert (x == 1.0) is False
+@pytest.mark.parametrize(("a", "b"), [(1.0, 2.0), (1.0, 1.0), (0.0, -0.0), (1.0, math.nan), (math.nan, math.nan)])
+def test_equality_is_that_of_the_numbers(a, b):
+    for left, right in ((Value(a), Value(b)), (Value(a), b), (a, Value(b)), (Value(a), np.float64(b))):
+        assert (left == right) is (a == b)
+        assert (left != right) is (a != b)
+
+
+def test_equality_with_what_is_no_number():
+    x = Value(1.0)
+    assert x == 1
+    assert x == True  # noqa: E712  # as 1.0 == True
+    for other in (None, "1.0", [1.0], object(), 1j):
+        assert (x == other) is False
+        assert (x != other) is True
+    found = np.array([1.0, 2.0]) == x
+    assert found.tolist() == [True, False]
+
+
+def test_containers_compare_numbers_and_hashes_tell_values_apart():
+    x, same, other = Value(1.0), Value(1.0), Value(2.0)
+    assert [other, same].index(x) == 1
+    assert 2.0 in [x, other]
+    assert 3.0 not in (x, other)
+    assert (x, 1) == (same, 1.0)
+    assert (x, 0) < (same, 1)
+    assert [x, other] == [1.0, 2.0]
     assert len({x, same, x}) == 2
-    assert [same, x].index(x) == 1
+    assert {x: "x", same: "same"}[same] == "same"
+    assert heapq.nsmallest(1, [(other, 0), (same, 2), (x, 1)])[0][1] == 1
     before = hash(x)
     x.data = 5.0
     assert hash(x) == before
+
+
+def test_the_same_branch_on_floats_and_on_values():
+    def f(x, k):
+        match k:
+            case 1.0:
+                return x * x
+        return x**3
+
+    def mean(a, b):  # of Gauss: arithmetic and geometric mean meet
+        rounds = 0
+        while a != b and rounds < 50:
+            a, b, rounds = (a + b) * 0.5, autograd.sqrt(a * b), rounds + 1
+        return a, rounds
+
+    assert f(Value(2.0), Value(1.0)).data == f(2.0, 1.0) == 4.0
+    found, rounds = mean(Value(1.0), Value(2.0))
+    assert (found.data, rounds) == mean(1.0, 2.0)
+    assert rounds < 8
 
 
 # ---------------------------------------------------------------- no gradient is lost in silence

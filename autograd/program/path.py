@@ -183,7 +183,9 @@ class Path:
         gradient, slopes = np.zeros((n, len(theta)), self.dtype), np.zeros(rows.shape, self.dtype)
         for i, row in enumerate(rows):
             place = f" (row {which[i]} of the batch)" if n > 1 or which[i] else ""
-            found, by_parameters, by_inputs = replay(self.record, parameters, row.astype(float), seed, place)
+            found, by_parameters, by_inputs = replay(
+                self.record, parameters, row.astype(float), seed, place, (wanted.by_parameters, wanted.by_inputs)
+            )
             outputs[:, i], gradient[i], slopes[i] = found, by_parameters[: len(theta)], by_inputs
         return outputs, gradient if wanted.each else gradient.sum(axis=0), slopes
 

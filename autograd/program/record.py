@@ -93,11 +93,17 @@ def same(x1: Any, x2: Any) -> bool:
 
 
 def replay(
-    record: Record, parameters: Array, inputs: Array, seed: float | None = None, place: str = ""
+    record: Record,
+    parameters: Array,
+    inputs: Array,
+    seed: float | None = None,
+    place: str = "",
+    wanted: tuple[bool, bool] = (True, True),
 ) -> tuple[list[float], list[float], list[float]]:
     """The record on one example, operation by operation on Values: slow, and right by construction.
 
     parameters, inputs: vectors of floats. seed: the cotangent of the first output; None: no derivatives are wanted.
+    wanted: whether those by parameters, and those by inputs; the others are 0, and need not exist.
     Returns the outputs, and the gradient of the first one by parameters and by inputs, times the seed. Raises
     DomainError where the function itself would; `place` says there which example it was.
     """
@@ -111,7 +117,9 @@ def replay(
             outputs = [nodes[i] for i in record.outputs.tolist()]
             slopes = [0.0] * len(leaves)
             if seed is not None and isinstance(outputs[0], Value):
-                slopes = gradients(outputs[0], leaves, seed)
+                by = [i for i in range(len(leaves)) if wanted[i >= record.n_parameters]]
+                for i, slope in zip(by, gradients(outputs[0], [leaves[i] for i in by], seed), strict=True):
+                    slopes[i] = slope
     except DomainError as error:
         raise DomainError(f"{error}{place}") from None
     numbers = [y.data if isinstance(y, Value) else y for y in outputs]
