@@ -28,6 +28,17 @@ class DomainError(ValueError):
     """A primitive was asked for a value, or for a derivative, where it has none."""
 
 
+# What plain floats raise is what a function may be written to catch, so that is what it catches on Values.
+
+
+class DivisionByZero(DomainError, ZeroDivisionError):
+    """A quotient, or a negative power, of 0."""
+
+
+class TooLarge(DomainError, OverflowError):
+    """A result that no float can hold."""
+
+
 class Domain(NamedTuple):
     """Where a primitive is defined.
 
@@ -242,13 +253,19 @@ class Primitive:
         got = got or "an empty list"
         labels = [f"'{arg.label}'" for arg in args if getattr(arg, "label", "")]
         node = f" (node {', '.join(labels)})" if labels else ""
+        kind = DomainError
         if any(math.isinf(x) for x in point):
             reason, remedy = "has no value at infinity", "An earlier step overflowed: look there."
         elif not self.domain.contains(*point):
             reason, remedy = self.domain.text, self.domain.remedy
+            kind = DivisionByZero if self.multiplies and 0.0 in point else DomainError
         else:
-            reason, remedy = "the result is too large for a float", "Scale the argument down, or work with logarithms."
-        return DomainError(f"{self.name}: {reason}, got {got}{node}{place}. {remedy}".rstrip())
+            reason, kind = "the result is too large for a float", TooLarge
+            remedy = (
+                "Scale the argument down, or work with logarithms. If this is the side of a where() that is not taken: "
+                "both are computed, so limit the argument first, as in exp(minimum(x, 700)), or use if."
+            )
+        return kind(f"{self.name}: {reason}, got {got}{node}{place}. {remedy}".rstrip())
 
     def local_derivatives(self, operands: Sequence[Any], y: Any) -> list[Any]:
         """The partial derivative for each argument, in order, at the given operands and output.

@@ -106,7 +106,7 @@ div: Primitive = row(
     symbol="/", multiplies=True,
     domain=Domain(
         "the divisor must not be 0", lambda x1, x2: x2 != 0.0, (ORDINARY, POSITIVE),
-        "Add a small number to the divisor, or choose the case with where or if.",
+        "Add a small number to the divisor, or choose the case with if (where computes both sides).",
     ),
     formula=("x1 / x2", "1 / x2", "-y / x2"),
 )  # fmt: skip

@@ -742,8 +742,9 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
         raise no_derivative(value, place, ValueError("the partial derivative is nan"))
     if (c := cotangent * partial) != c:
         raise DomainError(
-            f"backward: 0 · ∞ at {where}: the gradient that arrives is {cotangent!r} and the derivative by its argument "
-            f"{arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two steps as one that "
+            f"backward: 0 · ∞ at {where}: the gradient that arrives is {cotangent!r} and the derivative by its "
+            f"argument {arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two steps as "
+            "one that "
             "has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; or keep away from the point: "
             "sqrt(x + tiny)."
         )

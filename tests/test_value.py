@@ -360,6 +360,31 @@ def test_the_same_branch_on_floats_and_on_values():
     assert rounds < 8
 
 
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: 1.0 / x, 0.0), (lambda x: x / 0.0, 1.0), (lambda x: x**-2.0, 0.0), (lambda x: x**3.0, 1e200),
+        (lambda x: 10.0**x, 1000.0), (lambda x: x**0.5, 0.25),
+    ],
+)  # fmt: skip
+def test_a_function_catches_on_values_what_it_catches_on_floats(f, x):
+    def told(x):
+        try:
+            return f(x)
+        except ZeroDivisionError:
+            return "divided by 0"
+        except OverflowError:
+            return "too large"
+
+    found = told(Value(x))
+    assert (found.data if isinstance(found, Value) else found) == told(x)
+
+
+def test_an_overflow_names_the_branch_that_is_not_taken():
+    with pytest.raises(DomainError, match=r"exp: .*too large.*where\(\) that is not taken.*minimum"):
+        autograd.where(0.0, autograd.exp(Value(1000.0)), 1.0)
+
+
 # ---------------------------------------------------------------- no gradient is lost in silence
 
 
