@@ -743,10 +743,9 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
     if (c := cotangent * partial) != c:
         raise DomainError(
             f"backward: 0 · ∞ at {where}: the gradient that arrives is {cotangent!r} and the derivative by its "
-            f"argument {arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two steps as "
-            "one that "
-            "has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; or keep away from the point: "
-            "sqrt(x + tiny)."
+            f"argument {arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two "
+            "steps as one that has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; "
+            "or keep away from the point: sqrt(x + tiny)."
         )
     raise DomainError(
         f"backward: the gradient at {arg._data!r}{_node_name(arg)} has no value: "
