@@ -1320,13 +1320,16 @@ cdef void commit(Graph *graph) noexcept:
     """Leaves add what the sweep brought, all others are set to it."""
     cdef PyObject **seen = graph.seen
     cdef double *cotangents = graph.cotangents
+    cdef uint32_t *moments = graph.moments
     cdef size_t i, n = graph.n_seen
     cdef double c
+    graph.n_seen = 0  # the slots are given back here, while the Values are at hand
     for i in range(n):
         c = cotangents[i] + 0.0  # where nothing arrived, the gradient is 0
         if (<Value>seen[i]).flags & HAS_GRAD and (<Value>seen[i]).op == LEAF:
             c += (<Value>seen[i]).slope
         (<Value>seen[i]).slope = c
+        (<Value>seen[i]).slot = moments[i]
         (<Value>seen[i]).flags |= HAS_GRAD
 
 
