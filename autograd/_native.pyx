@@ -539,6 +539,12 @@ def change(Value leaf, double data):
     set_moment(<PyObject *>leaf, now)
 
 
+def put_back(Value leaf, double data, uint32_t moment):
+    """Give a leaf the number that it had, as if it had never had another."""
+    leaf.value = data
+    set_moment(<PyObject *>leaf, moment)
+
+
 cdef void set_moment(PyObject *x, uint32_t moment) noexcept:
     cdef Graph *graph = active
     cdef size_t i

@@ -789,6 +789,25 @@ def change(leaf: Value, data: float) -> None:
     leaf._data, leaf._moment = data, clock.now
 
 
+def put_back(leaf: Value, data: float, moment: int) -> None:
+    """Give a leaf the number that it had, as if it had never had another."""
+    leaf._data, leaf._moment = data, moment
+
+
+@contextlib.contextmanager
+def holding(leaves: Sequence[Value], numbers: Any) -> Iterator[None]:
+    """Let leaves hold other numbers for a while. Afterwards graphs that were computed from them before are as good as
+    they were; what was computed meanwhile is not to be kept.
+    """
+    before = [(leaf, leaf._data, leaf._moment) for leaf in leaves]
+    try:
+        write(leaves, "data", numbers)
+        yield
+    finally:
+        for leaf, data, moment in before:
+            put_back(leaf, data, moment)
+
+
 def diverged(leaf: Any, before: float, grad: float | None) -> None:
     """Raise DomainError for a leaf that becomes nan because what it is computed from had overflowed."""
     slope = 0.0 if grad is None else grad
@@ -953,6 +972,7 @@ if _wanted != "python":
             gradients,
             held_elsewhere,
             leaves,
+            put_back,
             read,
             record,
             topological,

@@ -410,6 +410,19 @@ def test_what_does_not_mix_moments():
         y.backward()
 
 
+def test_other_numbers_for_a_while_leave_a_graph_as_it_was():
+    x = Value(2.0)
+    y = x * x
+    with autograd.value.holding([x], [5.0]):
+        assert (x * x).data == 25.0
+        with pytest.raises(RuntimeError, match="compute it again"):
+            y.backward()
+    with pytest.raises(ZeroDivisionError), autograd.value.holding([x], [7.0]):
+        raise ZeroDivisionError
+    y.backward()
+    assert (x.data, x.grad) == (2.0, 4.0)
+
+
 def test_moments_survive_sweeps_inside_sweeps(own_rows):
     x, z = Value(1.0), Value(2.0)
     other = z * z + x
