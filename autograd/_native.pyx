@@ -1176,7 +1176,7 @@ cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) exc
     cdef bint found = False
     try:
         pass_on(graph, root, seed, within)
-    except ArithmeticError, ValueError:
+    except (ArithmeticError, ValueError):
         for i in range(graph.n_seen):
             found = found or graph.cotangents[i] != graph.cotangents[i]
         if found:  # it came first, and the reference engine would have said so then
