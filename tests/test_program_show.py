@@ -67,12 +67,12 @@ def names(program):
 
 @pytest.mark.parametrize("network", [by_loops, by_sum, by_dot, by_negative_loops])
 def test_however_sums_are_written_they_become_the_same_matrix_products(network):
-    program = trace(loss_with(network, layers(5, 4, 3)), [0.0] * 5, [0.0] * 3)
+    program = trace(loss_with(network, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
     assert names(program) == ["matmul", "add", "tanh", "matmul", "add", "tanh", "sub", "dot"]
 
 
 def test_mean_square_and_logsumexp_are_taken_apart():
-    xs = [0.1, 0.2, 0.3]
+    xs = [0.1, 0.2, 0.3, 0.4]
     assert names(trace(lambda xs: autograd.mean([x**2 for x in xs]), xs)) == ["dot", "div"]
     found = names(trace(autograd.logsumexp, xs))
     assert found == ["largest", "stop_gradient", "sub", "exp", "sum", "log", "add"]
@@ -92,19 +92,19 @@ def test_a_look_up_in_a_table_of_rows_is_one_matrix_product():
 
 
 def test_attention_is_a_stack_of_matrix_products():
-    def f(queries, keys):  # two heads of width 3
+    def f(queries, keys):  # two heads of width 4
         return [
-            sum(q[i] * k[i] for i in range(3 * h, 3 * h + 3)) for h in range(2) for q in queries for k in keys
+            sum(q[i] * k[i] for i in range(4 * h, 4 * h + 4)) for h in range(2) for q in queries for k in keys
         ]  # fmt: skip
 
-    program = trace(lambda a, b: f(a, b), np.zeros((4, 6)), np.zeros((5, 6)))
+    program = trace(lambda a, b: f(a, b), np.zeros((4, 8)), np.zeros((5, 8)))
     assert [(e.name, e.shape) for e in program.equations()] == [("matmul", "2 × 4 × 5 × n")]
 
 
 def test_print_shows_the_equations_with_their_shapes():
-    program = trace(loss_with(by_sum, layers(5, 4, 3)), [0.0] * 5, [0.0] * 3)
+    program = trace(loss_with(by_sum, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
     lines = str(program).splitlines()
-    assert lines[0].endswith("39 parameters; argument 0 (5,), argument 1 (3,); n examples")
+    assert lines[0].endswith("44 parameters; argument 0 (5,), argument 1 (4,); n examples")
     text = "\n".join(lines)
     assert "%1 : 4 × 1 × n = matmul(parameters (1 × 4 × 5), argument 0 (1 × 1 × 5))" in text
     assert "tanh(%2)" in text
@@ -135,11 +135,11 @@ def test_stats_count_what_goes_in_and_what_comes_out():
 
 
 def test_profile_has_two_times_for_every_equation():
-    program = trace(loss_with(by_sum, layers(5, 4, 3)), [0.0] * 5, [0.0] * 3)
-    before = program.value_and_grad(np.ones((8, 5)), np.ones((8, 3)))
-    text = program.profile(np.ones((8, 5)), np.ones((8, 3)), repeat=2)
+    program = trace(loss_with(by_sum, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
+    before = program.value_and_grad(np.ones((8, 5)), np.ones((8, 4)))
+    text = program.profile(np.ones((8, 5)), np.ones((8, 4)), repeat=2)
     assert len(re.findall(r"^ +\d+\.\d +\d+\.\d +%\d+ :", text, re.M)) == 8
-    after = program.value_and_grad(np.ones((8, 5)), np.ones((8, 3)))
+    after = program.value_and_grad(np.ones((8, 5)), np.ones((8, 4)))
     np.testing.assert_array_equal(before[1], after[1])
 
 
@@ -172,7 +172,7 @@ def test_a_sequence_of_steps_gives_what_the_steps_give():
 
 
 def test_a_drawing_has_a_box_for_every_equation_and_its_operands():
-    program = trace(loss_with(by_sum, layers(5, 4, 3)), [0.0] * 5, [0.0] * 3)
+    program = trace(loss_with(by_sum, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
     source = visualize.draw(program, title="a < b").source
     assert len(re.findall(r"^\te\d+ \[", source, re.M)) == 8
     assert "e7 -> e8" in source
@@ -187,7 +187,7 @@ def test_gathered_operands_have_dashed_edges():
 
 
 def test_a_program_too_large_to_draw_is_refused_with_the_way_out():
-    program = trace(loss_with(by_sum, layers(5, 4, 3)), [0.0] * 5, [0.0] * 3)
+    program = trace(loss_with(by_sum, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
     with pytest.raises(visualize.GraphTooLarge, match=r"8 array operations.*print\(program\).*limit=8"):
         visualize.draw(program, limit=3)
 

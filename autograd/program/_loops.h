@@ -30,7 +30,8 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
     X(less, x < y) X(less_equal, x <= y) X(greater, x > y) X(greater_equal, x >= y) X(equal, x == y)                   \
     X(not_equal, x != y)
 /* The result is an operand as well; its axes that do not move are added up, or searched. */
-#define FOLDS(X) X(add_up, acc + x) X(largest, acc >= x || acc != acc ? acc : x)
+#define FOLDS(X)                                                                                                       \
+    X(add_up, acc + x) X(add_in_order, acc + x) X(largest, acc >= x || acc != acc ? acc : x)
 #define FOLDS_OF_TWO(X) X(add_products, acc + x * y)
 
 #define NUMBER(name, value) OP_##name,
@@ -103,13 +104,14 @@ typedef struct {
 #define TWO(place) NUMBER_AT(p2 + (place))
 #define FOLD_CASE(name, value) FOLD(name, value, ONE)
 #define FOLD_OF_TWO_CASE(name, value) FOLD(name, value, TWO)
-/* Four sums side by side: they need not wait for each other, and are rounded less. */
+/* Four sums side by side: they need not wait for each other, and are rounded less; where no order is asked for. */
 #define FOLD(name, value, SECOND)                                                                                      \
     case OP_##name:                                                                                                    \
         if (even && s0 == 0) {                                                                                         \
             double acc = *out, sums[4] = {0};                                                                          \
             ptrdiff_t i = 0;                                                                                           \
-            if (n >= 8) {                                                                                              \
+            const int by_four = n >= 8 && OP_##name != OP_add_in_order;                                                \
+            if (by_four) {                                                                                             \
                 for (int k = 0; k < 4; k++) sums[k] = OP_##name == OP_largest ? acc : -0.0;                            \
                 for (; i + 3 < n; i += 4)                                                                              \
                     for (int k = 0; k < 4; k++) {                                                                      \
@@ -121,7 +123,7 @@ typedef struct {
                 const double x = NUMBER_AT(p1 + i * s1), y = SECOND(i * s2);                                           \
                 (void)y, acc = value;                                                                                  \
             }                                                                                                          \
-            if (n >= 8)                                                                                                \
+            if (by_four)                                                                                               \
                 for (int k = 0; k < 4; k++) {                                                                          \
                     const double x = sums[k], y = 1.0;                                                                 \
                     (void)y, acc = value;                                                                              \

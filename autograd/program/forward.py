@@ -16,7 +16,16 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
-from autograd.program.loops import LINE, Step, aligned, double_product, sum_products, take_rows
+from autograd.program.loops import (
+    LINE,
+    Step,
+    add_in_order,
+    add_lists_in_order,
+    aligned,
+    double_product,
+    sum_products,
+    take_rows,
+)
 from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
@@ -33,11 +42,6 @@ SHORTER: Mapping[Primitive, Callable[..., Any]] = {
     table.relu: lambda x: table.maximum(x, 0.0),
     table.step: lambda x: Symbol(">", (x, 0.0)),
     table.equal: lambda x1, x2: Symbol("==", (x1, x2)),
-}
-# Below -709, where exp(-x) overflows, the batch is replayed; in float32 that would be below -88, and too often.
-SHORTER_IN_DOUBLE: Mapping[Primitive, Callable[..., Any]] = {
-    **SHORTER,
-    table.sigmoid: lambda x: 1.0 / (1.0 + table.exp(-x)),
 }
 
 
@@ -67,7 +71,6 @@ class Forward:
         self.forward: list[Step] = []
         self.ends: list[int] = []  # where in `forward` each instruction ends
         self._steps = self.forward
-        self._shorter = SHORTER_IN_DOUBLE if dtype == np.float64 else SHORTER
         self._found: dict[tuple[int, bytes, tuple[int, ...]], Array] = {}
         self._pool: dict[tuple[tuple[int, ...], Any], list[Array]] = {}
         self._scratches: dict[int, Array] = {}
@@ -133,7 +136,7 @@ class Forward:
         if isinstance(operation, str):
             spelled: Any = double_product if operation == DOUBLE_PRODUCT else COMPARE[operation]
         else:
-            spelled = self._shorter.get(operation, operation.array)
+            spelled = SHORTER.get(operation, operation.array)
         if callable(spelled) and not isinstance(operation, str) and not isinstance(spelled, np.ufunc):
             try:
                 other = spelled(*args)
@@ -201,8 +204,13 @@ class Forward:
         self._compute(Symbol(instruction.primitive, symbols), names, self._result(instruction))
 
     def _reduce(self, instruction: Instruction) -> None:
-        ufunc = np.add if instruction.primitive is table.sum else np.maximum
-        self._fold(ufunc, self._read(instruction.operands[0]), instruction)
+        x = self._read(instruction.operands[0])
+        if instruction.primitive is not table.sum:
+            self._fold(np.maximum, x, instruction)
+        elif instruction.starts is None:
+            self._call(add_in_order, x, out=self._result(instruction))
+        else:
+            self._call(add_lists_in_order, instruction.starts, x, out=self._result(instruction))
 
     def _fold(self, ufunc: Any, x: Array, instruction: Instruction) -> None:
         out = self._result(instruction)

@@ -31,7 +31,8 @@ if engine() == "native":
         warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
 __all__ = [
-    "LINE", "Step", "add_batch", "add_product", "add_rows", "add_stretches", "aligned", "double_product", "faster",
+    "LINE", "Step", "add_batch", "add_in_order", "add_lists_in_order",
+    "add_product", "add_rows", "add_stretches", "aligned", "double_product", "faster",
     "put_rows", "sum_products", "take_rows",
 ]  # fmt: skip
 
@@ -96,6 +97,20 @@ def sum_products(x: Array, y: Array, out: Array, scratch: Array) -> None:
     np.add.reduce(scratch, axis=1, out=out)
 
 
+def add_in_order(x: Array, out: Array) -> None:
+    """out = the sums of x along axis 1, each added from left to right, as `+` does; NumPy's own sum is in pairs."""
+    np.add(np.add.accumulate(x, axis=1)[:, -1], 0.0, out)
+
+
+def add_lists_in_order(starts: Array, x: Array, out: Array) -> None:
+    """out = the sums of rows from each start to the next, each added from left to right."""
+    length = np.diff(np.append(starts, len(x)))
+    out[...] = 0.0
+    for j in range(int(length.max())):
+        longer = np.flatnonzero(length > j)
+        out[longer] += x[starts[longer] + j]
+
+
 def add_stretches(starts: Array, x: Array, out: Array) -> None:
     """out = the sums of rows from each start to the next."""
     np.add.reduceat(x, starts, axis=0, out=out)
@@ -152,6 +167,13 @@ def _fold_products(x: Array, y: Array, out: Array, scratch: Array) -> list[Opera
         return None
     out = np.expand_dims(out, 1)
     return _both(_checked("positive", [out, -0.0]), _checked("add_products", [_as_wide(out, scratch.shape), x, y]))
+
+
+def _fold_in_order(x: Array, out: Array) -> list[Operation] | None:
+    if np.shares_memory(out, x):
+        return None
+    out = np.expand_dims(out, 1)
+    return _both(_checked("positive", [out, 0.0]), _checked("add_in_order", [_as_wide(out, x.shape), x]))
 
 
 def _stretches(ufunc: Any, x: Array, starts: Array, axis: int, out: Array) -> list[Operation] | None:
@@ -230,6 +252,8 @@ BY_FUNCTION: dict[Any, Callable[..., list[Operation] | None]] = {
     put_rows: lambda target, rows, x: _checked("positive", [target, x], [rows, None]),
     add_rows: lambda target, rows, x: _checked("add_up", [target, x], [rows, None]),
     add_batch: lambda ones, x, out: _fold(np.add, x, -1, out, keepdims=True),
+    add_in_order: _fold_in_order,
+    add_lists_in_order: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
     add_stretches: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
     double_product: lambda x, y, out: _checked("double_product", [out, x, y]),
     add_product: lambda x, y, out, scratch: _checked("add_products", [out, x, y]),

@@ -1,7 +1,7 @@
 """Normalise: write the record so that equal things look equal.
 
-However a sum was written (`+=` in a loop, `sum(...)`, `dot(...)`), what leaves this room is a `sum` of many terms or a
-`dot` of many pairs, each of one space. `mean` and `logsumexp` are taken apart, and a square is a product.
+However a sum was written (`+=` in a loop, `sum(...)`, `dot(...)`), what leaves this room is a `sum` of many terms, in
+their order, or a `dot` of many pairs, each of one space. `mean` and `logsumexp` are taken apart, a square is a product.
 
 All of it works on whole arrays of nodes: a loop over a million of them would take seconds.
 """
@@ -218,139 +218,242 @@ def _products(graph: Graph) -> Graph:
 
 # ---------------------------------------------------------------- sums
 
+FEWEST = 4  # products that are worth a dot; fewer are added one by one, exactly as they are written
+
+
+@dataclass
+class Terms:
+    """What the chains of additions of a graph add up, one entry a term, in the order in which they are added.
+
+    A chain is ((a + b) - c) + d, a loop with += and -=, or the list of a `sum`: what is added up so far comes first. A
+    bracket on the other side is a term of its own.
+
+    into: the operation that the chain is. sign: 1 or -1. x1: the term, or the first factor of a product. x2: the
+    second factor, -1 if it is a number alone. run: which run of products, added in any order, the term is of, or -1.
+    """
+
+    into: Array
+    sign: Array
+    x1: Array
+    x2: Array
+    run: Array
+
+    def chosen(self, which: Array) -> Terms:
+        """Some of the terms, by place or by mask."""
+        return Terms(*(field[which] for field in (self.into, self.sign, self.x1, self.x2, self.run)))
+
 
 def _flatten_sums(graph: Graph) -> Graph:
-    """Sums of sums as one sum, products in them as one dot; each then in parts of one space, which are added up."""
-    n, first, args, owner = len(graph.op), graph.first, graph.args, graph.owner
-    is_sub, is_neg = graph.which(table.sub), graph.which(table.neg)
-    is_dot = graph.which(table.dot)
-    is_product = is_dot | graph.which(table.mul)
-    joins = is_sub | graph.which(table.add, table.sum)
-    entries = np.arange(len(args))
+    """Chains of additions as few operations on many terms, which add in the same order as the chain does.
 
-    # An operation that is used once, by a sum, can be part of it.
+    Only products that follow each other may be added in any order: they become one dot. A dot, and a sum of terms,
+    is then in parts of one space, which are added up in order.
+    """
+    terms, whole, gone = _terms(graph)
+    if not len(terms.into):
+        return graph
+    spaces = _spaces_with(graph, terms, whole, gone)
+    build = _Builder(graph)
+    parts = _parts(terms, spaces)
+    _add_up(build, graph, terms, parts)
+    return build.graph(~whole & ~gone)
+
+
+def _terms(graph: Graph) -> tuple[Terms, Array, Array]:
+    """The terms of all chains that are worth it, and of dots; which operations these are, and which become part of
+    them.
+    """
+    n, first, args, owner = len(graph.op), graph.first, graph.args, graph.owner
+    is_neg, is_dot = graph.which(table.neg), graph.which(table.dot)
+    is_product = is_dot | graph.which(table.mul)
+    joins = graph.which(table.sub, table.add, table.sum)
     uses = np.bincount(args, minlength=first + n)
     uses[graph.wanted] += 2
+    entries = np.arange(len(args))
     entry = np.zeros(first + n, dtype=np.int64)
     entry[args] = entries
-    user = owner[entry[first:]]
-    once = uses[first:] == 1
-    passing = joins | (is_neg & once & joins[user])
-    absorbed = passing & once & passing[user]
-    product = is_product & once & passing[user]
-    sign = np.where((is_sub[owner] & (entries > graph.start[owner])) | is_neg[owner], -1, 1)
+    once, entry = uses[first:] == 1, entry[first:]
+    user = owner[entry]
 
-    # The root of every sum, and with which sign its parts arrive there: pointers that double their reach.
+    # A sum that is used once, as what another one begins with, is the beginning of it.
+    absorbed = joins & once & joins[user] & (entry == graph.start[user])
     root = np.where(absorbed, user, np.arange(n))
-    arrives = np.where(absorbed, sign[entry[first:]], 1)
     while not np.array_equal(root, root[root]):
-        arrives, root = arrives * arrives[root], root[root]
+        root = root[root]
 
-    # a + b and a * b + c are best left alone; a * b + c * d is a dot.
-    whole = np.zeros(n, dtype=bool)  # the roots of sums that are to be flattened
-    whole[root[absorbed]] = True
-    whole |= graph.which(table.sum)
-    products = np.bincount(user[product], minlength=n)
-    whole |= joins & ~absorbed & (products == 2)
-    whole &= ~absorbed
-    product &= whole[root[user]]
-    whole |= is_dot & ~product
+    # Every other argument of a sum is a term: also that of a negation, and a product, which are used for nothing else.
+    inner = np.append(np.full(first, -1), np.arange(n))[args]  # as an operation; of a leaf, the last one: see below
+    is_term = joins[owner] & ~((args >= first) & absorbed[inner])
+    at = entries[is_term]
+    at = at[np.lexsort((at, graph.rank[owner[at]], root[owner[at]]))]
+    sign = np.where(graph.which(table.sub)[owner[at]] & (at > graph.start[owner[at]]), -1, 1)
+    node = args[at]
+    negation = np.where((node >= first) & (is_neg & once)[inner[at]], inner[at], -1)
+    node = np.where(negation >= 0, args[graph.start[:-1][negation]], node)
+    sign = np.where(negation >= 0, -sign, sign)
+    inner = np.append(np.full(first, -1), np.arange(n))[node]
+    product = np.where((node >= first) & (is_product & once)[inner], inner, -1)
+    into = root[owner[at]]
+    known = np.append(graph.constants, np.nan)
+    zero = (known[np.minimum(node, len(graph.constants))] == 0.0) & _leads(into)  # the 0.0 that a loop starts from
+    zero &= np.bincount(into, minlength=n)[into] > 2
+    into, sign, node, negation, product = (x[~zero] for x in (into, sign, node, negation, product))
 
-    # Terms: a factor alone (its partner is -1) or a pair, in the order of the user's loops.
-    inside = whole[root[owner]] & passing[owner] & joins[root[owner]]
-    node = args - first  # as an operation
-    operation = args >= first
-    is_absorbed, of_product = np.zeros((2, len(args)), dtype=bool)
-    is_absorbed[operation] = absorbed[node[operation]]
-    of_product[operation] = product[node[operation]]
-    plain = np.flatnonzero(inside & ~is_absorbed & ~of_product)
-    paired = np.flatnonzero(inside & of_product)
-    alone = np.flatnonzero(whole & is_dot)  # a dot outside any sum is one of its own
-    factors = np.concatenate([node[paired], alone])
-    half = np.where(is_dot[factors], graph.length[factors] // 2, 1)
-    left = ranges(graph.start[factors], half)
-    right = left + np.repeat(half, half)
-    through = owner[np.concatenate([plain, paired])]
-    each = np.concatenate([np.ones(len(plain), dtype=np.int64), half])
-    into = np.repeat(np.concatenate([root[through], alone]), each)
-    arriving = (sign * arrives[owner])[np.concatenate([plain, paired])]
-    signs = np.repeat(np.concatenate([arriving, np.ones(len(alone), dtype=np.int64)]), each)
-    behind = np.repeat(np.concatenate([graph.rank[through], graph.rank[alone]]), each)
-    at = np.repeat(np.concatenate([plain, paired, np.zeros(len(alone), dtype=np.int64)]), each)
-    order = np.lexsort((at, behind, into))
-    x1 = np.concatenate([args[plain], args[left]])[order]
-    x2 = np.concatenate([np.full(len(plain), -1), args[right]])[order]
-    into, signs = into[order], signs[order]
-    if not len(into):
-        return graph
-    # The 0.0 that a loop starts from, where enough else is added up.
-    zero = (x2 < 0) & (np.append(graph.constants, np.nan)[np.minimum(x1, len(graph.constants))] == 0.0)
-    rest = np.bincount(into, weights=np.where(zero, 0, np.where(x2 < 0, 1, 2)), minlength=n)
-    stays = ~zero | (rest[into] < 2)
-    x1, x2, into, signs = x1[stays], x2[stays], into[stays], signs[stays]
+    # Products that follow each other; and what there is enough of to be worth it.
+    pairs = np.where(product >= 0, np.where(is_dot[product], graph.length[product] // 2, 1), 0)
+    joined = (product >= 0) & (sign > 0)
+    run = np.cumsum(_leads(into) | ~joined | ~np.append(False, joined[:-1])) - 1
+    many = (np.bincount(run, weights=joined)[run] > 1) & (np.bincount(run, weights=pairs)[run] >= FEWEST)
+    run = np.where(joined & many, run, -1)
+    whole = graph.which(table.sum) & ~absorbed
+    whole[into[run >= 0]] = True
+    whole |= (np.bincount(into, minlength=n) > 2) & joins & ~absorbed
+    mine = whole[into]
+    into, sign, node, negation, product, run = (x[mine] for x in (into, sign, node, negation, product, run))
+    gone = absorbed & whole[root]
+    gone[negation[negation >= 0]] = True
+    gone[product[run >= 0]] = True
+    # A dot outside any run is one of its own.
+    alone = np.flatnonzero(is_dot & ~gone)
+    whole[alone] = True
+    product = np.append(np.where(run >= 0, product, -1), alone)
+    run = np.append(run, run.max(initial=-1) + 1 + np.arange(len(alone)))
+    into, sign, node = np.append(into, alone), np.append(sign, np.ones(len(alone), int)), np.append(node, alone)
+    return _taken_apart(graph, Terms(into, sign, node, np.full(len(into), -1), run), product), whole, gone
 
-    # Spaces, from the graph as it would be with these terms as arguments.
-    kept = ~absorbed & ~product
-    ordinary = kept & ~whole
-    terms = np.where(x2 < 0, 1, 2)
-    both = np.stack([x1, x2], axis=1).ravel()
-    length = np.where(ordinary, graph.length, 0) + np.bincount(into, weights=terms, minlength=n).astype(np.int64)
+
+def _taken_apart(graph: Graph, terms: Terms, product: Array) -> Terms:
+    """The terms with one entry for each pair of factors of the products in runs."""
+    half = np.where(product >= 0, graph.length[product] // 2, 1)
+    found = terms.chosen(np.repeat(np.arange(len(product)), half))
+    within = np.repeat(product >= 0, half)
+    left = ranges(graph.start[:-1][product[product >= 0]], half[product >= 0])
+    found.x1[within] = graph.args[left]
+    found.x2[within] = graph.args[left + half[np.repeat(np.arange(len(product)), half)[within]]]
+    return found.chosen(np.argsort(found.into, kind="stable"))
+
+
+def _leads(into: Array) -> Array:
+    """Whether each is the first of its chain."""
+    return np.concatenate([[True], into[1:] != into[:-1]])[: len(into)]
+
+
+def _spaces_with(graph: Graph, terms: Terms, whole: Array, gone: Array) -> Array:
+    """The spaces of all nodes, found in the graph as it is with these terms as arguments, which is less deep."""
+    n = len(graph.op)
+    ordinary = ~whole & ~gone
+    both = np.stack([terms.x1, terms.x2], axis=1).ravel()
+    each = np.bincount(terms.into, weights=np.where(terms.x2 < 0, 1, 2), minlength=n).astype(np.int64)
+    length = np.where(ordinary, graph.length, 0) + each
     start = starts_of(length)
     mixed = np.empty(start[-1], dtype=np.int64)
-    mine = np.flatnonzero(ordinary)
-    mixed[ranges(start[mine], graph.length[mine])] = args[ranges(graph.start[mine], graph.length[mine])]
-    sums = np.flatnonzero(whole)
+    mine, sums = np.flatnonzero(ordinary), np.flatnonzero(whole)
+    mixed[ranges(start[mine], graph.length[mine])] = graph.args[ranges(graph.start[mine], graph.length[mine])]
     mixed[ranges(start[sums], length[sums])] = both[both >= 0]
     between = replace(graph, start=start, args=mixed)
     _find_spaces(between)
-    space = between.space
+    return between.space
 
-    # Parts: terms of one sum with one sign and one pair of spaces, those of lower spaces first.
-    s1, s2 = space[x1], np.where(x2 < 0, -1, space[x2])
-    swap = (s2 >= 0) & (s1 > s2)
-    x1, x2 = np.where(swap, x2, x1), np.where(swap, x1, x2)
-    s1, s2 = np.where(swap, s2, s1), np.where(swap, s1, s2)
-    kind = ((signs < 0) * 2 + (np.maximum(s1, s2) >= INPUT)) * 32 + (s2 + 1) * 4 + s1
-    order = np.lexsort((kind, into))
-    x1, x2, into, kind = x1[order], x2[order], into[order], kind[order]
-    new = np.concatenate([[True], (into[1:] != into[:-1]) | (kind[1:] != kind[:-1])])
-    at = np.flatnonzero(new)
-    count = np.diff(np.append(at, len(into)))
-    sum_of, minus = into[at], kind[at] >= 64
-    pair = x2[at] >= 0
-    alone = ~pair & (count == 1)
-    leads = np.concatenate([[True], sum_of[1:] != sum_of[:-1]])
-    ends = np.append(leads[1:], True)
-    single = leads & ends & ~minus & ~alone  # the sum is this part
 
-    # New operations: the parts, then what adds them up; the last of each sum is the sum itself.
-    build = _Builder(graph)
-    part = np.where(alone, x1[at], 0)
-    made = np.flatnonzero(~alone)
-    part[made] = build.add(
-        np.select(
-            [pair[made] & (count[made] > 1), pair[made], count[made] > 2],
-            [graph.number(table.dot), graph.number(table.mul), graph.number(table.sum)], graph.number(table.add),
-        ),
-        np.where(pair[made], 2, 1) * count[made],
-        _parts(x1, x2, at[made], count[made], pair[made]), graph.rank[sum_of[made]],
-        np.where(single[made], sum_of[made], -1),
-    )  # fmt: skip
-    negative = np.flatnonzero(leads & minus)
-    part[negative] = build.add(
-        graph.number(table.neg), 1, part[negative], graph.rank[sum_of[negative]],
-        np.where(ends[negative], sum_of[negative], -1),
-    )  # fmt: skip
-    place = np.arange(len(at)) - np.flatnonzero(leads)[np.cumsum(leads) - 1]
+@dataclass
+class Parts:
+    """Stretches of the terms, in the order in which they are added up: of one chain and one space (a run of products:
+    of one pair of spaces).
+
+    into: the chain. terms: places among the terms, those of part k from `start[k]` on, `count[k]` of them.
+    pair: whether it is of products. place: which one it is in its chain. last: whether it is the last there.
+    """
+
+    into: Array
+    terms: Array
+    start: Array
+    count: Array
+    pair: Array
+    place: Array
+    last: Array
+
+
+MANY = 3  # numbers that are worth a sum of their own; fewer are added one by one
+
+
+def _parts(terms: Terms, spaces: Array) -> Parts:
+    """The terms in parts; of products, the factor of the lower space comes first from now on."""
+    pair = terms.x2 >= 0
+    s1, s2 = spaces[terms.x1], np.where(pair, spaces[terms.x2], -1)
+    swap = pair & (s1 > s2)
+    terms.x1, terms.x2 = np.where(swap, terms.x2, terms.x1), np.where(swap, terms.x1, terms.x2)
+    kind = np.where(pair, 4 + 4 * np.minimum(s1, s2) + np.maximum(s1, s2), s1)
+    change = _leads(terms.into) | (terms.run != np.append(-1, terms.run[:-1]))
+    change |= ~pair & (kind != np.append(-1, kind[:-1]))
+    stretch = np.cumsum(change) - 1
+    few = ~pair & (np.bincount(stretch)[stretch] < MANY)
+    stretch = np.cumsum(change | few) - 1
+    # The kinds of one run may alternate: all products of one kind together, in the order of the first of each.
+    _, first, which = np.unique(stretch * 32 + kind, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    which = number[which.ravel()]
+    first = first[order]
+    into = terms.into[first]
+    leads = _leads(into)
+    place = np.arange(len(into)) - np.flatnonzero(leads)[np.cumsum(leads) - 1]
+    count = np.bincount(which)
+    by_part = np.argsort(which, kind="stable")
+    return Parts(into, by_part, starts_of(count)[:-1], count, pair[first], place, np.append(leads[1:], True))
+
+
+def _add_up(build: _Builder, graph: Graph, terms: Terms, parts: Parts) -> None:
+    """New operations: the parts, and what adds them up, one after the other; the last one of a chain is the chain."""
+    sums, add, sub = graph.number(table.sum), graph.number(table.add), graph.number(table.sub)
+    rank = graph.rank[parts.into]
+    stands_for = np.where(parts.last, parts.into, -1)
+    part = terms.x1[parts.terms[parts.start]]
+    minus = terms.sign[parts.terms[parts.start]] < 0
+
+    made = np.flatnonzero(parts.pair)
+    op = np.where(parts.count[made] > 1, graph.number(table.dot), graph.number(table.mul))
+    alone = np.where(parts.place[made] == 0, stands_for[made], -1)
+    part[made] = build.add(op, 2 * parts.count[made], _factors(terms, parts, made), rank[made], alone)
+
+    # In a sum of many, what is subtracted is added with its sign turned; and so is what a chain begins with.
+    several = ~parts.pair & (parts.count > 1)
+    turned = (terms.sign < 0) & np.isin(np.arange(len(terms.into)), parts.terms[_entries(parts, several)])
+    turned |= (terms.sign < 0) & _leads(terms.into)
+    minus &= ~several & (parts.place > 0)
+    which = np.flatnonzero(turned)
+    none = np.full(len(which), -1)
+    terms.x1[which] = build.add(graph.number(table.neg), 1, terms.x1[which], graph.rank[terms.into[which]], none)
+    part = np.where(parts.pair, part, terms.x1[parts.terms[parts.start]])
+
     total = part.copy()
-    for depth in range(1, int(place.max()) + 1):
-        now = np.flatnonzero(place == depth)
-        total[now] = build.add(
-            np.where(minus[now], graph.number(table.sub), graph.number(table.add)), 2,
-            np.stack([total[now - 1], part[now]], axis=1).ravel(), graph.rank[sum_of[now]],
-            np.where(ends[now], sum_of[now], -1),
-        )  # fmt: skip
-    return build.graph(ordinary)
+    for depth in range(int(parts.place.max()) + 1):
+        now = np.flatnonzero((parts.place == depth) & several)
+        entries = _entries(parts, now)
+        args, length = terms.x1[parts.terms[entries]], parts.count[now]
+        if depth:
+            args, length = np.insert(args, starts_of(length)[:-1], total[now - 1]), length + 1
+        total[now] = build.add(sums, length, args, rank[now], stands_for[now])
+        now = np.flatnonzero((parts.place == depth) & ~several)
+        if depth:
+            args = np.stack([total[now - 1], part[now]], axis=1).ravel()
+            total[now] = build.add(np.where(minus[now], sub, add), 2, args, rank[now], stands_for[now])
+
+
+def _entries(parts: Parts, which: Array) -> Array:
+    """Where in `parts.terms` the terms of some parts stand."""
+    return ranges(parts.start[which], parts.count[which])
+
+
+def _factors(terms: Terms, parts: Parts, which: Array) -> Array:
+    """The arguments of dots: all left factors and then all right ones, for each."""
+    count = parts.count[which]
+    start = starts_of(2 * count)[:-1]
+    args = np.empty(2 * int(count.sum()), dtype=np.int64)
+    of = parts.terms[_entries(parts, which)]
+    args[ranges(start, count)] = terms.x1[of]
+    args[ranges(start + count, count)] = terms.x2[of]
+    return args
 
 
 def _one_space(graph: Graph) -> Graph:
@@ -376,16 +479,6 @@ def _one_space(graph: Graph) -> Graph:
     graph = build.graph(np.ones(len(graph.op), dtype=bool))
     _find_spaces(graph)
     return _one_space(graph)  # from a constant to a batched number it is two steps
-
-
-def _parts(x1: Array, x2: Array, at: Array, count: Array, pair: Array) -> Array:
-    """The arguments of each part: its terms, or all left factors and then all right ones."""
-    length = np.where(pair, 2, 1) * count
-    start = starts_of(length)[:-1]
-    args = np.empty(int(length.sum()), dtype=np.int64)
-    args[ranges(start, count)] = x1[ranges(at, count)]
-    args[ranges(start[pair] + count[pair], count[pair])] = x2[ranges(at[pair], count[pair])]
-    return args
 
 
 class _Builder:
