@@ -28,7 +28,7 @@ from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
 from autograd.value import (
-    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, number, partials_of, pull_back, read_data,
+    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, number, partials_of, pull_back, read_data,
     seed_number, watch,
 )
 
@@ -227,7 +227,7 @@ cdef class Value:
     # What the reference engine's functions read, under the names they read it by.
 
     @property
-    def _data(self):
+    def _number(self):
         return self.value
 
     @property
@@ -246,12 +246,19 @@ cdef class Value:
     def _moment(self):
         return moment_of(active, <PyObject *>self)
 
+    def __getattr__(self, name):
+        return no_attribute(self, name)
+
     def __repr__(self):
+        if modes:
+            watch("text", self)
         label = f", label={self.label!r}" if self.flags & LABELLED else ""
         grad = f", grad={self.slope!r}" if self.flags & HAS_GRAD else ""
         return f"Value({self.value!r}{label}{grad})"
 
     def __format__(self, spec):
+        if modes:
+            watch("text", self)
         return format(self.value, spec) if spec else repr(self)
 
     def __reduce__(self):
@@ -504,7 +511,7 @@ cdef class Value:
 cdef object comparable(object x):
     if type(x) is Value:
         return (<Value>x).value
-    return x if PyFloat_CheckExact(x) else getattr(x, "_data", x)
+    return x if PyFloat_CheckExact(x) else getattr(x, "_number", x)
 
 
 # ---------------------------------------------------------------- moments
@@ -1667,6 +1674,58 @@ def run_straight(
         else:
             check += spread(o, &args[start[k]], start[k + 1] - start[k], v, v[n_leaves + k], c, &needed[0], d)
     return check == 0.0
+
+
+def follow_straight(
+    const uint8_t[::1] op, const int32_t[::1] first, const int32_t[::1] second, const int64_t[::1] start,
+    const int32_t[::1] args, double[::1] values, size_t n_leaves, size_t first_input, const double[:, ::1] rows,
+    const int32_t[:, ::1] guards, size_t end, uint8_t[::1] found,
+):
+    """For each example, a row, whether the guards of a record come out as they did: 1 or 0; 2 if C cannot tell.
+
+    guards: rows of how many operations come before it, which comparison, of which two nodes, and the outcome. end: how
+    many operations are asked for a value at least. The rest as in `run_straight`.
+    """
+    cdef size_t i, j, k, n = rows.shape[0], width = rows.shape[1], n_guards = guards.shape[0]
+    cdef int o
+    cdef double y, x1, x2
+    cdef double *v = &values[0]
+    cdef bint holds
+    for i in range(n):
+        for j in range(width):
+            v[first_input + j] = rows[i, j]
+        found[i] = 1
+        k = 0
+        for j in range(n_guards + 1):
+            while k < (<size_t>guards[j, 0] if j < n_guards else end):
+                o, x1, x2 = op[k], v[first[k]], v[second[k]]
+                if ARITY[o] == 1 or ARITY[o] == 2:
+                    y = rule_value(o, x1, x2)
+                else:
+                    y = value_of_many(o, &args[start[k]], start[k + 1] - start[k], v)
+                if not isfinite(y):
+                    found[i] = 2
+                    break
+                v[n_leaves + k] = y
+                k += 1
+            if found[i] == 2 or j == n_guards:
+                break
+            x1, x2 = v[guards[j, 2]], v[guards[j, 3]]
+            if guards[j, 1] == 0:
+                holds = x1 < x2
+            elif guards[j, 1] == 1:
+                holds = x1 <= x2
+            elif guards[j, 1] == 2:
+                holds = x1 > x2
+            elif guards[j, 1] == 3:
+                holds = x1 >= x2
+            elif guards[j, 1] == 4:
+                holds = x1 == x2
+            else:
+                holds = x1 != x2
+            if holds != guards[j, 4]:
+                found[i] = 0
+                break
 
 
 cdef double spread(

@@ -248,7 +248,7 @@ class Primitive:
 
     def domain_error(self, args: Sequence[Any], place: str = "") -> DomainError:
         """The error that says why there is no value at `args` (floats and Values), and what to do about it."""
-        point = [float(arg if isinstance(arg, numbers.Real) else arg._data) for arg in args]
+        point = [float(arg if isinstance(arg, numbers.Real) else arg._number) for arg in args]
         got = ", ".join(f"{x!r}" for x in point[:6]) + (", ..." if len(point) > 6 else "")
         got = got or "an empty list"
         labels = [f"'{arg.label}'" for arg in args if getattr(arg, "label", "")]

@@ -50,12 +50,12 @@ def _operator(row: Primitive) -> tuple[Callable[[Value, Number], Value], Callabl
 
     def forward(self: Value, other: Number) -> Value:
         if type(other) is Value:
-            return _node(row, (self, other), (self._data, other._data))
+            return _node(row, (self, other), (self._number, other._number))
         if type(other) is not float:
             if not isinstance(other, numbers.Real):
                 return NotImplemented  # type: ignore[no-any-return]  # Python then asks the other side, or raises TypeError
             other = float(other)
-        return _node(row, (self, other), (self._data, other))
+        return _node(row, (self, other), (self._number, other))
 
     def reflected(self: Value, other: float) -> Value:
         if not isinstance(other, numbers.Real):
@@ -63,7 +63,7 @@ def _operator(row: Primitive) -> tuple[Callable[[Value, Number], Value], Callabl
         if row is table.add and type(other) is int and other == 0:
             return self  # the 0 that the built-in sum() starts from
         other = float(other)
-        return _node(row, (other, self), (other, self._data))
+        return _node(row, (other, self), (other, self._number))
 
     return forward, reflected
 
@@ -72,7 +72,7 @@ def _method(row: Primitive) -> Callable[[Value], Value]:
     """The method for a function of one argument: `value.tanh()`."""
 
     def method(self: Value) -> Value:
-        return _node(row, (self,), (self._data,))
+        return _node(row, (self,), (self._number,))
 
     method.__name__ = row.name
     method.__doc__ = f"{row.formula[0]}; the derivative is {row.formula[1]}."
@@ -91,9 +91,9 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_moment", "_primitive", "label")
+    __slots__ = ("__weakref__", "_args", "_grad", "_moment", "_number", "_primitive", "label")
 
-    _data: float
+    _number: float
     _grad: float | None
     _primitive: Primitive | None
     _args: tuple[Any, ...]  # Values and floats
@@ -101,7 +101,7 @@ class Value:
     label: str
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
-        self._data = number(data, "Value")
+        self._number = number(data, "Value")
         self._grad = None
         self._primitive = None
         self._args = ()
@@ -117,7 +117,7 @@ class Value:
         """The number. It can be set on a leaf, as an optimiser does; elsewhere it is the result of an operation."""
         if modes:
             watch("data", self)
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
@@ -160,18 +160,25 @@ class Value:
         """Whether this Value was made directly rather than computed."""
         return self._primitive is None
 
+    def __getattr__(self, name: str) -> Any:
+        return no_attribute(self, name)
+
     def __repr__(self) -> str:
+        if modes:
+            watch("text", self)
         label = f", label={self.label!r}" if self.label else ""
         grad = f", grad={self._grad!r}" if self._grad is not None else ""
-        return f"Value({self._data!r}{label}{grad})"
+        return f"Value({self._number!r}{label}{grad})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
+        if modes:
+            watch("text", self)
+        return format(self._number, spec) if spec else repr(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if modes:
             watch("data", self)
-        return restored, (self._data, self.label, self._grad, self._primitive, self._args)
+        return restored, (self._number, self.label, self._grad, self._primitive, self._args)
 
     # ------------------------------------------------------------ gradients
 
@@ -204,45 +211,45 @@ class Value:
     __pow__, __rpow__ = _operator(table.pow)
 
     def __neg__(self) -> Value:
-        return _node(table.neg, (self,), (self._data,))
+        return _node(table.neg, (self,), (self._number,))
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return _node(table.abs, (self,), (self._data,))
+        return _node(table.abs, (self,), (self._number,))
 
     # ------------------------------------------------------------ comparisons look at data; the hash is identity
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Value | numbers.Real):
             return NotImplemented  # Python then asks the other side; two of different kinds are not equal
-        outcome = bool(self._data == comparable(other))  # NumPy has a bool of its own
+        outcome = bool(self._number == comparable(other))  # NumPy has a bool of its own
         return compared("==", self, other, outcome) if modes else outcome  # type: ignore[arg-type]  # a real number
 
     def __ne__(self, other: object) -> bool:
         if not isinstance(other, Value | numbers.Real):
             return NotImplemented
-        outcome = bool(self._data != comparable(other))
+        outcome = bool(self._number != comparable(other))
         return compared("!=", self, other, outcome) if modes else outcome  # type: ignore[arg-type]  # as above
 
     # Sets and dicts hold Values, not numbers: no two live objects have one hash, so they never come to compare.
     __hash__ = object.__hash__
 
     def __lt__(self, other: Number) -> bool:
-        outcome = self._data < comparable(other)
+        outcome = self._number < comparable(other)
         return compared("<", self, other, outcome) if modes else outcome
 
     def __le__(self, other: Number) -> bool:
-        outcome = self._data <= comparable(other)
+        outcome = self._number <= comparable(other)
         return compared("<=", self, other, outcome) if modes else outcome
 
     def __gt__(self, other: Number) -> bool:
-        outcome = self._data > comparable(other)
+        outcome = self._number > comparable(other)
         return compared(">", self, other, outcome) if modes else outcome
 
     def __ge__(self, other: Number) -> bool:
-        outcome = self._data >= comparable(other)
+        outcome = self._number >= comparable(other)
         return compared(">=", self, other, outcome) if modes else outcome
 
     # ------------------------------------------------------------ no silent loss of a gradient
@@ -331,14 +338,14 @@ Number = Value | float
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
     checked: list[Any] = [arg if type(arg) in _RECORDED else number(arg, primitive.name) for arg in args]
-    return _node(primitive, tuple(checked), [arg if type(arg) is float else arg._data for arg in checked])
+    return _node(primitive, tuple(checked), [arg if type(arg) is float else arg._number for arg in checked])
 
 
 def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]) -> Value:
     """A new Value that remembers `primitive` and `args`; `operands` are the arguments as floats."""
     data = evaluate(primitive, args, operands)
     value = _new(Value)
-    value._data = data
+    value._number = data
     value._grad = None
     value._moment = clock.now
     value.label = ""
@@ -356,9 +363,11 @@ def evaluate(primitive: Primitive, args: Sequence[Any], operands: Sequence[float
     try:
         y = primitive.scalar(*operands) if primitive.rule is None else primitive.scalar(operands)
     except (ArithmeticError, ValueError):
-        raise primitive.domain_error(args) from None
-    if y != y and not any(x != x for x in operands):
-        raise primitive.domain_error(args)  # inf - inf and the like: never a quiet nan
+        y = None
+    if y is None or (y != y and not any(x != x for x in operands)):  # inf - inf and the like: never a quiet nan
+        if modes:
+            failed(primitive, args)
+        raise primitive.domain_error(args)
     return y
 
 
@@ -391,7 +400,7 @@ def number(x: Any, what: str) -> float:
 
 
 def comparable(x: Any) -> float:
-    return getattr(x, "_data", x)  # type: ignore[no-any-return]  # of a Value, or of an index that is being traced
+    return getattr(x, "_number", x)  # type: ignore[no-any-return]  # of a Value, or of an index that is being traced
 
 
 def seed_number(seed: Any) -> float:
@@ -447,6 +456,10 @@ class Tape(list["Value"]):
         """x1 < x2 and the like was asked for, and came out as `outcome`."""
         raise NotImplementedError
 
+    def failed(self, primitive: Primitive, args: Sequence[Any]) -> None:
+        """The primitive has no value at these arguments, which the function may catch."""
+        raise NotImplementedError
+
     def refuse(self, what: str, value: Value | None) -> None:
         """Something was done that a trace cannot follow: raises an error that says what to do instead."""
         raise NotImplementedError
@@ -473,6 +486,20 @@ def compared(sign: str, x1: Value, x2: Number, outcome: bool) -> bool:
     if isinstance(mode, Tape):
         mode.compared(sign, x1, x2, outcome)
     return outcome
+
+
+def failed(primitive: Primitive, args: Sequence[Any]) -> None:
+    """The primitive has no value there, which is noted if there is a tape."""
+    mode = modes.get(threading.get_ident())
+    if isinstance(mode, Tape):
+        mode.failed(primitive, args)
+
+
+def no_attribute(value: Value, name: str) -> Any:
+    """Raises the AttributeError for a name that Values do not have."""
+    if modes and name == "_data":
+        watch("data", value)
+    raise AttributeError(f"Value has no attribute {name!r}; see dir(Value) for those that it has")
 
 
 def watch(what: str, value: Value | None = None) -> None:
@@ -638,8 +665,8 @@ def _product(cotangent: Any, partial: Any, value: Value, place: int) -> Any:
     if isinstance(partial, Value):
         made_here = not any(partial is arg for arg in value._args)
         if made_here and partial._primitive is not None and partial._primitive.flat:
-            partial = partial._data  # step, sign: constant wherever they have a derivative
-    c, p = (x._data if isinstance(x, Value) else x for x in (cotangent, partial))
+            partial = partial._number  # step, sign: constant wherever they have a derivative
+    c, p = (x._number if isinstance(x, Value) else x for x in (cotangent, partial))
     plain = type(partial) is float
     if plain and p == 0.0 and carries_nothing(value, place):
         return None
@@ -656,7 +683,7 @@ def no_derivative(value: Value, place: int | None, error: Exception) -> DomainEr
     """
     primitive = value._primitive
     assert primitive is not None
-    operands = [x if type(x) is float else x._data for x in value._args]
+    operands = [x if type(x) is float else x._number for x in value._args]
     point = ", ".join(map(repr, operands[:6])) + (", ..." if len(operands) > 6 else "")
     by = "" if place is None or len(operands) == 1 else f" by argument {place + 1}"
     formulas = primitive.formula[1:]
@@ -710,15 +737,15 @@ def partials_of(value: Value, place: int | None = None) -> Any:
     """The partial derivatives of a node as numbers: by the argument at `place`, or by all of them."""
     primitive = value._primitive
     assert primitive is not None
-    operands = [arg if type(arg) is float else arg._data for arg in value._args]
+    operands = [arg if type(arg) is float else arg._number for arg in value._args]
     if primitive.rule is not None:
-        found = _rule_of(value, [*operands, value._data])
+        found = _rule_of(value, [*operands, value._number])
         partials = [number(partial, f"{primitive.name}: a partial derivative") for partial in found]
         return partials if place is None else partials[place]
     assert place is not None, "only variadic rows are asked for all"
     partial = primitive.partials[place]
     try:
-        partial = partial(*operands, value._data) if callable(partial) else partial
+        partial = partial(*operands, value._number) if callable(partial) else partial
     except (ArithmeticError, ValueError) as error:
         return missing(value, place, error)
     return number(partial, f"{primitive.name}: a partial derivative")
@@ -733,7 +760,7 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
     assert primitive is not None
     arg = value._args[place]
     where = f"{primitive.name}{_node_name(value)}"
-    numbers_here = [value._data, *(x if type(x) is float else x._data for x in value._args)]
+    numbers_here = [value._number, *(x if type(x) is float else x._number for x in value._args)]
     if cotangent != cotangent or before != before:
         return
     if partial != partial:
@@ -743,12 +770,12 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
     if (c := cotangent * partial) != c:
         raise DomainError(
             f"backward: 0 · ∞ at {where}: the gradient that arrives is {cotangent!r} and the derivative by its "
-            f"argument {arg._data!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two "
+            f"argument {arg._number!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two "
             "steps as one that has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; "
             "or keep away from the point: sqrt(x + tiny)."
         )
     raise DomainError(
-        f"backward: the gradient at {arg._data!r}{_node_name(arg)} has no value: "
+        f"backward: the gradient at {arg._number!r}{_node_name(arg)} has no value: "
         f"infinite contributions of opposite sign meet, the last one from {where}. "
         "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
     )
@@ -756,7 +783,7 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
 
 def read_data(value: Value) -> float:
     """Its float: the `read` for plain numbers."""
-    return value._data
+    return value._number
 
 
 def read_value(value: Value) -> Value:
@@ -780,18 +807,18 @@ clock = Clock()
 
 def change(leaf: Value, data: float) -> None:
     """Give a leaf another number."""
-    before = leaf._data
+    before = leaf._number
     if data == before and math.copysign(1.0, data) == math.copysign(1.0, before):
         return
     if data != data and before == before:
         diverged(leaf, before, leaf._grad)
     clock.now += 1
-    leaf._data, leaf._moment = data, clock.now
+    leaf._number, leaf._moment = data, clock.now
 
 
 def put_back(leaf: Value, data: float, moment: int) -> None:
     """Give a leaf the number that it had, as if it had never had another."""
-    leaf._data, leaf._moment = data, moment
+    leaf._number, leaf._moment = data, moment
 
 
 @contextlib.contextmanager
@@ -799,7 +826,7 @@ def holding(leaves: Sequence[Value], numbers: Any) -> Iterator[None]:
     """Let leaves hold other numbers for a while. Afterwards graphs that were computed from them before are as good as
     they were; what was computed meanwhile is not to be kept.
     """
-    before = [(leaf, leaf._data, leaf._moment) for leaf in leaves]
+    before = [(leaf, leaf._number, leaf._moment) for leaf in leaves]
     try:
         write(leaves, "data", numbers)
         yield
@@ -832,7 +859,7 @@ def of_one_moment(order: Sequence[Value]) -> None:
 def changed_since(leaf: Value, value: Value) -> RuntimeError:
     """The error for a leaf that was given other data after `value` was computed from it."""
     assert value._primitive is not None
-    name = repr(leaf.label) if leaf.label else f"that is now {leaf._data!r}"
+    name = repr(leaf.label) if leaf.label else f"that is now {leaf._number!r}"
     return RuntimeError(
         f"backward: the leaf {name} was changed after {value._primitive.name}{_node_name(value)} was computed from it, "
         "so the graph holds numbers of two moments: compute it again, then ask for its gradient"
@@ -878,7 +905,7 @@ def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
     if field == "data":
         if modes:
             watch("data")
-        out[:] = [value._data for value in values]
+        out[:] = [value._number for value in values]
     elif field == "grad":
         out[:] = [value.grad for value in values]
     else:
@@ -899,8 +926,8 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
         for value, x in zip(values, array.tolist(), strict=True):
             if value._primitive is not None:
                 value.data = 0.0  # raises the error that says why not
-            if x != x and value._data == value._data:
-                diverged(value, value._data, value._grad)
+            if x != x and value._number == value._number:
+                diverged(value, value._number, value._grad)
         for value, x in zip(values, array.tolist(), strict=True):
             change(value, x)
     elif field == "grad":

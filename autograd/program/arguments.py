@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from autograd.program.record import Array
 from autograd.program.tracing import Index, TraceError, like
 from autograd.value import Value
 
-__all__ = ["Slot", "arguments_of", "collect", "describe", "rebuild", "slots_of"]
+__all__ = ["Slot", "arguments_of", "collect", "describe", "plain_arguments_of", "rebuild", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,32 @@ def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Valu
     """What the function is to be called with for one row of numbers, and the Values in it, in order."""
     inputs: list[Value] = []
 
+    def number(x: float, whole: bool) -> Any:
+        item = Index(int(x)) if whole else Value(x)
+        inputs.append(item.value if isinstance(item, Index) else item)
+        return item
+
+    return _arguments(description, row, number), inputs
+
+
+def plain_arguments_of(description: Any, row: Sequence[float]) -> Any:
+    """The same with plain numbers, as in the example."""
+    return _arguments(description, row, lambda x, whole: int(x) if whole else x)
+
+
+def _arguments(description: Any, row: Sequence[float], number: Callable[[float, bool], Any]) -> Any:
     def made(slot: Slot) -> Any:
-        found: list[Any] = []
-        for x in row[slot.place]:
-            item = Index(int(x)) if slot.whole else Value(x)
-            inputs.append(item.value if isinstance(item, Index) else item)
-            found.append(item)
+        found = [number(x, slot.whole) for x in row[slot.place]]
         if slot.template is None:
+            if not any(isinstance(x, Value | Index) for x in found):
+                return np.array(found, dtype=int if slot.whole else float).reshape(slot.shape)
             array = np.empty(slot.size, dtype=object)
             array[:] = found
             return array.reshape(slot.shape)
         items = iter(found)
         return _filled(slot.template, items)
 
-    return rebuild(description, made), inputs
+    return rebuild(description, made)
 
 
 def _filled(template: Any, items: Iterator[Any]) -> Any:

@@ -10,9 +10,9 @@ import numpy as np
 
 from autograd.program.bind import Bound, Wanted
 from autograd.program.normalise import Graph, normalise
-from autograd.program.record import SIGNS, Array, Record, follows, replay
+from autograd.program.record import Array, Record, replay
 from autograd.program.roll import Plan, roll
-from autograd.program.straight import Straight, is_possible
+from autograd.program.straight import Follower, Straight, is_possible
 from autograd.value import Value, read
 
 __all__ = ["Path"]
@@ -28,29 +28,28 @@ KEPT = 8  # bound plans, for batch sizes that come again
 class Path:
     """A record, the plan it was rolled into, and buffers for the batch sizes that were run.
 
-    frozen: leaves among its parameters that the program does not differentiate by; they follow those that it does.
+    leaves: those among its parameters that the program does not differentiate by, which follow those that it does; and
+    `frozen`, the numbers it takes them for. example: what was traced, None after unpickling.
     """
 
-    def __init__(self, record: Record, frozen: list[Value], dtype: Any) -> None:
+    def __init__(self, record: Record, leaves: list[Value], dtype: Any, example: Array | None) -> None:
         self.record = record
+        self.example = example
         self.dtype = dtype
         self.graph: Graph | None = normalise(record, record.outputs)
         self.depth = int(self.graph.depth.max(initial=0))
         self._plan: Plan | None = None
         self.possible = is_possible(record, dtype)
-        self.choice: Plan | None = None
-        if record.guards:
-            sides = np.array([node for guard in record.guards for node in (guard.x1, guard.x2)])
-            self.choice = roll(normalise(record, sides))
+        self.follower = Follower(record)
         self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
-        self._frozen = frozen
-        self.frozen = np.zeros(len(frozen), dtype)
+        self.leaves = leaves
+        self.frozen = np.zeros(len(leaves), dtype)
         self._bound: OrderedDict[Any, Bound | Straight] = OrderedDict()
         self.load()
 
     def load(self) -> None:
         """Take what is frozen from its Values again."""
-        self.frozen[:] = read(self._frozen, "data")
+        self.frozen[:] = read(self.leaves, "data")
 
     @property
     def plan(self) -> Plan:
@@ -84,15 +83,15 @@ class Path:
             ]
         return [f"{small} as straight-line code in C, more as {len(self.plan.instructions)} array operations:"]
 
-    def bound(self, n: int, wanted: Wanted, theta: Array, plan: Plan | None = None) -> Bound | Straight:
-        """What runs n examples, made on first use. plan: another one than for the outputs."""
-        key = (plan is None, n, wanted)
+    def bound(self, n: int, wanted: Wanted, theta: Array) -> Bound | Straight:
+        """What runs n examples, made on first use."""
+        key = (n, wanted)
         found = self._bound.get(key)
         if found is None or found.theta is not theta:
-            if plan is None and self.is_straight(n):
+            if self.is_straight(n):
                 found = Straight(self.record, n, theta, self.frozen, wanted)
             else:
-                found = Bound(plan or self.plan, n, self.dtype, theta, self.frozen, wanted)
+                found = Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
             self._bound[key] = found
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
@@ -100,26 +99,11 @@ class Path:
             self._bound.move_to_end(key)
         return found
 
-    def takes(self, theta: Array, rows: Array) -> Array:
-        """Which examples take this path: a bool each.
-
-        All guards are computed for all examples. Where an early one fails, later ones may be nonsense, but the example
-        is out anyway; where all before hold, they are what the function itself would have computed.
-        """
-        found = np.ones(len(rows), dtype=bool)
-        if self.choice is None:
-            return found
-        if not (np.isfinite(theta).all() and np.isfinite(self.frozen).all() and np.isfinite(rows).all()):
-            return np.array([self.is_taken_by(theta, row) for row in rows])
-        bound, _ = self._bound_with_room(rows, Wanted(), theta, self.choice)
-        sides = bound.run(0.0, strict=False)[0][:, : len(rows)]
-        for guard, x1, x2 in zip(self.record.guards, sides[::2], sides[1::2], strict=True):
-            found &= SIGNS[guard.sign](x1, x2) == guard.outcome
-        return found
-
-    def is_taken_by(self, theta: Array, row: Array) -> bool:
-        """Whether one example takes this path: slowly, and to the last bit."""
-        return follows(self.record, np.concatenate([theta, self.frozen]).astype(float), row.astype(float))
+    def takes(self, theta: Array, rows: Array, whole: bool) -> Array:
+        """Which examples take this path: a bool each. whole: as in `Follower`."""
+        if not self.record.guards and not whole:
+            return np.ones(len(rows), dtype=bool)
+        return self.follower.takes(np.concatenate([theta, self.frozen]), rows, whole)
 
     def most(self, n: int, wanted: Wanted) -> int:
         """How many of n examples to run at once. With more, what they need would leave the caches, and fill memory."""
@@ -153,16 +137,14 @@ class Path:
             return self._one_by_one(theta, rows[chosen], scale, wanted, first + chosen)
         return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
 
-    def _bound_with_room(
-        self, rows: Array, wanted: Wanted, theta: Array, plan: Plan | None = None
-    ) -> tuple[Bound | Straight, Array]:
+    def _bound_with_room(self, rows: Array, wanted: Wanted, theta: Array) -> tuple[Bound | Straight, Array]:
         """The plan with these examples in it, and a seed of 1 for each.
 
         The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up
         to a power of two, so that there are few batch sizes to bind.
         """
         n = len(rows)
-        bound = self.bound(1 << (n - 1).bit_length(), wanted, theta, plan)
+        bound = self.bound(1 << (n - 1).bit_length(), wanted, theta)
         bound.rows[:n] = rows
         bound.rows[n:] = rows[0]
         seed = np.zeros(len(bound.rows), self.dtype)
@@ -190,7 +172,7 @@ class Path:
         return outputs, gradient if wanted.each else gradient.sum(axis=0), slopes
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_frozen": [], "_bound": OrderedDict()}
+        return {**vars(self), "leaves": [], "example": None, "_bound": OrderedDict()}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self.record == other.record

@@ -6,7 +6,6 @@ so that arguments come before results.
 
 from __future__ import annotations
 
-import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -18,20 +17,27 @@ from autograd.primitive import DomainError, Primitive
 from autograd.value import Value, evaluate, gradients, mode_of_this_thread
 from autograd.value import record as make
 
-__all__ = ["Array", "Guard", "Record", "follows", "replay", "same"]
+__all__ = ["FAILS", "Array", "Guard", "Record", "follows", "replay", "same"]
 
 Array = NDArray[Any]
 SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
 
 
+FAILS = "has no value"
+
+
 @dataclass(frozen=True)
 class Guard:
-    """A comparison that the function made, and how it came out: on this path, `x1 sign x2` is `outcome`."""
+    """What decided over the path that the function took.
+
+    A comparison: on this path, `args[0] sign args[1]` is `outcome`. Or an operation that has no value here, where the
+    function caught the error: `primitive` of `args`, and the sign is FAILS. args: node numbers.
+    """
 
     sign: str
-    x1: int
-    x2: int
+    args: tuple[int, ...]
     outcome: bool
+    primitive: Primitive | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,21 +132,37 @@ def replay(
     return numbers, slopes[: record.n_parameters], slopes[record.n_parameters :]
 
 
-def follows(record: Record, parameters: Array, inputs: Array) -> bool:
+def follows(record: Record, parameters: Array, inputs: Array, whole: bool = False) -> bool:
     """Whether an example takes this path: the obvious way to ask, guard by guard, as the function did.
 
-    Nodes are in the order in which they were made, so only what the function had computed by then is computed here.
+    Nodes are in the order in which they were made, so only what the function had computed by then is computed here. An
+    operation that has no value is not on the path. whole: whether all operations are asked for one.
     """
     nodes: list[Any] = [*record.constants.tolist(), *parameters.tolist(), *inputs.tolist()]
-    starts, args = record.start.tolist(), record.args.tolist()
+    starts, args, ops = record.start.tolist(), record.args.tolist(), record.op.tolist()
+
+    def value(primitive: Primitive, operands: list[float]) -> float | None:
+        try:
+            return evaluate(primitive, operands, operands)
+        except DomainError:
+            return None
+
+    def has_values(end: int) -> bool:
+        for k in range(len(nodes) - record.first, end):
+            y = value(record.primitives[ops[k]], [nodes[i] for i in args[starts[k] : starts[k + 1]]])
+            if y is None:
+                return False
+            nodes.append(y)
+        return True
+
     for guard in record.guards:
-        while len(nodes) <= max(guard.x1, guard.x2):
-            k = len(nodes) - record.first
-            primitive, operands = record.primitives[record.op[k]], [nodes[i] for i in args[starts[k] : starts[k + 1]]]
-            try:
-                nodes.append(evaluate(primitive, operands, operands))
-            except DomainError:
-                nodes.append(math.nan)
-        if bool(SIGNS[guard.sign](nodes[guard.x1], nodes[guard.x2])) != guard.outcome:
+        if not has_values(max(guard.args) + 1 - record.first):
             return False
-    return True
+        operands = [nodes[i] for i in guard.args]
+        if guard.primitive is not None:
+            outcome = value(guard.primitive, operands) is None
+        else:
+            outcome = bool(SIGNS[guard.sign](*operands))
+        if outcome != guard.outcome:
+            return False
+    return not whole or has_values(len(ops))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograd.primitive import DomainError
-from autograd.program.arguments import Slot, arguments_of, collect, describe, rebuild, slots_of
+from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Wanted
 from autograd.program.loops import aligned
 from autograd.program.path import Path
-from autograd.program.record import Array, same
+from autograd.program.record import FAILS, Array, Record, replay, same
 from autograd.program.show import Equation, Stats, equations, text
-from autograd.program.tracing import TraceError, like, trace_path
-from autograd.value import Value, read, write
+from autograd.program.tracing import TraceError, flatten, like, trace_once, trace_path
+from autograd.value import Value, holding, no_grad, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -90,6 +91,7 @@ class Program:
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
         self._lock = threading.RLock()  # the buffers are one at a time's
+        self._catches = False  # whether the function catches errors, so that any operation may decide over its path
         self._named = parameters is not None
         self._leaves: list[Value] | None = None
         if parameters is not None:
@@ -252,6 +254,7 @@ class Program:
             )
         known = self._leaves if self._leaves is not None else []
         record, leaves, tree = trace_path(self._f, partial(arguments_of, self.description, row.tolist()), known)
+        self._compare_on_floats(record, leaves, tree, row)
         if self._leaves is None:
             self._leaves = leaves
             self._theta = aligned(len(leaves), self.dtype)
@@ -263,14 +266,62 @@ class Program:
         if self.paths and tree != self.tree:
             raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
         self.tree = tree
-        path = Path(record, leaves[len(self._leaves) :], self.dtype)
+        path = Path(record, leaves[len(self._leaves) :], self.dtype, row)
         self.paths.append(path)
+        self._catches = self._catches or any(guard.sign == FAILS for guard in record.guards)
         return path
+
+    def _compare_on_floats(self, record: Record, leaves: list[Value], tree: Any, row: Array) -> None:
+        """Raise TraceError if the function finds something else on plain numbers than on Values."""
+        assert self._f is not None
+        found: list[Any] = []
+        try:
+            with no_grad():
+                shape = flatten(self._f(*plain_arguments_of(self.description, row.tolist())), found)
+        except Exception:  # it may need Values, for their methods: then there is nothing to compare
+            return
+        expected, _, _ = replay(record, read(leaves, "data"), row)
+        plain = [x.data if isinstance(x, Value) else x for x in found]
+        if shape != tree or not np.allclose(plain, expected, rtol=1e-6, atol=1e-12, equal_nan=True):
+            raise TraceError(
+                f"the traced function finds {plain if len(plain) > 1 else plain[0]} on plain numbers, but "
+                f"{expected if len(expected) > 1 else expected[0]} on Values: does it tell them apart, "
+                "by their type, by `is` or by a set or dict of them?"[:600]
+            )
 
     def _run(self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0) -> tuple[Array, Any, Any]:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
+        try:
+            return self._run_on_paths(given, n, wanted, scale)
+        except DomainError:
+            if self._catches or self._f is None or not self._is_caught(given, n):
+                raise
+        return self._run_on_paths(given, n, wanted, scale)
+
+    def _is_caught(self, given: list[Array], n: int) -> bool:
+        """Whether the function catches the error of an example that has no value on the paths there are: by asking it.
+
+        Raises the function's own error if it does not. From then on, every operation is taken for a decision.
+        """
+        rows = np.empty((n, self._width), self.dtype)
+        self._fill(rows, given)
+        known = np.zeros(n, dtype=bool)
+        for path in self.paths:
+            known |= path.takes(self._theta, rows, True)
+        for i in np.flatnonzero(~known)[:1].tolist():
+            self._path_of(rows[i], i)
+            self._catches = True
+        return self._catches
+
+    @property
+    def _is_one_way(self) -> bool:
+        """Whether every example takes the same path."""
+        return len(self.paths) == 1 and not self.paths[0].record.guards and not self._catches
+
+    def _run_on_paths(self, given: list[Array], n: int, wanted: Wanted, scale: float) -> tuple[Array, Any, Any]:
+        """The same, on the paths that are known, or found by their comparisons."""
         most = self.paths[0].most(n, wanted)
-        if n <= most and len(self.paths) == 1 and not self.paths[0].record.guards:
+        if n <= most and self._is_one_way:
             return self._run_along(self.paths[0], given, n, wanted, scale, 0, lend=False)
         outputs = np.empty((len(self.paths[0].record.outputs), n), self.dtype)
         width = len(self._theta)
@@ -302,7 +353,7 @@ class Program:
         for first in range(0, n, most):
             size = min(most, n - first)
             part = [array[first : first + size] for array in given] if size < n else given
-            if len(self.paths) == 1 and not self.paths[0].record.guards:
+            if self._is_one_way:
                 found = self._run_along(self.paths[0], part, size, wanted, scale, first, lend=True)
                 yield slice(first, first + size), found
                 continue
@@ -331,31 +382,26 @@ class Program:
         shares: list[tuple[Path, Array]] = []
         for path in self.paths:
             if len(waiting):
-                mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting])
+                mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting], self._catches)
                 shares.append((path, waiting[mine]))
                 waiting = waiting[~mine]
         while len(waiting):
             path = self._path_of(rows[waiting[0]], first + int(waiting[0]))
-            mine = path.takes(self._theta, rows[waiting])
-            mine[0] = True  # it is the one that was traced; at a tie, rounding may say otherwise
+            mine = path.takes(self._theta, rows[waiting], self._catches)
             shares.append((path, waiting[mine]))
             waiting = waiting[~mine]
         return [share for share in shares if len(share[1])]
 
     def _path_of(self, row: Array, which: int) -> Path:
         """The path that an example takes, found by running the function itself, with the program's parameters."""
-        values = self._leaves or []
-        before = read(values, "data")
-        if self._f is not None:
-            write(values, "data", self._theta)
         try:
-            path = self._add_path(row)
+            with self._world():
+                self._look_whether_it_is_the_same()
+                path = self._add_path(row)
+                path.load()
         except DomainError as error:
-            raise DomainError(f"{error} (row {which} of the batch)") from None
-        finally:
-            write(values, "data", before)
-        path.load()
-        if not path.is_taken_by(self._theta, row):
+            raise type(error)(f"{error} (row {which} of the batch)") from None
+        if not path.takes(self._theta, row[None], self._catches)[0]:
             self.paths.pop()
             raise TraceError(
                 "program: the function took another path than its comparisons tell. Does it depend on randomness, on "
@@ -366,6 +412,30 @@ class Program:
                 self.paths.pop()
                 return known
         return path
+
+    @contextlib.contextmanager
+    def _world(self) -> Iterator[None]:
+        """Meanwhile the Values that the function uses hold what the program takes them for."""
+        frozen = {value: x for path in reversed(self.paths) for value, x in zip(path.leaves, path.frozen, strict=True)}
+        leaves = [*(self._leaves or []), *frozen]
+        numbers = [*self._theta.tolist(), *map(float, frozen.values())]
+        with holding(leaves, numbers) if self._f is not None else contextlib.nullcontext():
+            yield
+
+    def _look_whether_it_is_the_same(self) -> None:
+        """Raise TraceError if the function is no longer what it was when its first and its last path were traced."""
+        for path in {id(path): path for path in (self.paths[0], self.paths[-1])}.values():
+            example = path.example
+            if self._f is None or example is None or not path.takes(self._theta, example[None], self._catches)[0]:
+                continue  # with other parameters, it may go another way
+            make = partial(arguments_of, self.description, example.tolist())
+            record, _, tree, _ = trace_once(self._f, make, self._leaves or [])
+            if record != path.record or tree != self.tree:
+                raise TraceError(
+                    "program: an example takes a branch that is not known yet, but the world has changed: on the "
+                    "example that was traced, the function does not compute what it did then. Keep numbers that "
+                    "change in Values or pass them as arguments, or trace it again"
+                )
 
     def _check_bounds(self, rows: Array, first: int) -> None:
         for path in self.paths:

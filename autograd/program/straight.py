@@ -7,16 +7,16 @@ that a call of NumPy costs more than the arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd.primitive import _BUILT_IN
 from autograd.program.bind import NotFinite, Wanted
-from autograd.program.record import Array, Record
+from autograd.program.record import SIGNS, Array, Record, follows
 from autograd.value import engine
 
-__all__ = ["Straight", "is_possible"]
+__all__ = ["Follower", "Straight", "is_possible"]
 
 LISTS = {"sum", "mean", "dot", "logsumexp"}  # the rows of a list that the C core has
 
@@ -26,6 +26,65 @@ def is_possible(record: Record, dtype: Any) -> bool:
     if engine() != "native" or dtype != np.float64:
         return False
     return all(row.name in _BUILT_IN and (row.rule is None or row.name in LISTS) for row in record.primitives)
+
+
+class Follower:
+    """Tells which examples take the path of a record, each as the function itself would: in the order of its own
+    operations, which rolled ones are not.
+
+    whole: whether an example must have a value at every operation, also after the last guard: where the function may
+    catch an error, it goes another way otherwise.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        compares = all(guard.primitive is None for guard in record.guards)
+        self._code = _Code.of(record) if compares and is_possible(record, np.float64) else None
+        signs, end = list(SIGNS), record.first - 1
+        rows = [
+            (max(*guard.args, end) - end, signs.index(guard.sign), *guard.args, guard.outcome)
+            for guard in record.guards
+            if compares
+        ]
+        self._guards = np.array(rows, dtype=np.int32).reshape(-1, 5)
+
+    def takes(self, parameters: Array, rows: Array, whole: bool) -> Array:
+        """For each example, a row of inputs, a bool. parameters: all of the record's."""
+        record, code = self.record, self._code
+        found = np.full(len(rows), 2, dtype=np.uint8)
+        rows, parameters = rows.astype(float), parameters.astype(float)
+        if code is not None:
+            from autograd._native import follow_straight  # type: ignore[import-not-found, unused-ignore]
+
+            values = np.zeros(len(record))
+            values[: record.first_input] = [*record.constants, *parameters]
+            follow_straight(
+                *code, values, record.first, record.first_input, np.ascontiguousarray(rows), self._guards,
+                len(record.op) if whole else 0, found,
+            )  # fmt: skip
+        for i in np.flatnonzero(found == 2):
+            found[i] = follows(record, parameters, rows[i], whole)
+        return found.astype(bool)
+
+
+class _Code(NamedTuple):
+    """The operations of a record for C: their rows, first and second arguments, and all arguments by their start."""
+
+    op: Array
+    first: Array
+    second: Array
+    start: Array
+    args: Array
+
+    @staticmethod
+    def of(record: Record) -> _Code:
+        """Of a record whose rows C knows."""
+        ops = np.array([row.opcode for row in record.primitives], dtype=np.uint8)[record.op]
+        start, length = record.start[:-1], np.diff(record.start)
+        args = record.args.astype(np.int32)
+        first = np.append(args, 0)[start].astype(np.int32)
+        second = np.append(args, 0)[start + (length == 2)].astype(np.int32)
+        return _Code(ops, first, second, record.start, args)
 
 
 class Straight:
@@ -45,13 +104,9 @@ class Straight:
         needed[self._inputs] = wanted.by_inputs
         needed = _reached(record, needed)
         self._cotangents = np.zeros(len(record) if wanted.by_parameters or wanted.by_inputs else 0)
-        ops = np.array([row.opcode for row in record.primitives], dtype=np.uint8)[record.op]
-        start, length = record.start[:-1], np.diff(record.start)
-        args = record.args.astype(np.int32)
-        first = np.append(args, 0)[start].astype(np.int32)
-        second = np.append(args, 0)[start + (length == 2)].astype(np.int32)
+        code = _Code.of(record)
         self._run: Callable[[], bool] = lambda: run_straight(  # type: ignore[no-untyped-call, unused-ignore]
-            ops, first, second, record.start, args, self._values, record.first, needed, self._cotangents
+            *code, self._values, record.first, needed, self._cotangents
         )
 
     def run(self, seed: Any, strict: bool = True, lend: bool = False) -> tuple[Array, Any, Any]:

@@ -8,23 +8,29 @@ not follow it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import itertools
 import operator
+import os
+import pickle
+import random
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from autograd.primitive import Primitive
 from autograd.primitives import equal, sum, where
-from autograd.program.record import SIGNS, Guard, Record
+from autograd.program.record import FAILS, SIGNS, Guard, Record
 from autograd.value import Number, Tape, Value, held_elsewhere, mode_of_this_thread, modes, read, topological, unwind
 
-__all__ = ["Index", "TraceError", "like", "one_hot", "take", "trace_path"]
+__all__ = ["Index", "TraceError", "flatten", "like", "one_hot", "take", "trace_once", "trace_path"]
 
 NOT_THE_USERS = (
     "<frozen ",
@@ -40,6 +46,7 @@ class TraceError(TypeError):
 REMEDIES = {
     "data": "reads .data of a Value, a number that the program could not follow; "
     "keep the Value, and where nothing shall flow back write stop_gradient(v)",
+    "text": "makes text of a Value, from which its number could be read again; print it outside, or return it",
     "set": "sets .data of a Value, which a program would not repeat; do it outside",
     "float": "makes a plain float of a Value, a number that the program could not follow; keep the Value, "
     "and use autograd's own functions on it (autograd.exp(v), not math.exp(v))",
@@ -60,19 +67,30 @@ def user_line() -> str:
     return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
 
 
+GENERATORS = np.random.BitGenerator | np.random.Generator | np.random.RandomState
+
+
 class Recorder(Tape):
     """The tape of one trace, with what else was noted."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.guards: list[tuple[str, Value, Number, bool]] = []
+        self.guards: list[tuple[str, tuple[Number, ...], bool, Primitive | None]] = []
         self.bounds: dict[tuple[Value, int], None] = {}
 
     def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
         x2 = x2.value if isinstance(x2, Index) else x2
-        self.guards.append((sign, x1, x2 if isinstance(x2, Value) else float(x2), outcome))
+        self.guards.append((sign, (x1, x2 if isinstance(x2, Value) else float(x2)), outcome, None))
+
+    def failed(self, primitive: Primitive, args: Sequence[Any]) -> None:
+        self.guards.append((FAILS, tuple(args), True, primitive))
 
     def refuse(self, what: str, value: Value | None) -> None:
+        frame: Any = sys._getframe(2)
+        while frame.f_code.co_name in ("__repr__", "__format__"):
+            frame = frame.f_back
+        if what == "text" and frame.f_code.co_filename.startswith(NOT_THE_USERS):
+            return  # an error of ours, which says what it is about
         raise TraceError(f"{user_line()}: the traced function {REMEDIES[what]}")
 
 
@@ -81,7 +99,7 @@ def _comparison(sign: str) -> Callable[[Index, Any], bool]:
         if not isinstance(other, Index | Value | Real):
             return NotImplemented  # type: ignore[no-any-return]  # Python then asks the other side
         tape = _tape()
-        outcome: bool = SIGNS[sign](self._data, getattr(other, "_data", other))
+        outcome: bool = SIGNS[sign](self._number, getattr(other, "_number", other))
         if tape is not None:
             tape.compared(sign, self.value, other, outcome)
         return outcome
@@ -96,9 +114,9 @@ class Index:
     """
 
     def __init__(self, number: int) -> None:
-        self.number = number
+        self._place = number
         self.value = Value(number)
-        self._data = float(number)  # what a comparison looks at, as on a Value
+        self._number = float(number)  # what a comparison looks at, as on a Value
 
     __lt__ = _comparison("<")
     __le__ = _comparison("<=")
@@ -118,6 +136,8 @@ class Index:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __pow__ = __rpow__ = __neg__ = __abs__ = __mod__ = __floordiv__ = _refuse
     __index__ = __int__ = __float__ = __bool__ = _refuse
+
+    number = property(_refuse)
 
     @staticmethod
     def __apply_primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Any:
@@ -140,7 +160,7 @@ def one_hot(i: Any, n: int) -> list[Any]:
 
 def _one_hot(name: str, i: Any, n: int) -> list[Any]:
     n = operator.index(n)
-    place = i.number if isinstance(i, Index) else i
+    place = i._place if isinstance(i, Index) else i
     if isinstance(place, bool) or not hasattr(place, "__index__"):
         raise TypeError(f"{name}: the index must be a whole number, got {place!r}")
     if not 0 <= place < n:
@@ -179,7 +199,7 @@ def _weighted(weights: list[Any], table: Sequence[Any]) -> Any:
 def trace_path(
     f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
 ) -> tuple[Record, list[Value], Any]:
-    """Run `f` and record the path it takes.
+    """Run `f`, twice, and record the path it takes. Raises TraceError if it is not the same both times.
 
     make: returns what f is called with, and the Values in it, in order. known: Values that are parameters whether or
     not f uses them, each once; leaves that f uses besides follow.
@@ -187,12 +207,38 @@ def trace_path(
     Returns the record, the leaves that its parameters are, in order, and what f returned, with a place among the
     record's outputs where a number was.
     """
+    record, leaves, tree, nodes = trace_once(f, make, known)
+    _nothing_kept(f, make, nodes)
+    del nodes
+    with _draws(f) as drawn:
+        again = trace_once(f, make, known)
+    if drawn:
+        with _draws(f) as once_more:
+            trace_once(f, make, known)
+        # One of its own, made anew in each call, always draws the same.
+        if any(x is y for x in drawn for y in once_more):
+            raise TraceError(
+                "the traced function draws random numbers, which a program would not draw again: "
+                "draw them outside, and pass them as arguments"
+            )
+    if record != again[0] or tree != again[2] or not all(map(operator.is_, leaves, again[1])):
+        raise TraceError(
+            "the traced function does not compute the same thing twice: is there randomness, a clock or a counter in "
+            "it? Take such numbers outside, and pass them as arguments"
+        )
+    return record, leaves, tree
+
+
+def trace_once(
+    f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
+) -> tuple[Record, list[Value], Any, list[Value]]:
+    """The same of one run of `f`; and the Values of the run, which nobody else should hold now."""
     tape = Recorder()
     arguments, inputs = make()
     with mode_of_this_thread(tape):
         result = f(*arguments)
     flat: list[Any] = []
-    tree = _flatten(result, flat)
+    tree = flatten(result, flat)
     record, leaves = _write_down(tape, inputs, known, flat)
     del result, arguments
     flat.clear()
@@ -201,8 +247,82 @@ def trace_path(
     nodes = [*inputs, *tape]
     inputs.clear()
     tape.clear()
-    _nothing_kept(f, make, nodes)
-    return record, leaves, tree
+    return record, leaves, tree, nodes
+
+
+@contextlib.contextmanager
+def _draws(f: Callable[..., Any]) -> Iterator[list[Any]]:
+    """The random number generators that f uses meanwhile."""
+    found: list[Any] = []
+    # Calls of NumPy's are not seen by a profiler, but their generators tell by their state.
+    of_numpy = [(x, _state_of(x)) for x in _generators_of(f)]
+
+    def watch(frame: Any, event: str, arg: Any) -> None:
+        owner = None
+        if event == "c_call":
+            owner = arg if arg is os.urandom else getattr(arg, "__self__", None)
+        elif event == "call" and frame.f_code.co_filename == random.__file__:
+            owner = frame.f_locals.get("self")
+        if owner is os.urandom or isinstance(owner, random.Random):
+            found.append(owner)
+
+    profiler = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield found
+    finally:
+        sys.setprofile(profiler)
+        found += [x for x, state in of_numpy if _state_of(x) != state]
+
+
+MANY = 10_000
+
+
+def _generators_of(f: Callable[..., Any]) -> list[Any]:
+    """NumPy's generators that f can reach: the global one, and those in what it names, closes over or belongs to."""
+    found: list[Any] = [np.random.mtrand._rand]
+    queue: list[Any] = [f]
+    seen = {id(f)}
+    for x in queue:  # which grows
+        if isinstance(x, GENERATORS):
+            found.append(x)
+        for part in _parts_of(x):
+            if id(part) not in seen and len(queue) < MANY:
+                seen.add(id(part))
+                queue.append(part)
+    return found
+
+
+def _parts_of(x: Any) -> Iterable[Any]:
+    """What a function or an object refers to, as far as it may hold a generator."""
+    if isinstance(x, str | bytes | float | int | Value | Primitive | np.ndarray | type | ModuleType):
+        return ()
+    if isinstance(x, list | tuple | set | frozenset):
+        return x
+    if isinstance(x, dict):
+        return x.values()
+    parts = [getattr(x, "__self__", None), getattr(x, "__func__", None), *getattr(x, "__dict__", {}).values()]
+    if isinstance(x, functools.partial):
+        parts += [x.func, *x.args, *x.keywords.values()]
+    if isinstance(x, FunctionType):
+        parts += [*(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
+        for cell in x.__closure__ or ():
+            with contextlib.suppress(ValueError):  # it is empty
+                parts.append(cell.cell_contents)
+        codes = [x.__code__]
+        for code in codes:  # which grows
+            codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+            owners = [x.__globals__.get(name) for name in code.co_names]
+            parts += owners
+            modules = [owner for owner in owners if isinstance(owner, ModuleType)]
+            parts += [vars(module).get(name) for module in modules for name in code.co_names]
+    else:
+        parts.append(vars(type(x)).get("__call__"))
+    return parts
+
+
+def _state_of(generator: Any) -> bytes:
+    return pickle.dumps(getattr(generator, "_bit_generator", generator).state)
 
 
 def like(container: Any, parts: list[Any]) -> Any:
@@ -210,14 +330,14 @@ def like(container: Any, parts: list[Any]) -> Any:
     return type(container)(*parts) if hasattr(container, "_fields") else type(container)(parts)
 
 
-def _flatten(result: Any, flat: list[Any]) -> Any:
+def flatten(result: Any, flat: list[Any]) -> Any:
     """The numbers in `result` appended to `flat`, and the same tree with their places instead."""
     if isinstance(result, list | tuple):
-        return like(result, [_flatten(item, flat) for item in result])
+        return like(result, [flatten(item, flat) for item in result])
     if isinstance(result, dict):
-        return {key: _flatten(item, flat) for key, item in result.items()}
+        return {key: flatten(item, flat) for key, item in result.items()}
     if isinstance(result, np.ndarray):
-        return [_flatten(item, flat) for item in result] if result.ndim else _flatten(result.item(), flat)
+        return [flatten(item, flat) for item in result] if result.ndim else flatten(result.item(), flat)
     if isinstance(result, Index):
         result = result.value
     if not isinstance(result, Value | int | float | np.number):
@@ -231,7 +351,7 @@ def _write_down(
 ) -> tuple[Record, list[Value]]:
     """The tape as plain data."""
     # What is asked for besides operations: both sides of the guards, then the results.
-    asked = [x for _, x1, x2, _ in tape.guards for x in (x1, x2)] + results
+    asked = [x for _, operands, _, _ in tape.guards for x in operands] + results
     wanted = dict.fromkeys(x for x in asked if isinstance(x, Value))
     nodes = list(tape)
     primitives, op, start, args, others, constants = unwind(nodes)
@@ -267,8 +387,11 @@ def _write_down(
     )
     floats = iter(at[len(constants) + len(born) :].tolist())
     known_numbers = [int(numbers[place[x]]) if isinstance(x, Value) else next(floats) for x in asked]
-    pairs = iter(known_numbers[: 2 * len(tape.guards)])
-    guards = tuple(Guard(sign, next(pairs), next(pairs), outcome) for sign, _, _, outcome in tape.guards)
+    of_guards = iter(known_numbers)
+    guards = tuple(
+        Guard(sign, tuple(itertools.islice(of_guards, len(operands))), outcome, primitive)
+        for sign, operands, outcome, primitive in tape.guards
+    )
     position = {value: i for i, value in enumerate(inputs)}
     record = Record(
         constants=bits.view(np.float64),
