@@ -254,7 +254,7 @@ class Compiled:
 
     def step(self, gradient: Any) -> None:
         """One step of the optimiser along `gradient`. The parameters change all or none."""
-        theta = self.task.optimizer.advance(self._program.parameters, gradient)
+        theta = self.task.optimizer.advance(self._program.parameters.copy(), gradient)
         self._changed = True
         self._program.parameters = theta
 

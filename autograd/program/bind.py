@@ -159,6 +159,15 @@ class Bound(Forward):
                 slopes = self.cotangents[INPUT].T if lend else self._slopes.copy(self.cotangents[INPUT].T)
         return outputs, gradient, slopes
 
+    def strange(self) -> Array:
+        """For which examples of the last batch something is not finite: a bool each."""
+        self.run(1.0, strict=False, lend=True)
+        of_each = [self.rows.T, self.values[BATCHED], self.cotangents[INPUT], self.cotangents[BATCHED]]
+        if self.wanted.each:
+            of_each.append(self.cotangents[PARAMETER])
+        finite = [np.isfinite(x.reshape(-1, self.n)).all(axis=0) for x in of_each]
+        return np.array(~np.logical_and.reduce(finite))
+
     def _next_turn(self) -> tuple[list[Step], Array | None]:
         """The steps, and the vector in which they leave the gradient, to be given away; None if it is to be copied.
 

@@ -66,7 +66,8 @@ class Forward:
         parameters = theta[:, None]
         if n_parameters > len(theta):  # some are frozen, or computed from others
             parameters = aligned((n_parameters, 1), dtype)
-        constants = plan.constants.astype(dtype)[:, None]
+        with np.errstate(over="ignore"):  # what is infinite then is found out when it counts
+            constants = plan.constants.astype(dtype)[:, None]
         self.values = [constants, parameters, inputs, aligned((n_batched, n), dtype)]
         self.forward: list[Step] = []
         self.ends: list[int] = []  # where in `forward` each instruction ends

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd.program.bind import Bound, Wanted
+from autograd.primitive import TooLarge
+from autograd.program.bind import Bound, NotFinite, Wanted
 from autograd.program.normalise import Graph, normalise
-from autograd.program.record import Array, Record, replay
+from autograd.program.record import Array, Record, narrow, replay
 from autograd.program.roll import Plan, roll
 from autograd.program.straight import Follower, Straight, is_possible
 from autograd.value import Value, read
 
-__all__ = ["Path"]
+__all__ = ["Path", "fitting"]
 
 # Seconds, about, with gradients. Straight-line code: for an argument, for an example, for a run of it; and array
 # operations, as loops: for one of them, for a run.
@@ -23,6 +24,37 @@ NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED = 5e-9, 5e-6, 15e-6, 0.5e-6, 10e-6
 FEW = 64  # examples that are always run at once
 NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
+
+
+def fitting(x: Any, dtype: Any, what: str) -> Array:
+    """x as numbers of that type. Raises ValueError if one, which is `what`, is too large for it."""
+    found, lost = narrow(x, dtype)
+    if lost.any():
+        i = int(np.argmax(lost))
+        raise ValueError(
+            f"program: {what.format(i)} is {np.asarray(x).flat[i]:.6g}, too large for {dtype}; trace with dtype=float64"
+        )
+    return found
+
+
+class Replayed:
+    """A record that is replayed one example after the other; to be used as a Bound is."""
+
+    def __init__(self, record: Record, n: int, dtype: Any, theta: Array, wanted: Wanted) -> None:
+        self.rows = np.zeros((n, record.n_inputs), dtype)
+        self.theta, self.wanted = theta, wanted
+
+    def run(self, seed: Any, lend: bool = False) -> tuple[Array, Any, Any]:
+        """Raises NotFinite."""
+        raise NotFinite
+
+    def strange(self) -> Array:
+        """All of them."""
+        return np.ones(len(self.rows), dtype=bool)
+
+
+Runner = Bound | Straight | Replayed
+"""What runs a batch of some size on a path."""
 
 
 class Path:
@@ -44,12 +76,12 @@ class Path:
         self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
         self.leaves = leaves
         self.frozen = np.zeros(len(leaves), dtype)
-        self._bound: OrderedDict[Any, Bound | Straight] = OrderedDict()
+        self._bound: OrderedDict[Any, Runner] = OrderedDict()
         self.load()
 
     def load(self) -> None:
         """Take what is frozen from its Values again."""
-        self.frozen[:] = read(self.leaves, "data")
+        self.frozen[:] = fitting(read(self.leaves, "data"), self.dtype, "a frozen Value")
 
     @property
     def plan(self) -> Plan:
@@ -83,21 +115,25 @@ class Path:
             ]
         return [f"{small} as straight-line code in C, more as {len(self.plan.instructions)} array operations:"]
 
-    def bound(self, n: int, wanted: Wanted, theta: Array) -> Bound | Straight:
+    def bound(self, n: int, wanted: Wanted, theta: Array) -> Runner:
         """What runs n examples, made on first use."""
         key = (n, wanted)
         found = self._bound.get(key)
         if found is None or found.theta is not theta:
-            if self.is_straight(n):
-                found = Straight(self.record, n, theta, self.frozen, wanted)
-            else:
-                found = Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
-            self._bound[key] = found
+            self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
         else:
             self._bound.move_to_end(key)
         return found
+
+    def _runner(self, n: int, wanted: Wanted, theta: Array) -> Runner:
+        if self.is_straight(n):
+            return Straight(self.record, n, theta, self.frozen, wanted)
+        try:
+            return Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
+        except (ArithmeticError, ValueError):  # something of constants alone has no value; perhaps nothing needs it
+            return Replayed(self.record, n, self.dtype, theta, wanted)
 
     def takes(self, theta: Array, rows: Array, whole: bool) -> Array:
         """Which examples take this path: a bool each. whole: as in `Follower`."""
@@ -114,7 +150,7 @@ class Path:
         return max(FEW, NUMBERS // max(numbers, 1))
 
     def run(
-        self, bound: Bound | Straight, rows: Array, scale: float, theta: Array, first: int, lend: bool
+        self, bound: Runner, rows: Array, scale: float, theta: Array, first: int, lend: bool
     ) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`.
 
@@ -123,7 +159,7 @@ class Path:
         try:
             return bound.run(scale, lend=lend)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(theta, rows.copy(), scale, bound.wanted, first + np.arange(len(rows)))
+            return self._around_strange(bound, rows.copy(), scale, theta, first + np.arange(len(rows)))
 
     def run_share(
         self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array, first: int
@@ -134,10 +170,42 @@ class Path:
         try:
             outputs, gradient, slopes = bound.run(seed * scale, lend=True)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(theta, rows[chosen], scale, wanted, first + chosen)
+            return self._around_strange(bound, rows[chosen], scale, theta, first + chosen)
         return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
 
-    def _bound_with_room(self, rows: Array, wanted: Wanted, theta: Array) -> tuple[Bound | Straight, Array]:
+    def _around_strange(
+        self, bound: Runner, rows: Array, scale: float, theta: Array, which: Array
+    ) -> tuple[Array, Any, Any]:
+        """The same where something is not finite: the examples that it belongs to one by one, the others together.
+
+        rows: the examples, the first that are in `bound`. which: their numbers in the batch, for errors.
+        """
+        n, wanted = len(rows), bound.wanted
+        strange = bound.strange()[:n]
+        if strange.all() or not strange.any():
+            return self._one_by_one(theta, rows, scale, wanted, which)
+        alone = self._one_by_one(theta, rows[strange], scale, wanted, which[strange])
+        seed = np.zeros(len(bound.rows), self.dtype)
+        seed[:n] = np.where(strange, 0.0, scale)
+        bound.rows[:n][strange] = bound.rows[n:] = rows[~strange][0]
+        try:
+            together = bound.run(seed, lend=True)
+        except (ArithmeticError, ValueError):
+            return self._one_by_one(theta, rows, scale, wanted, which)
+        outputs, gradient, slopes = (np.zeros(0) if x is None else x.copy() for x in together)
+        outputs = outputs[:, :n]
+        outputs[:, strange] = alone[0]
+        if wanted.each:
+            gradient = gradient[:n]
+            gradient[strange] = alone[1]
+        elif wanted.by_parameters:
+            gradient += alone[1]
+        if wanted.by_inputs:
+            slopes = slopes[:n]
+            slopes[strange] = alone[2]
+        return outputs, gradient, slopes
+
+    def _bound_with_room(self, rows: Array, wanted: Wanted, theta: Array) -> tuple[Runner, Array]:
         """The plan with these examples in it, and a seed of 1 for each.
 
         The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up
@@ -161,15 +229,27 @@ class Path:
         n = len(rows)
         parameters = np.concatenate([theta, self.frozen]).astype(float)
         seed = scale if wanted.by_parameters or wanted.by_inputs else None
-        outputs = np.empty((len(self.record.outputs), n), self.dtype)
-        gradient, slopes = np.zeros((n, len(theta)), self.dtype), np.zeros(rows.shape, self.dtype)
+        outputs, slopes = np.empty((len(self.record.outputs), n)), np.zeros(rows.shape)
+        gradient = np.zeros((n if wanted.each else 1, len(theta)))
+        places = [f" (row {row} of the batch)" if n > 1 or row else "" for row in which.tolist()]
         for i, row in enumerate(rows):
-            place = f" (row {which[i]} of the batch)" if n > 1 or which[i] else ""
-            found, by_parameters, by_inputs = replay(
-                self.record, parameters, row.astype(float), seed, place, (wanted.by_parameters, wanted.by_inputs)
+            outputs[:, i], by_parameters, slopes[i] = replay(
+                self.record, parameters, row.astype(float), seed, places[i], (wanted.by_parameters, wanted.by_inputs)
             )
-            outputs[:, i], gradient[i], slopes[i] = found, by_parameters[: len(theta)], by_inputs
-        return outputs, gradient if wanted.each else gradient.sum(axis=0), slopes
+            gradient[i if wanted.each else 0] += by_parameters[: len(theta)]
+        found = outputs, gradient if wanted.each else gradient[0], slopes
+        return tuple(self._narrow(x, axis, places) for x, axis in zip(found, (1, 0, 0), strict=True))  # type: ignore[return-value]
+
+    def _narrow(self, x: Array, axis: int, places: list[str]) -> Array:
+        """x as the program's type. DomainError if a number, of an example along the axis, is too large for it."""
+        found, lost = narrow(x, self.dtype)
+        if lost.any():
+            place = np.argwhere(lost)[0]
+            at = places[place[axis]] if x.ndim > axis and x.shape[axis] == len(places) else ""
+            raise TooLarge(
+                f"program: {x[tuple(place)]:.6g} is too large for {self.dtype}; trace with dtype=float64{at}"
+            )
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "leaves": [], "example": None, "_bound": OrderedDict()}

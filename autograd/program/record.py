@@ -17,7 +17,7 @@ from autograd.primitive import DomainError, Primitive
 from autograd.value import Value, evaluate, gradients, mode_of_this_thread
 from autograd.value import record as make
 
-__all__ = ["FAILS", "Array", "Guard", "Record", "follows", "replay", "same"]
+__all__ = ["FAILS", "Array", "Guard", "Record", "follows", "narrow", "replay", "same"]
 
 Array = NDArray[Any]
 SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
@@ -98,6 +98,13 @@ def same(x1: Any, x2: Any) -> bool:
     return bool(x1 == x2)
 
 
+def narrow(x: Any, dtype: Any) -> tuple[Array, Array]:
+    """x as numbers of a type, and which of them are infinite now because they are too large for it."""
+    with np.errstate(over="ignore"):
+        found = np.asarray(x).astype(dtype)
+    return found, np.isinf(found) & np.isfinite(x)
+
+
 def replay(
     record: Record,
     parameters: Array,
@@ -127,7 +134,7 @@ def replay(
                 for i, slope in zip(by, gradients(outputs[0], [leaves[i] for i in by], seed), strict=True):
                     slopes[i] = slope
     except DomainError as error:
-        raise DomainError(f"{error}{place}") from None
+        raise type(error)(f"{error}{place}") from None
     numbers = [y.data if isinstance(y, Value) else y for y in outputs]
     return numbers, slopes[: record.n_parameters], slopes[record.n_parameters :]
 

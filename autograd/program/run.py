@@ -15,11 +15,12 @@ from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Wanted
 from autograd.program.loops import aligned
-from autograd.program.path import Path
+from autograd.program.parameters import Parameters
+from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, Record, replay, same
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.tracing import TraceError, flatten, like, trace_once, trace_path
-from autograd.value import Value, holding, no_grad, read, write
+from autograd.value import Value, holding, no_grad, number, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -85,6 +86,7 @@ class Program:
         self.slots = tuple(slots_of(self.description))
         self.dtype = dtype
         self.max_paths = max_paths
+        self.moment = 0  # how many times the parameters have changed
         self._last_shapes: tuple[Any, int] = (None, 0)  # of arguments, and the batch size that they told
         self._width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
@@ -108,21 +110,29 @@ class Program:
 
     @property
     def parameters(self) -> Array:
-        """The parameters as one vector of n floats, the program's own copy. It can be set, whole or in part."""
-        return self._theta
+        """The parameters, a vector of n floats: a snapshot. It can be set, whole or in part."""
+        return Parameters.of(self, self._theta, self.moment)
 
     @parameters.setter
     def parameters(self, theta: Any) -> None:
-        array = np.asarray(theta, dtype=self.dtype)
-        if array is self._theta:  # changed in place
+        if isinstance(theta, Parameters) and theta.is_of(self):  # changed in place, and taken then
             return
+        array = np.asarray(theta, dtype=float)
         if array.shape != self._theta.shape:
             raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
-        self._theta[:] = array
+        self.take(array)
+
+    def take(self, theta: Any) -> int:
+        """Make theta, n floats, the parameters. Returns how many times they have changed so far."""
+        array = fitting(theta, self.dtype, "parameter {}")
+        with self._lock:
+            self._theta[:] = array
+            self.moment += 1
+        return self.moment
 
     def load(self) -> None:
         """Take the parameters, and what is frozen, from the Values that the function uses."""
-        self._theta[:] = read(self._values(), "data")
+        self.take(read(self._values(), "data"))
         for path in self.paths:
             path.load()
 
@@ -366,12 +376,20 @@ class Program:
     def _fill(self, rows: Array, given: list[Array]) -> None:
         """Put the arguments together, one row per example."""
         for slot, array in zip(self.slots, given, strict=True):
-            if slot.whole and rows.dtype == np.float32 and array.size and np.abs(array).max() > 2**24:
+            bits = np.finfo(rows.dtype).nmant + 1  # up to 2**bits, all whole numbers are floats
+            if slot.whole and array.size and (array.max() > 2**bits or array.min() < -(2**bits)):
                 raise ValueError(
-                    f"program: {slot.name} holds an index beyond 2**24, too large for float32; use float64"
+                    f"program: {slot.name} holds an index beyond 2**{bits}, too large for {rows.dtype}"
+                    + "; use float64" * (rows.dtype == np.float32)
                 )
             shape = len(rows), slot.size
-            rows[:, slot.place] = array if array.shape == shape else array.reshape(shape)
+            with np.errstate(over="raise") if array.itemsize > rows.itemsize else contextlib.nullcontext():
+                try:
+                    rows[:, slot.place] = array if array.shape == shape else array.reshape(shape)
+                except FloatingPointError:
+                    raise ValueError(
+                        f"program: {slot.name} holds a number that is too large for {rows.dtype}"
+                    ) from None
 
     def _shares(self, rows: Array, first: int) -> list[tuple[Path, Array]]:
         """The paths that the examples take, each with the numbers of its examples; new ones are traced.
@@ -530,7 +548,7 @@ def _numbers(example: Any) -> Array:
         elif isinstance(x, Value):
             flat.append(x.data)
         else:
-            flat.extend(np.ravel(x).tolist())
+            flat.extend(number(part, "trace") for part in np.ravel(x).tolist())
 
     visit(example)
     return np.asarray(flat, dtype=float)

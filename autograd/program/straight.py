@@ -109,35 +109,49 @@ class Straight:
             *code, self._values, record.first, needed, self._cotangents
         )
 
-    def run(self, seed: Any, strict: bool = True, lend: bool = False) -> tuple[Array, Any, Any]:
+    def run(self, seed: Any, lend: bool = False) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
 
         seed: per example, or for all, the cotangent of the first output. Raises NotFinite if anything is not.
         """
-        assert strict, "straight-line code knows no other way"
         n = len(self.rows)
-        record, values, cotangents = self.record, self._values, self._cotangents
-        seeds = np.broadcast_to(seed, n).tolist()
-        outputs = np.empty((len(record.outputs), n))
+        cotangents = self._cotangents
+        outputs = np.empty((len(self.record.outputs), n))
         gradient = np.zeros((n if self.wanted.each else 1, len(self.theta)))
         slopes = np.empty_like(self.rows) if self.wanted.by_inputs else None
-        values[self._parameters] = self.theta
-        values[self._parameters.stop : record.first_input] = self._frozen
-        for i in range(n):
-            values[self._inputs] = self.rows[i]
-            if len(cotangents):
-                cotangents[:] = 0.0
-                cotangents[record.outputs[0]] = seeds[i]
-            if not self._run():
+        self._load()
+        for i, one in enumerate(np.broadcast_to(seed, n).tolist()):
+            if not self._run_one(i, one):
                 raise NotFinite
-            outputs[:, i] = values[record.outputs]
+            outputs[:, i] = self._values[self.record.outputs]
             if self.wanted.by_parameters:
                 gradient[i if self.wanted.each else 0] += cotangents[self._parameters]
             if slopes is not None:
                 slopes[i] = cotangents[self._inputs]
-        if not all(found is None or np.isfinite(found).all() for found in (self.rows, values, gradient, slopes)):
+        if not all(found is None or np.isfinite(found).all() for found in (self.rows, self._values, gradient, slopes)):
             raise NotFinite  # leaves, and what the sweep added up, are not looked at on the way
         return outputs, gradient if self.wanted.each else gradient[0], slopes
+
+    def strange(self) -> Array:
+        """For which examples something is not finite: a bool each."""
+        self._load()
+        found = np.zeros(len(self.rows), dtype=bool)
+        for i in range(len(found)):
+            finite = self._run_one(i, 1.0) and np.isfinite(self._values).all() and np.isfinite(self._cotangents).all()
+            found[i] = not finite
+        return found
+
+    def _load(self) -> None:
+        self._values[self._parameters] = self.theta
+        self._values[self._parameters.stop : self.record.first_input] = self._frozen
+
+    def _run_one(self, i: int, seed: float) -> bool:
+        """Run example i; whether what it computed is finite."""
+        self._values[self._inputs] = self.rows[i]
+        if len(self._cotangents):
+            self._cotangents[:] = 0.0
+            self._cotangents[self.record.outputs[0]] = seed
+        return self._run()
 
 
 def _reached(record: Record, needed: Array) -> Array:

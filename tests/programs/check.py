@@ -314,7 +314,7 @@ class Checker:
         if isinstance(wanted, float):
             assert type(found) is float, f"{what}: {found!r} must be a float"
         else:
-            assert type(found) is np.ndarray, f"{what}: {found!r} must be an array"
+            assert isinstance(found, np.ndarray), f"{what}: {found!r} must be an array"
             assert not kind or found.dtype == self.dtype, f"{what}: dtype {found.dtype}"
             assert found.shape == wanted.shape, f"{what}: shape {found.shape} instead of {wanted.shape}"
         a, b = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
