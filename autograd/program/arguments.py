@@ -139,9 +139,9 @@ def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None
     name: of the argument, or its number.
     """
     if isinstance(description, Slot):
-        array = given if type(given) is np.ndarray else _as_array(given)
+        array = given if type(given) is np.ndarray else _as_array(given, plain=False)
         kind = array.dtype.kind
-        if kind not in "fiu":
+        if kind not in "fiu" and not _is_of_values(array):
             raise TypeError(
                 f"program: {description.name} must be an array of numbers of shape {_shapes(description)}, "
                 f"got {given!r:.200}"
@@ -150,6 +150,11 @@ def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None
             raise TypeError(
                 f"program: {description.name} is an index (the example that was traced held integers), so it must be "
                 f"an array of integers, got {array.dtype}"
+            )
+        if kind == "O" and any(isinstance(x, Value if description.whole else Index) for x in array.flat):
+            raise TypeError(
+                f"program: {description.name} is {'an index' if description.whole else 'a number'} (as in the example "
+                f"that was traced), but {'a Value is a number' if description.whole else 'an integer is an index'}"
             )
         found.append(array)
         return
@@ -164,10 +169,18 @@ def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None
         collect(description[key], given[key], f"{name}[{key!r}]", found)
 
 
-def _as_array(given: Any) -> Array:
+def _is_of_values(array: Array) -> bool:
+    """Whether these are Values, beside numbers perhaps."""
+    return array.size > 0 and all(
+        isinstance(x, Value | Index | numbers.Real) and not isinstance(x, bool) for x in array.flat
+    )
+
+
+def _as_array(given: Any, plain: bool = True) -> Array:
+    """The numbers as an array. plain: those of Values; else an array of these."""
     try:
         array = np.asarray(given)
-        return np.asarray(_plain(given)) if array.dtype == object else array
+        return np.asarray(_plain(given)) if array.dtype == object and plain else array
     except (ValueError, TypeError):
         return np.empty(0, dtype=object)
 

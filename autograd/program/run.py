@@ -6,7 +6,7 @@ import contextlib
 import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,13 @@ from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Wanted
 from autograd.program.loops import aligned
+from autograd.program.node import ProgramRow, on_values
 from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, Record, replay, same
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.tracing import TraceError, flatten, like, trace_once, trace_path
-from autograd.value import Value, holding, no_grad, number, read, write
+from autograd.value import Value, holding, mode_of_this_thread, no_grad, number, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -88,7 +89,7 @@ class Program:
         self.max_paths = max_paths
         self.moment = 0  # how many times the parameters have changed
         self._last_shapes: tuple[Any, int] = (None, 0)  # of arguments, and the batch size that they told
-        self._width = sum(slot.size for slot in self.slots)
+        self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
@@ -150,10 +151,19 @@ class Program:
     # ------------------------------------------------------------ calling it
 
     def __call__(self, *batch: Any) -> Any:
-        """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns)."""
+        """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns).
+
+        Where there are Values among the arguments, results are Values too, for `backward()` and derivatives of every
+        order, by these and by the parameters.
+        """
         given, n = self._given(batch)
-        with self._lock:
-            outputs, _, _ = self._run(given, n or 1, Wanted())
+        if any(array.dtype.kind == "O" for array in given):
+            flat = [array.reshape(n or 1, slot.size) for slot, array in zip(self.slots, given, strict=True)]
+            with self._lock:
+                outputs = on_values(self, np.concatenate(flat, axis=1, dtype=object).tolist())
+        else:
+            with self._lock:
+                outputs, _, _ = self._run(given, n or 1, Wanted())
         return self._results(outputs, not n)
 
     def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
@@ -181,6 +191,7 @@ class Program:
                 f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
             )
         given, n = self._given(batch)
+        self._refuse_values("value_and_grad", given)
         mean = 1.0 / n if reduce == "mean" and n else 1.0
         with self._lock:
             outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
@@ -207,6 +218,12 @@ class Program:
             self._last_shapes = shapes, n
         return given, n
 
+    def _refuse_values(self, name: str, given: list[Array]) -> None:
+        if any(array.dtype.kind == "O" for array in given):
+            raise TypeError(
+                f"{name}: takes plain numbers; given Values, call the program itself, and backward() on its result"
+            )
+
     def _batch_of(self, given: list[Array]) -> int:
         pairs = list(zip(self.slots, given, strict=True))
         n = 0
@@ -229,7 +246,9 @@ class Program:
 
         def filled(tree: Any) -> Any:
             if isinstance(tree, int):
-                return float(outputs[tree, 0]) if single else outputs[tree]
+                if not single:
+                    return outputs[tree]
+                return outputs[tree, 0] if outputs.dtype == object else float(outputs[tree, 0])
             if isinstance(tree, dict):
                 return {key: filled(part) for key, part in tree.items()}
             if isinstance(tree, list) and not single and all(isinstance(part, int) for part in tree):
@@ -247,6 +266,51 @@ class Program:
 
         found = rebuild(self.description, of_slot)
         return found[0] if len(found) == 1 else found
+
+    # ------------------------------------------------------------ as a primitive
+
+    @cached_property
+    def row(self) -> ProgramRow:
+        """The program as a row: what a Value that it returns is the result of."""
+        return ProgramRow(self)
+
+    def parameter_values(self) -> list[Any]:
+        """The Values that the parameters are, or numbers if there are none. ValueError if their numbers are others."""
+        if self._leaves is None:
+            return [*self._theta.tolist()]
+        with mode_of_this_thread(None):
+            differs = np.flatnonzero(read(self._leaves, "data").astype(self.dtype) != self._theta)
+        if len(differs):
+            i = int(differs[0])
+            raise ValueError(
+                f"program: parameter {i} is {self._theta[i]:.6g} here, but {self._leaves[i]._number:.6g} in its Value, "
+                "so it is not clear which of them a gradient is for; call program.store() or program.load() first"
+            )
+        return [*self._leaves]
+
+    def path_of(self, row: Sequence[float]) -> Path:
+        """The path that one example takes."""
+        rows = np.empty((1, self.width), self.dtype)
+        rows[0] = row
+        self._check_bounds(rows, 0)
+        return self._shares(rows, 0)[0][0]
+
+    def run_rows(self, rows: Array, wanted: Wanted) -> tuple[Array, Any, Any]:
+        """Outputs (number, example), and gradients by parameters and inputs, of examples that are rows of numbers."""
+        with self._lock:
+            given = [rows[:, slot.place].reshape(len(rows), *slot.shape) for slot in self.slots]
+            return self._run(given, len(rows), wanted)
+
+    @contextlib.contextmanager
+    def holding(self, theta: Sequence[float]) -> Iterator[None]:
+        """Let the parameters be others for a while."""
+        with self._lock:
+            before = self._theta.copy()
+            try:
+                self._theta[:] = theta
+                yield
+            finally:
+                self._theta[:] = before
 
     # ------------------------------------------------------------ paths
 
@@ -313,7 +377,7 @@ class Program:
 
         Raises the function's own error if it does not. From then on, every operation is taken for a decision.
         """
-        rows = np.empty((n, self._width), self.dtype)
+        rows = np.empty((n, self.width), self.dtype)
         self._fill(rows, given)
         known = np.zeros(n, dtype=bool)
         for path in self.paths:
@@ -336,7 +400,7 @@ class Program:
         outputs = np.empty((len(self.paths[0].record.outputs), n), self.dtype)
         width = len(self._theta)
         total = np.zeros((n, width) if wanted.each else width, self.dtype) if wanted.by_parameters else None
-        slopes = np.empty((n, self._width), self.dtype) if wanted.by_inputs else None
+        slopes = np.empty((n, self.width), self.dtype) if wanted.by_inputs else None
         for chosen, (found, gradient, slope) in self._pieces(given, n, most, wanted, scale):
             outputs[:, chosen] = found
             if total is not None and wanted.each:
@@ -367,7 +431,7 @@ class Program:
                 found = self._run_along(self.paths[0], part, size, wanted, scale, first, lend=True)
                 yield slice(first, first + size), found
                 continue
-            rows = np.empty((size, self._width), self.dtype)
+            rows = np.empty((size, self.width), self.dtype)
             self._fill(rows, part)
             self._check_bounds(rows, first)
             for path, chosen in self._shares(rows, first):
@@ -506,6 +570,7 @@ class Program:
         The median of `repeat` runs, on the path that was traced first.
         """
         given, n = self._given(batch)
+        self._refuse_values("profile", given)
         path = self.paths[0]
         wanted = WANTED["parameters" if len(self._theta) else "inputs", "mean"]
         with self._lock:
@@ -518,7 +583,10 @@ class Program:
     # ------------------------------------------------------------ as data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: part for key, part in vars(self).items() if key != "_lock"} | {"_f": None, "_leaves": None}
+        return {key: part for key, part in vars(self).items() if key not in ("_lock", "row")} | {
+            "_f": None,
+            "_leaves": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.RLock())
