@@ -20,6 +20,7 @@ from autograd.program.loops import (
     add_stretches,
     double_product,
     faster,
+    product,
     put_rows,
     sum_products,
     take_rows,
@@ -132,7 +133,7 @@ def test_steps_by_rows(n: int) -> None:
         out = np.zeros((len(starts), n))
         agrees(add_stretches, np.array(starts), x, out=out)
         agrees(np.maximum.reduceat, x, np.array(starts), axis=0, out=out)
-    agrees(add_batch, np.ones(n), numbers(rng, 4, 3, n), out=np.zeros((4, 3, 1)))
+    agrees(add_batch, numbers(rng, 4, 3, n), out=np.zeros((4, 3, 1)))
 
 
 def test_products() -> None:
@@ -158,17 +159,27 @@ def test_matrix_products(data: Any) -> None:
     stack = data.draw(st.sampled_from([(), (3,), (2, 3)]))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     a, b, out = laid_out(rng, *stack, m, k), laid_out(rng, *stack, k, r), np.zeros((*stack, m, r))
-    if r >= 4:
-        agrees_nearly(np.matmul, a, b, out)
-    else:
-        assert not is_a_loop(faster([partial(np.matmul, a, b, out)]))  # too narrow: NumPy's
+    agrees_nearly(a, b, out)
 
 
-def agrees_nearly(f: Any, *args: Any) -> None:
-    steps = faster([partial(f, *args)])
+@pytest.mark.parametrize("shape", [(1, 300, 300), (300, 300, 1), (3, 500, 40), (40, 500, 2), (1, 30_000, 1), (2, 9, 7)])
+def test_thin_products_are_loops_however_large(shape: tuple[int, int, int]) -> None:
+    m, k, r = shape
+    rng = np.random.default_rng(5)
+    for a in (numbers(rng, m, k), numbers(rng, k, m).T):
+        for b in (numbers(rng, k, r), numbers(rng, r, k).T):
+            agrees_nearly(a, b, np.zeros((m, r)))
+            agrees_nearly(a, b, np.zeros((r, m)).T)
+
+
+def agrees_nearly(a: Any, b: Any, out: Any) -> None:
+    steps = faster([partial(product, a, b, out)])
     assert is_a_loop(steps)
+    expected = np.matmul(a, b)
     steps[0]()
-    np.testing.assert_allclose(args[-1], f(*args[:-1]), rtol=1e-13)
+    np.testing.assert_allclose(out, expected, rtol=1e-13)
+    product(a, b, out)
+    np.testing.assert_allclose(out, expected, rtol=1e-13)
 
 
 @given(st.data())

@@ -142,6 +142,28 @@ typedef struct {
         }                                                                                                              \
         break;
 
+#ifdef __GNUC__
+#define HAS_MATMUL 1
+
+typedef double Four __attribute__((vector_size(32)));
+typedef double Four_anywhere __attribute__((vector_size(32), aligned(8), may_alias));
+
+/* The sum of products of numbers in order, sixteen side by side. */
+static inline __attribute__((always_inline)) double sum_of_products(ptrdiff_t n, const double *a, const double *b) {
+    Four sums[4] = {0};
+    ptrdiff_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 4; k++)
+            sums[k] += *(const Four_anywhere *)(a + i + 4 * k) * *(const Four_anywhere *)(b + i + 4 * k);
+    const Four sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    double rest = -0.0;
+    for (; i < n; i++) rest += a[i] * b[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
+}
+#else
+#define HAS_MATMUL 0
+#endif
+
 /* The last axis. */
 CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdiff_t *step, const ptrdiff_t *const *row) {
     char *const p0 = at[0], *const p1 = at[1], *const p2 = at[2];
@@ -149,6 +171,12 @@ CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdif
     double *const out = (double *)p0;
     const double *const a = (const double *)p1, *const b = (const double *)p2;
     const int even = !row[0] && !row[1] && !row[2];
+#ifdef __GNUC__
+    if (op == OP_add_products && even && s0 == 0 && IN_ORDER(s1) && IN_ORDER(s2) && n >= 16) {
+        *out += sum_of_products(n, a, b);
+        return;
+    }
+#endif
     switch (op) {
         UNARY(UNARY_CASE)
         BINARY(BINARY_CASE)
@@ -162,11 +190,7 @@ CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdif
 }
 
 #ifdef __GNUC__
-#define HAS_MATMUL 1
 #define TILE static inline __attribute__((always_inline)) void
-
-typedef double Four __attribute__((vector_size(32)));
-typedef double Four_anywhere __attribute__((vector_size(32), aligned(8), may_alias));
 
 /* m by 4 r sums of products along k. Steps are in numbers. */
 TILE tile(int m, int r, ptrdiff_t k, double *out, ptrdiff_t s0, const double *a, const ptrdiff_t *s1, const double *b,
@@ -207,7 +231,6 @@ static void loop_product(const Loop *loop, char *const *at) {
                    step[2]);
 }
 #else
-#define HAS_MATMUL 0
 static void loop_product(const Loop *loop, char *const *at) { (void)loop, (void)at; }
 #endif
 

@@ -9,7 +9,6 @@ alone. So there is no nan here, and a formula need not care for one.
 
 from __future__ import annotations
 
-import math
 import statistics
 import sys
 import time
@@ -30,7 +29,9 @@ from autograd.program.loops import (
     add_rows,
     add_stretches,
     aligned,
+    all_finite,
     faster,
+    product,
     put_rows,
     take_rows,
 )
@@ -103,7 +104,6 @@ class Bound(Forward):
         leaves = self.values[PARAMETER][: len(theta) + len(frozen), 0]
         pairs = [(leaves[: len(theta)], theta), (leaves[len(theta) :], frozen), (self.values[INPUT], self.rows.T)]
         self._copies = [(target, source) for target, source in pairs if not np.shares_memory(target, source)]
-        self._ones = np.ones(n, dtype)
         self.seed = np.zeros(n, dtype)
         self.cotangents = [np.zeros((0, 0))] * 4
         self.backward: list[Step] = []
@@ -148,7 +148,7 @@ class Bound(Forward):
             outputs = self._outputs.fresh()
             for i, result in enumerate(self._results):
                 outputs[i] = result
-            if strict and not _finite(outputs):  # what came in so shows here
+            if strict and not all_finite(outputs):  # what came in so shows here
                 raise NotFinite
             slopes = None
             if self.wanted.by_parameters and gradient is None:
@@ -188,7 +188,7 @@ class Bound(Forward):
         return turn.steps, turn.gradient[:]
 
     def _finite_at_start(self) -> bool:
-        return self._finite and _finite(self.theta) and _finite(self.frozen) and _finite(self._padded)
+        return self._finite and all(map(all_finite, (self.theta, self.frozen, self._padded)))
 
     def seconds(self, repeat: int) -> list[tuple[float, float]]:
         """How long each instruction takes, forward and backward: medians."""
@@ -247,7 +247,7 @@ class Bound(Forward):
 
         # Several numbers for one row are added up first: over the batch, along an axis, or wherever they are.
         if x.shape[-1] > target.shape[1]:
-            x = reduced(partial(add_batch, self._ones), x, (*x.shape[:-1], 1))
+            x = reduced(add_batch, x, (*x.shape[:-1], 1))
         strides = strides_of(rows) or (1,)
         axes = tuple(i for i, stride in enumerate(strides) if stride == 0 and rows.shape[i] > 1)
         if axes:
@@ -403,13 +403,13 @@ class Bound(Forward):
         if self._wants(left):
             if examples or (self.wanted.each and n > 1):
                 other = b if examples else np.moveaxis(self._read(right, turned), -1, 0)
-                x = self._apply(np.matmul, [d, other.swapaxes(-1, -2)], self._scratch((n, stack, m, k)))
+                x = self._apply(product, [d, other.swapaxes(-1, -2)], self._scratch((n, stack, m, k)))
                 self._add(left.space, left.rows, np.moveaxis(x, 0, -1))
             else:
                 self._product(left.space, left.rows, matrices(c.reshape(stack, m, -1)), b.swapaxes(-1, -2), 1)
         if self._wants(right):
             if examples:
-                x = self._apply(np.matmul, [a.swapaxes(-1, -2), d], self._scratch((n, stack, k, r)))
+                x = self._apply(product, [a.swapaxes(-1, -2), d], self._scratch((n, stack, k, r)))
                 self._add(right.space, turned, np.moveaxis(x, 0, -1))
             else:
                 self._product(right.space, turned, a.swapaxes(-1, -2), matrices(c.reshape(stack, m, -1)), n)
@@ -424,7 +424,7 @@ class Bound(Forward):
         x = self._scratch((*rows.shape, batch)) if place is None else place
         c, p, q = rows.shape
         # One column by one row is no work for BLAS.
-        self._call(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, matrices(x.reshape(c, p, q * batch)))
+        self._call(np.multiply if a.shape[-1] == 1 else product, a, b, matrices(x.reshape(c, p, q * batch)))
         if place is None:
             self._add(space, rows, x)
 
@@ -449,12 +449,6 @@ def _seconds(steps: list[Step], repeat: int) -> float:
             step()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
-
-
-def _finite(x: Array) -> bool:
-    """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
-    flat = x.reshape(-1)
-    return math.isfinite(flat.dot(flat))
 
 
 def _lies_flat(target: Array, rows: Array, batch: int) -> bool:

@@ -23,6 +23,7 @@ from autograd.program.loops import (
     add_lists_in_order,
     aligned,
     double_product,
+    product,
     sum_products,
     take_rows,
 )
@@ -222,13 +223,13 @@ class Forward:
 
     def _dot(self, instruction: Instruction) -> None:
         x1, x2 = (self._read(ref) for ref in instruction.operands)
-        product = self._scratch(x1.shape if x1.size > x2.size else x2.shape)
+        products = self._scratch(x1.shape if x1.size > x2.size else x2.shape)
         if instruction.starts is None:
-            self._call(sum_products, x1, x2, out=self._result(instruction), scratch=product)
+            self._call(sum_products, x1, x2, out=self._result(instruction), scratch=products)
         else:
-            self._call(np.multiply, x1, x2, product)
-            self._fold(np.add, product, instruction)
-        self._release(product)
+            self._call(np.multiply, x1, x2, products)
+            self._fold(np.add, products, instruction)
+        self._release(products)
 
     def _many(self, instruction: Instruction) -> None:
         x = self._read(instruction.operands[0])
@@ -243,12 +244,12 @@ class Forward:
         if x1.shape[-1] > 1:  # both have the batch: a product for each example
             a, b = (self._copied(np.moveaxis(x, -1, 0)) for x in (x1, x2))
             y = self._scratch((self.n, c, m, r))
-            self._call(np.matmul, a, b, y)
+            self._call(product, a, b, y)
             self._call(np.copyto, out, np.moveaxis(y, 0, -1))
             self._release(y)
         else:
             a, b = self._matrix(x1), self._matrix(x2)
-            self._call(np.matmul, a, b, matrices(out.reshape(c, m, -1)))
+            self._call(product, a, b, matrices(out.reshape(c, m, -1)))
         self._matrices[id(instruction)] = (a, b)
 
     def _copied(self, x: Array) -> Array:

@@ -32,8 +32,8 @@ if engine() == "native":
 
 __all__ = [
     "LINE", "Step", "add_batch", "add_in_order", "add_lists_in_order",
-    "add_product", "add_rows", "add_stretches", "aligned", "double_product", "faster",
-    "put_rows", "sum_products", "take_rows",
+    "add_product", "add_rows", "add_stretches", "aligned", "all_finite", "double_product", "faster",
+    "product", "put_rows", "sum_products", "take_rows",
 ]  # fmt: skip
 
 Step = Callable[[], Any]
@@ -42,6 +42,9 @@ Operation = tuple[str, tuple[Array, ...], tuple[Array | None, ...]]
 SMALL = 1 << 15  # products of numbers in a product of matrices
 TRANSCENDENTAL = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "power", "arctan2"}
 FOLDS = {np.add: "add_up", np.maximum: "largest"}
+THIN = 4  # rows or columns of a product, below which it is thin
+LONG = 8  # numbers in a row, from which on it matters whether they lie in order
+FLAT = 1 << 13  # numbers in a piece of a long vector
 FEW = 1000  # numbers; of more, NumPy computes several transcendental ones at once, where C calls a function for each
 
 
@@ -74,9 +77,28 @@ def add_rows(target: Array, rows: Array, x: Array) -> None:
     target[rows] += x
 
 
-def add_batch(ones: Array, x: Array, out: Array) -> None:
+def add_batch(x: Array, out: Array) -> None:
     """out = the sum over the batch, the last axis; which stays, with length 1."""
-    np.matmul(x, ones, out[..., 0])
+    np.add.reduce(x, axis=-1, keepdims=True, out=out)
+
+
+def product(a: Array, b: Array, out: Array) -> None:
+    """out = the matrix product of a and b, or of stacks of them.
+
+    With a few rows or columns, it is no work for BLAS, which would share it between threads, and then wait for the
+    slowest: when a core is busy with something else, a hundred times as long as the work takes.
+    """
+    if min(a.shape[-2], b.shape[-1]) < THIN:
+        np.einsum("...ij,...jk->...ik", a, b, out=out)
+    else:
+        np.matmul(a, b, out)
+
+
+def all_finite(x: Array) -> bool:
+    """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
+    flat = x.reshape(-1)
+    # In pieces that BLAS does not share between threads.
+    return all(math.isfinite(part.dot(part)) for part in (flat[i : i + FLAT] for i in range(0, len(flat), FLAT)))
 
 
 def double_product(x: Any, y: Any, out: Array) -> None:
@@ -193,9 +215,11 @@ def _product(a: Array, b: Array, out: Array) -> list[Operation] | None:
     """A matrix product so small that BLAS would need longer to begin than to compute it."""
     m, k, r = *a.shape[-2:], b.shape[-1]
     in_order = out.strides[-1] == out.itemsize and out.dtype == a.dtype == b.dtype == np.float64
-    if "matmul" not in OPS or m * k * r > SMALL or r < 4 or not in_order or out.ndim > 4:
-        return None
     if np.shares_memory(out, a) or np.shares_memory(out, b):
+        return None
+    if min(m, r) < THIN:
+        return _thin_product(a, b, out)
+    if "matmul" not in OPS or m * k * r > SMALL or not in_order or out.ndim > 4:
         return None
     first: list[Operation] = []
     if b.strides[-1] != b.itemsize:
@@ -205,6 +229,33 @@ def _product(a: Array, b: Array, out: Array) -> list[Operation] | None:
     operands = (out[..., :, None, :], a[..., :, :, None], b[..., None, :, :])
     shape = (*out.shape[:-2], m, k, r)
     return [*first, ("matmul", tuple(np.broadcast_to(x, shape) for x in operands), (None,) * 3)]
+
+
+def _thin_product(a: Array, b: Array, out: Array) -> list[Operation] | None:
+    """Sums of products out[i, j] += a[i, l] · b[l, j], the innermost loop along what lies in order, and is long."""
+    item = out.itemsize
+    in_order = {  # for the axes of (i, l, j), which of them move on by one number where they move
+        -3: out.strides[-2] == a.strides[-2] == item,
+        -2: a.strides[-1] == b.strides[-2] == item,
+        -1: out.strides[-1] == b.strides[-1] == item,
+    }
+    size = {-3: a.shape[-2], -2: a.shape[-1], -1: b.shape[-1]}
+    inner = max(in_order, key=lambda axis: in_order[axis] * size[axis])
+    first: list[Operation] = []
+    if in_order[inner] * size[inner] < LONG <= size[-2]:  # a copy of the thin one helps
+        inner, a_is_thin = -2, size[-3] < size[-1]
+        thin = a if a_is_thin else b.swapaxes(-1, -2)
+        copy = np.empty(thin.shape)
+        first.append(("positive", (copy, thin), (None, None)))
+        a, b = (copy, b) if a_is_thin else (a, copy.swapaxes(-1, -2))
+    shape = (*out.shape[:-2], *size.values())
+    target = as_strided(out[..., :, None, :], shape, (*out.strides[:-1], 0, out.strides[-1]))
+    x, y = np.broadcast_to(a[..., :, :, None], shape), np.broadcast_to(b[..., None, :, :], shape)
+    around = [axis for axis in ((-1, -2) if inner == -3 else (-3, -2, -1)) if axis != inner]
+    order = (*range(len(shape) - 3), *(len(shape) + axis for axis in (*around, inner)))
+    operands = [t.transpose(order) for t in ((target, y, x) if inner == -1 else (target, x, y))]
+    sums = _both(_checked("positive", [out, -0.0]), _checked("add_products", operands))
+    return first + sums if sums else None
 
 
 def _as_wide(out: Array, shape: tuple[int, ...]) -> Array:
@@ -247,11 +298,11 @@ BY_FUNCTION: dict[Any, Callable[..., list[Operation] | None]] = {
     np.copyto: lambda out, x, where=None: (
         _checked("positive", [out, x]) if where is None else _checked("choose", [out, x, where])
     ),
-    np.matmul: _product,
+    product: _product,
     take_rows: lambda rows, x, out: _checked("positive", [out, x], [None, rows]),
     put_rows: lambda target, rows, x: _checked("positive", [target, x], [rows, None]),
     add_rows: lambda target, rows, x: _checked("add_up", [target, x], [rows, None]),
-    add_batch: lambda ones, x, out: _fold(np.add, x, -1, out, keepdims=True),
+    add_batch: lambda x, out: _fold(np.add, x, -1, out, keepdims=True),
     add_in_order: _fold_in_order,
     add_lists_in_order: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
     add_stretches: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
