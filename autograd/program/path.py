@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -19,8 +20,8 @@ from autograd.value import Value, read
 __all__ = ["Path", "fitting"]
 
 # Seconds, about, with gradients. Straight-line code: for an argument, for an example, for a run of it; and array
-# operations, as loops: for one of them, for a run.
-NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED = 5e-9, 5e-6, 15e-6, 0.5e-6, 10e-6
+# operations, as loops: for one of them, for a run; and to find these, for each operation of the record.
+NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED, ROLLING = 5e-9, 5e-6, 15e-6, 0.5e-6, 10e-6, 30e-6
 FEW = 64  # examples that are always run at once
 NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
@@ -60,18 +61,22 @@ Runner = Bound | Straight | Replayed
 class Path:
     """A record, the plan it was rolled into, and buffers for the batch sizes that were run.
 
+    A path that was found on the way is rolled when rolling it has come to pay: when examples that took it have kept
+    straight-line code busy for as long. is_first: whether it is the one that was traced at first.
+
     leaves: those among its parameters that the program does not differentiate by, which follow those that it does; and
     `frozen`, the numbers it takes them for. example: what was traced, None after unpickling.
     """
 
-    def __init__(self, record: Record, leaves: list[Value], dtype: Any, example: Array | None) -> None:
+    def __init__(
+        self, record: Record, leaves: list[Value], dtype: Any, example: Array | None, is_first: bool = True
+    ) -> None:
         self.record = record
         self.example = example
         self.dtype = dtype
-        self.graph: Graph | None = normalise(record, record.outputs)
-        self.depth = int(self.graph.depth.max(initial=0))
         self._plan: Plan | None = None
         self.possible = is_possible(record, dtype)
+        self._debt = 0.0 if is_first or not self.possible else len(record.op) * ROLLING
         self.follower = Follower(record)
         self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
         self.leaves = leaves
@@ -87,15 +92,29 @@ class Path:
     def plan(self) -> Plan:
         """The record as array operations, rolled when it is first asked for."""
         if self._plan is None:
-            assert self.graph is not None
-            self._plan, self.graph = roll(self.graph), None
+            self._plan = roll(self.graph)
+            del self.graph
         return self._plan
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What is to be rolled."""
+        return normalise(self.record, self.record.outputs)
+
+    @cached_property
+    def depth(self) -> int:
+        """How many array operations it takes at least: so many come one after the other."""
+        return int(self.graph.depth.max(initial=0))
 
     def is_straight(self, n: int) -> bool:
         """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
-        instructions = len(self._plan.instructions) if self._plan else self.depth  # it takes at least as many
+        if not self.possible:
+            return False
         straight = n * (len(self.record.args) * NODE + EXAMPLE) + STRAIGHT
-        return self.possible and straight < instructions * INSTRUCTION + ROLLED
+        if straight < self._debt:
+            return True
+        instructions = len(self._plan.instructions) if self._plan else self.depth
+        return straight < instructions * INSTRUCTION + ROLLED
 
     @property
     def is_sequential(self) -> bool:
@@ -119,7 +138,9 @@ class Path:
         """What runs n examples, made on first use."""
         key = (n, wanted)
         found = self._bound.get(key)
-        if found is None or found.theta is not theta:
+        if self._debt > 0.0:
+            self._debt -= n * (len(self.record.args) * NODE + EXAMPLE) + STRAIGHT
+        if found is None or found.theta is not theta or (isinstance(found, Straight) and not self.is_straight(n)):
             self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)

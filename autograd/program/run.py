@@ -340,7 +340,7 @@ class Program:
         if self.paths and tree != self.tree:
             raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
         self.tree = tree
-        path = Path(record, leaves[len(self._leaves) :], self.dtype, row)
+        path = Path(record, leaves[len(self._leaves) :], self.dtype, row, not self.paths)
         self.paths.append(path)
         self._catches = self._catches or any(guard.sign == FAILS for guard in record.guards)
         return path
@@ -383,6 +383,7 @@ class Program:
         for path in self.paths:
             known |= path.takes(self._theta, rows, True)
         for i in np.flatnonzero(~known)[:1].tolist():
+            self._look_whether_it_is_the_same()
             self._path_of(rows[i], i)
             self._catches = True
         return self._catches
@@ -467,6 +468,8 @@ class Program:
                 mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting], self._catches)
                 shares.append((path, waiting[mine]))
                 waiting = waiting[~mine]
+        if len(waiting):
+            self._look_whether_it_is_the_same()
         while len(waiting):
             path = self._path_of(rows[waiting[0]], first + int(waiting[0]))
             mine = path.takes(self._theta, rows[waiting], self._catches)
@@ -478,7 +481,6 @@ class Program:
         """The path that an example takes, found by running the function itself, with the program's parameters."""
         try:
             with self._world():
-                self._look_whether_it_is_the_same()
                 path = self._add_path(row)
                 path.load()
         except DomainError as error:
@@ -511,7 +513,8 @@ class Program:
             if self._f is None or example is None or not path.takes(self._theta, example[None], self._catches)[0]:
                 continue  # with other parameters, it may go another way
             make = partial(arguments_of, self.description, example.tolist())
-            record, _, tree, _ = trace_once(self._f, make, self._leaves or [])
+            with self._world():
+                record, _, tree, _ = trace_once(self._f, make, self._leaves or [])
             if record != path.record or tree != self.tree:
                 raise TraceError(
                     "program: an example takes a branch that is not known yet, but the world has changed: on the "

@@ -266,12 +266,15 @@ def _draws(f: Callable[..., Any]) -> Iterator[list[Any]]:
         if owner is os.urandom or isinstance(owner, random.Random):
             found.append(owner)
 
-    profiler = sys.getprofile()
-    sys.setprofile(watch)
+    profiler: Any = sys.getprofile()
+    watches = profiler is None or callable(profiler)  # one that is written in C could not be put back
+    if watches:
+        sys.setprofile(watch)
     try:
         yield found
     finally:
-        sys.setprofile(profiler)
+        if watches:
+            sys.setprofile(profiler)
         found += [x for x, state in of_numpy if _state_of(x) != state]
 
 
