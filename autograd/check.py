@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Real
 from typing import Any, NamedTuple
 
 from autograd.primitive import DomainError
-from autograd.transforms import grad, map_nested
-from autograd.value import Value, no_grad, recording
+from autograd.transforms import grad
+from autograd.tree import is_array, is_number, map_numbers, named_numbers
+from autograd.value import Value, no_grad, number, recording
 
 __all__ = ["Comparison", "GradientMismatch", "GradientReport", "check_gradients"]
 
@@ -55,7 +58,8 @@ class GradientReport(NamedTuple):
 def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol: float = 1e-8) -> GradientReport:
     """Compare the gradient of f at `point`, by `backward()`, with central finite differences.
 
-    f: takes numbers or (nested) lists of numbers, as many arguments as `point` has, and returns one number.
+    f: takes as many arguments as `point` has, numbers or lists, dicts, dataclasses and arrays of them, and returns one
+        number. It gets containers of its own each time, and is called on plain numbers, too, if it can be.
     rtol, atol: a derivative agrees if |analytic - numeric| <= atol + rtol · max(|analytic|, |numeric|).
 
     Returns the report if all agree, else raises GradientMismatch, whose message is the table. Differences are taken
@@ -66,49 +70,83 @@ def check_gradients(f: Callable[..., Any], *point: Any, rtol: float = 1e-6, atol
     x1      2         3        3 ...
     x2      3         2        2 ...
     """
+    _check_tolerances(rtol, atol)
     if not point:
         raise TypeError("check_gradients: give the point to check at, as in check_gradients(f, 1.0, [2.0, 3.0])")
-    names: list[str] = []
-    variables: list[Value] = []
+    named = [pair for i, x in enumerate(point, 1) for pair in named_numbers(x, f"x{i}")]
+    start = [x.data if isinstance(x, Value) else number(x, "check_gradients") for _, x in named]
+    if not start:
+        raise TypeError(f"check_gradients: there is no real number to differentiate by, got {point!r:.200}")
 
-    def variable(x: Any) -> Value:
-        variables.append(Value(getattr(x, "data", x) if isinstance(x, Value) else x))
-        return variables[-1]
+    def arguments(numbers: Sequence[Any]) -> list[Any]:
+        """What f is to be called with: containers of its own each time, which it may change."""
+        items = iter(numbers)
+        return [map_numbers(lambda _: next(items), x) for x in point]
 
-    arguments = [map_nested(variable, x) for x in point]
-    for i, x in enumerate(point, 1):
-        _name(f"x{i}", x, names)
-
+    variables = [Value(x) for x in start]
     with recording():
-        y = f(*arguments)
+        y = f(*arguments(variables))
+    y = y.item() if is_array(y) and y.shape == () else y
     if isinstance(y, Value):
-        analytic = grad(
-            y, variables
-        )  # the sweep of `backward()`, but Values that f uses from outside keep their gradient
-    elif isinstance(y, int | float):
+        # The sweep of `backward()`, but Values that f uses from outside keep their gradient.
+        analytic = grad(y, variables)
+    elif isinstance(y, Real):
         analytic = [0.0] * len(variables)
     else:
         raise TypeError(f"check_gradients: the function must return one number, got {y!r}")
 
-    def at(x: Value, data: float) -> float:
-        before, x.data = x.data, data
-        try:
-            with no_grad():
-                y = f(*arguments)
-                return float(y.data if isinstance(y, Value) else y)
-        finally:
-            x.data = before
+    def at(i: int, data: float) -> float:
+        with no_grad():
+            return _number_of(f(*arguments([Value(data if k == i else x) for k, x in enumerate(start)])))
 
     rows = []
-    for name, x, slope in zip(names, variables, analytic, strict=True):
-        numeric = _numeric(lambda data, x=x: at(x, data), x.data)  # type: ignore[misc]  # bound now, on purpose
+    for i, ((name, _), x, slope) in enumerate(zip(named, start, analytic, strict=True)):
+        numeric = _numeric(partial(at, i), x)
         agrees = math.isfinite(slope) and abs(slope - numeric) <= atol + rtol * max(abs(slope), abs(numeric))
-        rows.append(Comparison(name, x.data, slope, numeric, agrees))
+        rows.append(Comparison(name, x, slope, numeric, agrees))
+    _compare_on_floats(f, lambda: arguments(start), _number_of(y))
     report = GradientReport(tuple(rows))
     wrong = sum(not row.agrees for row in rows)
     if wrong:
         raise GradientMismatch(f"{wrong} of {len(rows)} derivatives differ from finite differences:\n{report}")
     return report
+
+
+def _check_tolerances(rtol: float, atol: float) -> None:
+    for name, x in (("rtol", rtol), ("atol", atol)):
+        if not is_number(x) or isinstance(x, Value):
+            raise TypeError(f"check_gradients: {name} must be a number, got {x!r}")
+        if not x >= 0.0:
+            raise ValueError(f"check_gradients: {name} must not be negative, got {x!r}")
+
+
+def _number_of(y: Any) -> float:
+    return float(y.data if isinstance(y, Value) else y)
+
+
+def _compare_on_floats(f: Callable[..., Any], arguments: Callable[[], list[Any]], expected: float) -> None:
+    """Raise GradientMismatch if f finds another value on plain numbers than on Values."""
+
+    def plain() -> float:
+        with no_grad():
+            return _number_of(f(*arguments()))
+
+    try:
+        found = plain()
+    except Exception:  # it may need Values, for their methods: then there is nothing to compare
+        return
+    if math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12) or (found != found and expected != expected):
+        return
+    again = plain()
+    if again not in (found, expected):
+        raise GradientMismatch(
+            f"the function gives several values at one point, {found!r} and {again!r}: is there randomness, or a "
+            "counter in it? Draw such numbers outside, once"
+        )
+    raise GradientMismatch(
+        f"the function finds {found!r} on plain numbers, but {expected!r} on Values: does it tell them apart, by their "
+        "type, by `is` or by a set or dict of them?"
+    )
 
 
 SHRINK = 1.6
@@ -169,12 +207,3 @@ def _central_inside(f: Callable[[float], float], x: float, step: float) -> float
 def _central(f: Callable[[float], float], x: float, step: float) -> float:
     above, below = x + step, x - step  # their distance is not exactly 2 · step
     return (f(above) - f(below)) / (above - below)
-
-
-def _name(prefix: str, x: Any, names: list[str]) -> None:
-    """The name of every number in x, as `x2[0][1]`."""
-    if isinstance(x, list | tuple) or getattr(x, "shape", False):
-        for i, item in enumerate(x):
-            _name(f"{prefix}[{i}]", item, names)
-    else:
-        names.append(prefix)

@@ -240,10 +240,9 @@ def test_a_wrong_point_is_a_type_error(wrong):
         ),
         (lambda m: m[0][0] * m[1][0], ([[2.0], [3.0, 5.0]],), (6.0, [[3.0], [2.0, 0.0]])),
         (lambda x, nothing: x, (2.0, []), (2.0, (1.0, []))),
-        (lambda xs: autograd.dot(xs, xs), (np.array([1.0, 2.0]),), (5.0, [2.0, 4.0])),
-        (lambda t: t[0] * t[1], ((3.0, 4.0),), (12.0, [4.0, 3.0])),
+        (lambda t: t[0] * t[1], ((3.0, 4.0),), (12.0, (4.0, 3.0))),
     ],
-    ids=["one", "two", "list", "number and list", "matrix", "ragged", "empty list", "array", "tuple"],
+    ids=["one", "two", "list", "number and list", "matrix", "ragged", "empty list", "tuple"],
 )
 def test_value_and_grad(f, args, wanted):
     assert value_and_grad(f)(*args) == wanted
