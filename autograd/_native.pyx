@@ -15,7 +15,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, fmax, isfinite, log, signbit
+from libc.math cimport INFINITY, exp, fmax, isfinite, log1p, signbit, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
@@ -29,7 +29,7 @@ from autograd import value as reference
 from autograd.primitive import TABLE
 from autograd.value import (
     REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, number, partials_of, pull_back, read_data,
-    seed_number, watch,
+    names_of, seed_number, watch,
 )
 
 cdef dict modes = reference.modes
@@ -55,7 +55,7 @@ cdef extern from "_rules.h":
     enum:
         OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
         OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
-        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_sum, OP_mean, OP_dot, OP_logsumexp, N_RULES
+        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, N_RULES
     const unsigned long RULES_FINGERPRINT
     double rule_value(int op, double x1, double x2) nogil
     double rule_partial1(int op, double x1, double x2, double y) nogil
@@ -303,6 +303,15 @@ cdef class Value:
 
     def __truediv__(x1, x2):
         return binary(OP_div, x1, x2)
+
+    def __floordiv__(x1, x2):
+        return binary(OP_floordiv, x1, x2)
+
+    def __mod__(x1, x2):
+        return binary(OP_mod, x1, x2)
+
+    def __dir__(self):
+        return names_of(self)
 
     def __pow__(x1, x2, modulus):
         if modulus is not None:
@@ -782,7 +791,7 @@ cdef Value with_room(int op, size_t n):
 cdef Value finished(Value v):
     """`v` with its value, from the numbers in its array of arguments."""
     cdef int op = v.op
-    cdef size_t i, n = v.b.count, half = n // 2
+    cdef size_t i, n = v.b.count, half = n // 2, place = 0
     cdef Argument *x = v.a.many
     cdef double y = 0.0, largest
     cdef double short[8]
@@ -798,9 +807,11 @@ cdef Value finished(Value v):
         for i in range(1, n):
             if x[i].constant > largest:
                 largest = x[i].constant
+                place = i
         for i in range(n):
-            y += exp(x[i].constant - largest)
-        y = largest + log(y)
+            if i != place:
+                y += exp(x[i].constant - largest)
+        y = largest + log1p(y)
     elif n <= 8:
         for i in range(n):
             short[i] = x[i].constant
@@ -1276,14 +1287,41 @@ cdef int of_one_moment(Graph *graph) except -1:
     return 0
 
 
+cdef void shares(double *w, size_t n, double *sums) noexcept nogil:
+    """Softmax from n weights, in their place: w / (w + sum of all others), added up as in the table. sums: room for 2n."""
+    cdef size_t size = <size_t>sqrt(<double>n), blocks, i, j, k, end
+    cdef double rest, outside
+    blocks = (n + size - 1) // size
+    for k in range(blocks):
+        sums[k] = 0.0
+        for i in range(k * size, min((k + 1) * size, n)):
+            sums[k] += w[i]
+    for k in range(blocks):
+        end = min((k + 1) * size, n)
+        outside = 0.0
+        for j in range(blocks):
+            if j != k:
+                outside += sums[j]
+        for i in range(k * size, end):
+            rest = 0.0
+            for j in range(k * size, end):
+                if j != i:
+                    rest += w[j]
+            rest += outside
+            sums[n + i] = w[i] / (w[i] + rest)
+    for i in range(n):
+        w[i] = sums[n + i]
+
+
 cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *within) except -1:
     """The same for one node with an array of arguments."""
     cdef Argument *x = (<Value>node).a.many
     cdef size_t k, n = (<Value>node).b.count, half = n // 2
     cdef int op = (<Value>node).op
-    cdef double p = 1.0, largest = 0.0, total = 0.0
+    cdef double p = 1.0, largest = 0.0
+    cdef double *weights = NULL
     cdef double *cotangents = graph.cotangents
-    cdef double short[8]
+    cdef double short[24]
     cdef bint wanted = within == NULL
     for k in range(n if within != NULL else 0):
         wanted = wanted or (x[k].value != NULL and within[(<Value>x[k].value).slot])
@@ -1309,23 +1347,33 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
         largest = number_at(x)
         for k in range(1, n):
             largest = fmax(largest, number_at(x + k))
+        weights = short
+        if 3 * n > 24:
+            weights = <double *>PyMem_Malloc(3 * n * sizeof(double))
+            if weights == NULL:
+                raise MemoryError
         for k in range(n):
-            total += exp(number_at(x + k) - largest)
+            weights[k] = exp(number_at(x + k) - largest)
+        shares(weights, n, weights + n)
     elif op != OP_sum and op != OP_dot and n <= 8:
         for k in range(n):
             short[k] = number_at(x + k)
-    for k in range(n):
-        if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
-            continue
-        if op == OP_dot:
-            p = number_at(x + (k - half if k >= half else k + half))
-        elif op == OP_logsumexp:
-            p = exp(number_at(x + k) - largest) / total
-        elif op != OP_sum and op != OP_mean:
-            p = rule_partial_of_many(op, <int>k, short, (<Value>node).value) if n <= 8 else INFINITY
-            if not isfinite(p):
-                p = asked(graph, node, k)
-        add_to(graph, node, k, x[k].value, c, p)
+    try:
+        for k in range(n):
+            if not x[k].value or not (within == NULL or within[(<Value>x[k].value).slot]):
+                continue
+            if op == OP_dot:
+                p = number_at(x + (k - half if k >= half else k + half))
+            elif op == OP_logsumexp:
+                p = weights[k]
+            elif op != OP_sum and op != OP_mean:
+                p = rule_partial_of_many(op, <int>k, short, (<Value>node).value) if n <= 8 else INFINITY
+                if not isfinite(p):
+                    p = asked(graph, node, k)
+            add_to(graph, node, k, x[k].value, c, p)
+    finally:
+        if weights != short:
+            PyMem_Free(weights)
     return 0
 
 
@@ -1760,7 +1808,7 @@ cdef double spread(
 
 
 cdef double value_of_many(int op, const int32_t *a, size_t n, const double *v) noexcept:
-    cdef size_t i
+    cdef size_t i, place = 0
     cdef double y = 0.0, largest
     cdef double short[8]
     if op == OP_sum or op == OP_mean:
@@ -1774,10 +1822,12 @@ cdef double value_of_many(int op, const int32_t *a, size_t n, const double *v) n
     if op == OP_logsumexp:
         largest = v[a[0]]
         for i in range(1, n):
-            largest = fmax(largest, v[a[i]])
+            if v[a[i]] > largest:
+                largest, place = v[a[i]], i
         for i in range(n):
-            y += exp(v[a[i]] - largest)
-        return largest + log(y)
+            if i != place:
+                y += exp(v[a[i]] - largest)
+        return largest + log1p(y)
     for i in range(n):
         short[i] = v[a[i]]
     return rule_value_of_many(op, short)

@@ -15,6 +15,27 @@ SHORT = "double x1, double x2"
 LONG = "const double *x"
 
 
+# What `%` and `//` of Python are on floats.
+HELPERS = """
+static inline double modulo(double x1, double x2) {
+    const double rest = fmod(x1, x2);
+    if (rest == 0.0) return copysign(0.0, x2);
+    return (x2 < 0.0) != (rest < 0.0) ? rest + x2 : rest;
+}
+
+static inline double floor_quotient(double x1, double x2) {
+    if (x2 == 0.0) return NAN;
+    const double rest = fmod(x1, x2);
+    const double whole = (x1 - rest) / x2 - (rest != 0.0 && (x2 < 0.0) != (rest < 0.0) ? 1.0 : 0.0);
+    if (whole == 0.0) return copysign(0.0, x1 / x2);
+    const double below = floor(whole);
+    return whole - below > 0.5 ? below + 1.0 : below;
+}
+
+#define nan NAN
+#define inf INFINITY"""
+
+
 def rules() -> str:
     """The header: one number per built-in row, and functions of that number for its value and its partials."""
     rows = list(TABLE.values())
@@ -26,6 +47,7 @@ def rules() -> str:
     # A core that was built from another table than the one that is imported says so, rather than computing by it.
     fingerprint = crc32(Path(table.__file__).read_bytes())
     lines += [f"#define RULES_FINGERPRINT {fingerprint}UL", "", f"enum {{{numbers}, N_RULES = {len(rows) + 1}}};"]
+    lines += HELPERS.splitlines()
     lines.append(f"/* variadic, in the core itself: {', '.join(variadic)} */")
     lines += _function("rule_value", f"int op, {SHORT}", [(row, _value(row)) for row in short])
     for i in (0, 1):
@@ -36,7 +58,7 @@ def rules() -> str:
     lines += ["", f"static double rule_partial_of_many(int op, int i, {LONG}, double y) {{", "    (void)y;"]
     for row, i in places:
         lines.append(f"    if (op == OP_{row.name} && i == {i}) return {_partial(row, i)};")
-    lines += ["    return NAN;", "}", ""]
+    lines += ["    return NAN;", "}", "", "#undef nan", "#undef inf", ""]
     return "\n".join(lines)
 
 

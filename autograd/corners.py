@@ -42,6 +42,14 @@ CORNERS: tuple[Corner, ...] = (
     Corner(table.sign, (0.0,), 0.0, (0.0,), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
     Corner(table.step, (0.0,), 0.0, (0.0,), "a jump; 0 as everywhere else; step(0) is 0 so that relu' = step", True),
     Corner(table.equal, (2.0, 2.0), 1.0, (0.0, 0.0), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
+    Corner(table.floor, (2.0,), 2.0, (0.0,), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
+    Corner(table.ceil, (2.0,), 2.0, (0.0,), "a jump; 0 as everywhere else: as PyTorch and JAX", True),
+    Corner(table.trunc, (2.0,), 2.0, (0.0,), "a jump; 0 as everywhere else: as PyTorch", True),
+    Corner(table.round, (2.5,), 2.0, (0.0,), "a tie goes to the even number; 0 as everywhere else", True),
+    Corner(table.floordiv, (3.0, 1.5), 2.0, (0.0, 0.0), "a jump; 0 as everywhere else", True),
+    Corner(table.mod, (3.0, 1.5), 0.0, (1.0, -2.0), "the slope to the right of the jump: as PyTorch", True),
+    Corner(table.mod, (-5.0, 3.0), 1.0, (1.0, 2.0), "the sign is that of the divisor, as in Python"),
+    Corner(table.clip, (2.0, 0.0, 2.0), 2.0, (1.0, 0.0, 0.0), "at a bound, x has the slope: as PyTorch", True),
     Corner(table.where, (1.0, 3.0, 5.0), 3.0, (0.0, 1.0, 0.0), "the branch not taken gets exactly 0"),
     # Infinite slopes at the edge of a domain
     Corner(table.sqrt, (0.0,), 0.0, (inf,), "the tangent is vertical: as PyTorch and JAX"),
@@ -49,6 +57,8 @@ CORNERS: tuple[Corner, ...] = (
     Corner(table.asin, (-1.0,), -math.pi / 2, (inf,), "the tangent is vertical: as PyTorch and JAX"),
     Corner(table.acos, (1.0,), 0.0, (-inf,), "the tangent is vertical: as PyTorch and JAX"),
     Corner(table.acos, (-1.0,), math.pi, (-inf,), "the tangent is vertical: as PyTorch and JAX"),
+    Corner(table.acosh, (1.0,), 0.0, (inf,), "the tangent is vertical: as PyTorch and JAX"),
+    Corner(table.cbrt, (0.0,), 0.0, (inf,), "the tangent is vertical"),
     # Powers: a base of 0, and exponents at which the formula p · x**(p - 1) says 0 · inf
     Corner(table.pow, (0.0, 2.0), 0.0, (0.0, 0.0), "x**p is flat at 0 for p > 1, and 0**p stays 0 as p moves"),
     Corner(table.pow, (0.0, 1.0), 0.0, (1.0, 0.0), "x**1 is x, and 0**p stays 0 as p moves"),
@@ -59,6 +69,11 @@ CORNERS: tuple[Corner, ...] = (
     Corner(table.pow, (0.0, -1.0), None, (None, None), "1 / 0"),
     Corner(table.pow, (-8.0, 1.0 / 3.0), None, (None, None), "the real part of the complex plane ends here"),
     # No value
+    Corner(table.xlogy, (1.0, 0.0), None, (None, None), "log falls without bound"),
+    Corner(table.atanh, (1.0,), None, (None,), "rises without bound"),
+    Corner(table.acosh, (0.5,), None, (None,), "no number has this cosh"),
+    Corner(table.mod, (1.0, 0.0), None, (None, None), "a float raises, too"),
+    Corner(table.clip, (1.0, 2.0, 0.0), None, (None, None, None), "nothing lies between these bounds"),
     Corner(table.log, (0.0,), None, (None,), "log falls without bound"),
     Corner(table.log, (-1.0,), None, (None,), "would be complex"),
     Corner(table.log1p, (-1.0,), None, (None,), "log falls without bound"),
@@ -69,6 +84,11 @@ CORNERS: tuple[Corner, ...] = (
     Corner(table.sin, (inf,), None, (None,), "has no limit"),
     # A value without a derivative
     Corner(table.atan2, (0.0, 0.0), 0.0, (None, None), "the origin has no angle; its value is 0 as in C"),
+    Corner(table.hypot, (0.0, 0.0), 0.0, (None, None), "the tip of a cone; PyTorch and JAX say nan"),
+    # Products with 0
+    Corner(table.xlogy, (0.0, 0.0), 0.0, (None, None), "0 by the limit x log x; its slope falls without bound"),
+    Corner(table.xlogy, (0.0, 2.0), 0.0, (math.log(2.0), 0.0), "x1 = 0 counts nothing"),
+    Corner(table.sinc, (0.0,), 1.0, (0.0,), "the limit of sin(x) / x"),
     # Far out, where naive formulas overflow or cancel
     Corner(table.sigmoid, (-1000.0,), 0.0, (0.0,), "underflows to 0; exp(1000) is never formed"),
     Corner(table.sigmoid, (1000.0,), 1.0, (0.0,), "rounds to 1"),

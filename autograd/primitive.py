@@ -209,6 +209,9 @@ class Primitive:
                 raise TypeError(f"{self.name}: takes numbers, Values or arrays of them, got {array.dtype} data")
         arrays = [array if array.dtype.kind == "f" else array.astype(float) for array in arrays]
         with np.errstate(all="ignore"):
+            known = np.logical_and.reduce(np.broadcast_arrays(*(~np.isnan(array) for array in arrays)))
+            # What was nan or infinite going in is not this primitive's doing.
+            self._refuse(np.logical_not(self.domain.contains(*arrays)) & known, arrays)
             if self.rule is not None:
                 y = np.asarray(self.array(arrays))  # type: ignore[operator, misc]  # variadic rows have a function here
             elif isinstance(self.array, str):
@@ -217,18 +220,18 @@ class Primitive:
                 y = np.asarray(self.array(*arrays))
             else:
                 y = np.asarray(np.vectorize(self._or_nan, otypes=[float])(*arrays))
-            bad = np.logical_not(self.domain.contains(*arrays)) | np.isnan(y)
-            overflow = np.isinf(y) & self.overflows
-            for array in arrays:  # what was nan or infinite going in is not this primitive's doing
-                bad = bad & ~np.isnan(array)
-                overflow = overflow & np.isfinite(array)
-        bad = bad | overflow
-        if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
-            point = [float(np.broadcast_to(array, bad.shape)[where]) for array in arrays]
-            place = f" at index {list(where)}" if where else ""
-            raise self.domain_error(point, place)
+            finite = np.logical_and.reduce(np.broadcast_arrays(*(np.isfinite(array) for array in arrays)))
+            self._refuse((np.isnan(y) & known) | (np.isinf(y) & self.overflows & finite), arrays)
         return y
+
+    def _refuse(self, bad: Any, arrays: Sequence[Any]) -> None:
+        """Raise DomainError for the first element that is bad."""
+        import numpy as np
+
+        if np.any(bad):
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            point = [float(np.broadcast_to(array, np.shape(bad))[where]) for array in arrays]
+            raise self.domain_error(point, f" at index {list(where)}" if where else "")
 
     def _on_elements(self, *args: Any) -> Any:
         """The value at one element of each array of objects, which must be Values or numbers."""

@@ -12,7 +12,7 @@ from typing import Any
 from autograd import primitives as table
 from autograd.primitive import Primitive
 
-__all__ = ["C", "Symbol", "to_text"]
+__all__ = ["C", "Symbol", "factored", "to_text"]
 
 
 class Symbol:
@@ -74,6 +74,36 @@ class Symbol:
         raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), and | for or")
 
 
+def factored(formula: Symbol) -> tuple[list[tuple[str, Symbol]], Symbol]:
+    """The parts that a formula uses more than once, with names, each written with the names before it; and the rest."""
+    uses: dict[int, int] = {}
+    order: list[Symbol] = []
+
+    def count(part: Any) -> None:
+        if isinstance(part, Symbol) and part.args:
+            uses[id(part)] = uses.get(id(part), 0) + 1
+            if uses[id(part)] == 1:
+                for arg in part.args:
+                    count(arg)
+                order.append(part)
+
+    count(formula)
+    found: list[tuple[str, Symbol]] = []
+    written: dict[int, Any] = {}
+
+    def rewritten(part: Any) -> Any:
+        return written.get(id(part), part)
+
+    for part in order:  # arguments before what they are arguments of
+        again = Symbol(part.operation, tuple(map(rewritten, part.args)))
+        if uses[id(part)] > 1:
+            name = f"part{len(found) + 1} of {id(formula)}"
+            found.append((name, again))
+            again = Symbol(name)
+        written[id(part)] = again
+    return (found, written[id(formula)]) if found else ([], formula)
+
+
 # What the rows that no C function stands for look like in C. All others are a function of <math.h>, named as in
 # Python's math module, or are spelled out by their own definition on arrays.
 C: Mapping[str, str] = {
@@ -87,6 +117,12 @@ C: Mapping[str, str] = {
     "minimum": "({0} <= {1} || {0} != {0} ? {0} : {1})",
     "maximum": "({0} >= {1} || {0} != {0} ? {0} : {1})",
     "where": "({0} ? {1} : {2})",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+    "trunc": "trunc({0})",
+    "round": "rint({0})",
+    "floordiv": "floor_quotient({0}, {1})",
+    "mod": "modulo({0}, {1})",
     "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : 0.0 * {0})",
 }
 

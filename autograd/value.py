@@ -9,8 +9,10 @@ last reference to a graph frees it at once.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import numbers
+import operator
 import os
 import sys
 import threading
@@ -163,6 +165,9 @@ class Value:
     def __getattr__(self, name: str) -> Any:
         return no_attribute(self, name)
 
+    def __dir__(self) -> list[str]:
+        return names_of(self)
+
     def __repr__(self) -> str:
         if modes:
             watch("text", self)
@@ -193,9 +198,10 @@ class Value:
         """
         if modes:
             watch("backward", self)
+        seed = seed_number(seed)
         order = topological(self)
         of_one_moment(order)
-        cotangents = pull_back(order, seed_number(seed), read_data)
+        cotangents = pull_back(order, seed, read_data)
         for value in order:
             cotangent = cotangents.get(value, 0.0)
             if value._primitive is None and value._grad is not None:
@@ -208,6 +214,8 @@ class Value:
     __sub__, __rsub__ = _operator(table.sub)
     __mul__, __rmul__ = _operator(table.mul)
     __truediv__, __rtruediv__ = _operator(table.div)
+    __floordiv__, __rfloordiv__ = _operator(table.floordiv)
+    __mod__, __rmod__ = _operator(table.mod)
     __pow__, __rpow__ = _operator(table.pow)
 
     def __neg__(self) -> Value:
@@ -427,7 +435,7 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
 
     if method == "__call__" and not kwargs and not any(isinstance(x, np.ndarray) for x in inputs):
         for row in TABLE.values():
-            if row.public and row.array == ufunc.__name__ and row.arity == len(inputs):
+            if row.public and ufunc.__name__ in (row.array, row.name) and row.arity == len(inputs):
                 return row(*inputs)
     boxed = [_boxed(x) if isinstance(x, Value) else np.asarray(x, dtype=object) for x in inputs]
     try:
@@ -496,10 +504,28 @@ def failed(primitive: Primitive, args: Sequence[Any]) -> None:
 
 
 def no_attribute(value: Value, name: str) -> Any:
-    """Raises the AttributeError for a name that Values do not have."""
+    """What an attribute is that the class does not have: a row of the table, by its name or by NumPy's, as a method.
+
+    Raises AttributeError for any other name.
+    """
+    if name == "conjugate":  # NumPy's variance asks for it
+        return functools.partial(operator.pos, value)
+    row = None if name.startswith("_") else _by_name(name)
+    if row is not None and row.public and row.rule is None:
+        return functools.partial(row, value)
     if modes and name == "_data":
         watch("data", value)
     raise AttributeError(f"Value has no attribute {name!r}; see dir(Value) for those that it has")
+
+
+def _by_name(name: str) -> Primitive | None:
+    return TABLE.get(name) or next((row for row in TABLE.values() if row.array == name), None)
+
+
+def names_of(value: Value) -> list[str]:
+    """The names of a Value's attributes: of its class, and of the rows that are methods."""
+    rows = [row.name for row in TABLE.values() if row.public and row.rule is None]
+    return sorted({*object.__dir__(value), *rows})
 
 
 def watch(what: str, value: Value | None = None) -> None:

@@ -206,7 +206,7 @@ def test_a_row_of_a_value_and_an_array():
     assert [y.data for y in ys] == [1.0, 5.0]
 
 
-WITHOUT_A_ROW = [np.cbrt, np.arcsinh, np.hypot, np.logaddexp, np.heaviside, np.isnan]
+WITHOUT_A_ROW = [np.fmod, np.nextafter, np.heaviside, np.isnan]
 
 
 @pytest.mark.parametrize("ufunc", WITHOUT_A_ROW, ids=lambda ufunc: ufunc.__name__)
@@ -217,10 +217,30 @@ def test_a_ufunc_without_a_row_is_a_clear_type_error(ufunc):
         ufunc(*[array(1.0)] * ufunc.nin)
 
 
-def test_rounding_a_value_would_lose_its_gradient():
-    for ufunc in (np.floor, np.ceil):
-        with pytest.raises(TypeError, match=r"v\.data"):
-            ufunc(Value(1.5))
+@pytest.mark.parametrize(
+    ("ufunc", "args"),
+    [
+        (np.floor, (1.5,)), (np.ceil, (1.5,)), (np.trunc, (-1.5,)), (np.rint, (2.5,)), (np.cbrt, (8.0,)),
+        (np.hypot, (3.0, 4.0)), (np.logaddexp, (1.0, 2.0)), (np.arcsinh, (1.0,)), (np.arccosh, (2.0,)),
+        (np.arctanh, (0.5,)), (np.log2, (8.0,)), (np.log10, (100.0,)), (np.remainder, (-5.0, 3.0)),
+        (np.floor_divide, (-5.0, 3.0)),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)  # fmt: skip
+def test_new_functions_of_numpy_work_on_values(ufunc, args):
+    y = ufunc(*map(Value, args))
+    assert isinstance(y, Value)
+    assert y.data == pytest.approx(float(ufunc(*args)), rel=1e-15)
+
+
+def test_spread_and_clipping_of_arrays_of_values():
+    numbers = np.array([1.0, 4.0, 6.0])
+    xs = array(*numbers)
+    for f in (np.var, np.std, np.mean, lambda a: np.hypot(a, a).sum(), lambda a: np.clip(a, 2.0, 5.0).sum()):
+        y = f(xs)
+        assert y.data == pytest.approx(float(f(numbers)))
+        shifted = [float(f(numbers + h * np.eye(3)[0])) for h in (1e-6, -1e-6)]
+        assert autograd.grad(y, xs[0]) == pytest.approx((shifted[0] - shifted[1]) / 2e-6, abs=1e-7)
 
 
 def test_a_float_array_does_not_swallow_a_value():

@@ -18,6 +18,9 @@ PYTHON = {
     "minimum": "({0} if {0} <= {1} else {1})",
     "maximum": "({0} if {0} >= {1} else {1})",
     "where": "({1} if {0} else {2})",
+    "round": "round({0})",
+    "mod": "({0} % {1})",
+    "floordiv": "({0} // {1})",
     "sign": "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else 0.0)",
 }
 NAMES = {**vars(math), "ratio": TABLE["ratio"], "power": TABLE["power"]}
@@ -49,7 +52,7 @@ def test_values_and_partials_come_out_of_symbols_to_the_last_bit(row):
 
 def test_a_formula_is_printed_in_c():
     x, y = Symbol("x1"), Symbol("y")
-    assert to_text(TABLE["tanh"].partials[0](x, y)) == "(1.0 - (y * y))"
+    assert to_text(TABLE["tan"].partials[0](x, y)) == "(1.0 + (y * y))"
     assert to_text(TABLE["relu"].partials[0](x, y)) == "((x1 > 0.0) ? 1.0 : ((x1 <= 0.0) ? 0.0 : x1))"
     assert to_text(-2.0) == "(-2.0)"
     assert to_text((2.0 + x) - (3.0 - x) / (1.0 / x)) == "((2.0 + x1) - ((3.0 - x1) / (1.0 / x1)))"

@@ -30,7 +30,7 @@ from autograd.program.loops import (
 from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
-from autograd.symbol import Symbol
+from autograd.symbol import Symbol, factored
 
 __all__ = ["DOUBLE_PRODUCT", "Forward", "assign", "matrices", "view_of"]
 
@@ -129,6 +129,19 @@ class Forward:
         """Emit the steps for a formula of the table; returns the array, or the number, that will hold its value."""
         if not isinstance(formula, Symbol):
             return self._into(float(formula), out)
+        shared, formula = factored(formula)
+        if not shared:
+            return self._compute_once(formula, names, out)
+        names = dict(names)
+        for name, part in shared:
+            names[name] = self._compute_once(part, names, None)
+        found = self._compute_once(formula, names, out)
+        for name, _ in shared:
+            self._release(names[name])
+        return found
+
+    def _compute_once(self, formula: Symbol, names: Mapping[str, Any], out: Array | None) -> Any:
+        """The same for a formula that uses no part of it twice."""
         operation: Any = formula.operation
         args = formula.args
         if isinstance(operation, str) and not args:
