@@ -336,18 +336,18 @@ def primitive(
     """Add a row to the table; the row returned is the function to call.
 
     name: a Python name, not one of the built-in rows; defining your own again replaces it.
-    scalar: the value on floats, as `math.cbrt`.
+    scalar: the value on floats, as `math.gamma`.
     array: the value on NumPy arrays: a ufunc's name, a function, or None to apply `scalar` element by element.
     partials: one per argument, a function of the arguments and the output `y`. Write it with autograd's own functions
         and operators (`autograd.cos`, not `math.cos`), and it can be differentiated again.
     facts: symbol, domain, kink, overflows, formula, defaults, doc; see `Primitive`.
 
     >>> import math, autograd
-    >>> cbrt = autograd.primitive("cbrt", math.cbrt, "cbrt", lambda x, y: 1.0 / (3.0 * y * y), symbol="∛")
-    >>> x = autograd.Value(8.0)
-    >>> cbrt(x).backward()
-    >>> round(x.grad, 6)  # 1 / (3 · 2²)
-    0.083333
+    >>> gauss = autograd.primitive("gauss", lambda x: math.exp(-x * x), None, lambda x, y: -2.0 * x * y)
+    >>> x = autograd.Value(0.5)
+    >>> gauss(x).backward()
+    >>> round(x.grad, 6)  # -2 · 0.5 · exp(-0.25)
+    -0.778801
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(f"primitive: the name must be a Python name such as 'cube', got {name!r}")

@@ -870,8 +870,8 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
     xs: n numbers or Values, often called logits; returns as many. From differences to the largest: no overflow.
 
-    >>> [round(p, 3) for p in softmax([2.0, 1.0, 0.0])]
-    [0.665, 0.245, 0.09]
+    >>> [f"{p:.3f}" for p in softmax([2.0, 1.0, 0.0])]
+    ['0.665', '0.245', '0.090']
     """
     xs = list(xs)
     if not xs:
@@ -896,13 +896,16 @@ fraction: Primitive = row(
 _BUILT_IN.add("fraction")
 
 
+FEW = 16
+
+
 def _sums_of_others(xs: list[Any]) -> list[Any]:
     """For each of n numbers the sum of all others, in about n · √n additions: first within blocks, then of blocks."""
-    size = max(math.isqrt(len(xs)), 1)
+    size = max(math.isqrt(len(xs)), FEW)
     blocks = [xs[i : i + size] for i in range(0, len(xs), size)]
-    sums = [sum(block) for block in blocks]
+    sums = [sum(block) for block in blocks] if len(blocks) > 1 else []
     found = []
     for k, block in enumerate(blocks):
-        outside = sum(sums[:k] + sums[k + 1 :])
-        found += [sum([*block[:i], *block[i + 1 :], outside]) for i in range(len(block))]
+        outside = [sum(sums[:k] + sums[k + 1 :])] if len(blocks) > 1 else []
+        found += [sum([*block[:i], *block[i + 1 :], *outside]) for i in range(len(block))]
     return found

@@ -74,8 +74,31 @@ class Symbol:
         raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), and | for or")
 
 
-def factored(formula: Symbol) -> tuple[list[tuple[str, Symbol]], Symbol]:
+def _decided(part: Any, known: dict[int, Any]) -> Any:
+    """A formula without the choices that are made already: by a number, or between two numbers that are the same."""
+    if not isinstance(part, Symbol) or not part.args:
+        return part
+    if id(part) not in known:
+        args = tuple(_decided(arg, known) for arg in part.args)
+        if part.operation is table.where:
+            condition, x1, x2 = args
+            if not isinstance(condition, Symbol):
+                found: Any = x1 if condition else x2
+            elif isinstance(x1, float) and isinstance(x2, float) and x1 == x2:
+                found = x1
+            else:
+                found = Symbol(part.operation, args)
+        else:
+            found = part if all(a is b for a, b in zip(args, part.args, strict=True)) else Symbol(part.operation, args)
+        known[id(part)] = found
+    return known[id(part)]
+
+
+def factored(formula: Symbol) -> tuple[list[tuple[str, Symbol]], Any]:
     """The parts that a formula uses more than once, with names, each written with the names before it; and the rest."""
+    formula = _decided(formula, {})
+    if not isinstance(formula, Symbol):
+        return [], formula
     uses: dict[int, int] = {}
     order: list[Symbol] = []
 

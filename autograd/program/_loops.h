@@ -184,7 +184,13 @@ CLONES static void loop_inner(int op, ptrdiff_t n, char *const *at, const ptrdif
         FOLDS(FOLD_CASE)
         FOLDS_OF_TWO(FOLD_OF_TWO_CASE)
     case OP_choose: /* the first operand, where the second, in bytes, is not 0 */
-        EACH if (*(p2 + PLACE(2))) *(double *)(p0 + PLACE(0)) = *(const double *)(p1 + PLACE(1));
+        if (even && IN_ORDER(s0) && s2 == 1 && IN_ORDER(s1)) {
+            VECTORS EACH out[i] = p2[i] ? a[i] : out[i];
+        } else if (even && IN_ORDER(s0) && s2 == 1 && s1 == 0) {
+            const double x = *a;
+            VECTORS EACH out[i] = p2[i] ? x : out[i];
+        } else EACH
+            if (*(p2 + PLACE(2))) *(double *)(p0 + PLACE(0)) = *(const double *)(p1 + PLACE(1));
         break;
     }
 }

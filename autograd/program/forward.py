@@ -130,6 +130,8 @@ class Forward:
         if not isinstance(formula, Symbol):
             return self._into(float(formula), out)
         shared, formula = factored(formula)
+        if not isinstance(formula, Symbol):
+            return self._into(float(formula), out)
         if not shared:
             return self._compute_once(formula, names, out)
         names = dict(names)

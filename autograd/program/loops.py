@@ -97,6 +97,8 @@ def product(a: Array, b: Array, out: Array) -> None:
 def all_finite(x: Array) -> bool:
     """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
     flat = x.reshape(-1)
+    if len(flat) <= FLAT:
+        return math.isfinite(flat.dot(flat))
     # In pieces that BLAS does not share between threads.
     return all(math.isfinite(part.dot(part)) for part in (flat[i : i + FLAT] for i in range(0, len(flat), FLAT)))
 

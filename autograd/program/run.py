@@ -18,10 +18,10 @@ from autograd.program.loops import aligned
 from autograd.program.node import ProgramRow, on_values
 from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
-from autograd.program.record import FAILS, Array, Record, replay, same
+from autograd.program.record import FAILS, Array, same
 from autograd.program.show import Equation, Stats, equations, text
-from autograd.program.tracing import TraceError, flatten, like, trace_once, trace_path
-from autograd.value import Value, holding, mode_of_this_thread, no_grad, number, read, write
+from autograd.program.tracing import TraceError, like, trace_once, trace_path
+from autograd.value import Value, holding, mode_of_this_thread, number, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -88,7 +88,7 @@ class Program:
         self.dtype = dtype
         self.max_paths = max_paths
         self.moment = 0  # how many times the parameters have changed
-        self._last_shapes: tuple[Any, int] = (None, 0)  # of arguments, and the batch size that they told
+        self._last_kinds: tuple[Any, int, bool] = (None, 0, False)  # of arguments, and what they told
         self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
         self.tree: Any = None
@@ -156,8 +156,8 @@ class Program:
         Where there are Values among the arguments, results are Values too, for `backward()` and derivatives of every
         order, by these and by the parameters.
         """
-        given, n = self._given(batch)
-        if any(array.dtype.kind == "O" for array in given):
+        given, n, has_values = self._given(batch)
+        if has_values:
             flat = [array.reshape(n or 1, slot.size) for slot, array in zip(self.slots, given, strict=True)]
             with self._lock:
                 outputs = on_values(self, np.concatenate(flat, axis=1, dtype=object).tolist())
@@ -190,8 +190,7 @@ class Program:
                 "value_and_grad: the traced function must return one number to differentiate, "
                 f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
             )
-        given, n = self._given(batch)
-        self._refuse_values("value_and_grad", given)
+        given, n, _ = self._given(batch, "value_and_grad")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
         with self._lock:
             outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
@@ -204,25 +203,25 @@ class Program:
             found = (found * mean if mean != 1.0 else found, self._by_argument(by_inputs, not n))
         return self._results(outputs, not n), found
 
-    def _given(self, batch: tuple[Any, ...]) -> tuple[list[Array], int]:
-        """The array for each Slot, checked; and the batch size, 0 for one example without a batch axis."""
+    def _given(self, batch: tuple[Any, ...], name: str = "") -> tuple[list[Array], int, bool]:
+        """The array for each Slot, checked; the batch size, 0 for one example without a batch axis; and whether there
+        are Values among them. name: of a method, if it takes none.
+        """
         if len(batch) != len(self.description):
             raise TypeError(f"program: takes {len(self.description)} arguments, got {len(batch)}")
         given: list[Array] = []
         for i, x in enumerate(batch):
             collect(self.description[i], x, i, given)
-        shapes = tuple([array.shape for array in given])
-        known, n = self._last_shapes
-        if shapes != known:
-            n = self._batch_of(given)
-            self._last_shapes = shapes, n
-        return given, n
-
-    def _refuse_values(self, name: str, given: list[Array]) -> None:
-        if any(array.dtype.kind == "O" for array in given):
+        kinds = tuple([(array.shape, array.dtype) for array in given])
+        known, n, has_values = self._last_kinds
+        if kinds != known:
+            n, has_values = self._batch_of(given), any(array.dtype.kind == "O" for array in given)
+            self._last_kinds = kinds, n, has_values
+        if has_values and name:
             raise TypeError(
                 f"{name}: takes plain numbers; given Values, call the program itself, and backward() on its result"
             )
+        return given, n, has_values
 
     def _batch_of(self, given: list[Array]) -> int:
         pairs = list(zip(self.slots, given, strict=True))
@@ -327,8 +326,13 @@ class Program:
                 "where(condition, a, b), maximum or softmax instead of if and max, or raise max_paths"
             )
         known = self._leaves if self._leaves is not None else []
-        record, leaves, tree = trace_path(self._f, partial(arguments_of, self.description, row.tolist()), known)
-        self._compare_on_floats(record, leaves, tree, row)
+        numbers = row.tolist()
+        record, leaves, tree, _ = trace_path(
+            self._f,
+            partial(arguments_of, self.description, numbers),
+            partial(plain_arguments_of, self.description, numbers),
+            known,
+        )
         if self._leaves is None:
             self._leaves = leaves
             self._theta = aligned(len(leaves), self.dtype)
@@ -344,24 +348,6 @@ class Program:
         self.paths.append(path)
         self._catches = self._catches or any(guard.sign == FAILS for guard in record.guards)
         return path
-
-    def _compare_on_floats(self, record: Record, leaves: list[Value], tree: Any, row: Array) -> None:
-        """Raise TraceError if the function finds something else on plain numbers than on Values."""
-        assert self._f is not None
-        found: list[Any] = []
-        try:
-            with no_grad():
-                shape = flatten(self._f(*plain_arguments_of(self.description, row.tolist())), found)
-        except Exception:  # it may need Values, for their methods: then there is nothing to compare
-            return
-        expected, _, _ = replay(record, read(leaves, "data"), row)
-        plain = [x.data if isinstance(x, Value) else x for x in found]
-        if shape != tree or not np.allclose(plain, expected, rtol=1e-6, atol=1e-12, equal_nan=True):
-            raise TraceError(
-                f"the traced function finds {plain if len(plain) > 1 else plain[0]} on plain numbers, but "
-                f"{expected if len(expected) > 1 else expected[0]} on Values: does it tell them apart, "
-                "by their type, by `is` or by a set or dict of them?"[:600]
-            )
 
     def _run(self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0) -> tuple[Array, Any, Any]:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
@@ -441,20 +427,29 @@ class Program:
     def _fill(self, rows: Array, given: list[Array]) -> None:
         """Put the arguments together, one row per example."""
         for slot, array in zip(self.slots, given, strict=True):
-            bits = np.finfo(rows.dtype).nmant + 1  # up to 2**bits, all whole numbers are floats
-            if slot.whole and array.size and (array.max() > 2**bits or array.min() < -(2**bits)):
-                raise ValueError(
-                    f"program: {slot.name} holds an index beyond 2**{bits}, too large for {rows.dtype}"
-                    + "; use float64" * (rows.dtype == np.float32)
-                )
+            if slot.whole:
+                self._check_whole(slot, array)
             shape = len(rows), slot.size
-            with np.errstate(over="raise") if array.itemsize > rows.itemsize else contextlib.nullcontext():
-                try:
-                    rows[:, slot.place] = array if array.shape == shape else array.reshape(shape)
-                except FloatingPointError:
-                    raise ValueError(
-                        f"program: {slot.name} holds a number that is too large for {rows.dtype}"
-                    ) from None
+            given_as = array if array.shape == shape else array.reshape(shape)
+            if array.itemsize > rows.itemsize:
+                self._narrow(rows, slot, given_as)
+            else:
+                rows[:, slot.place] = given_as
+
+    def _check_whole(self, slot: Slot, array: Array) -> None:
+        bits = np.finfo(self.dtype).nmant + 1  # up to 2**bits, all whole numbers are floats
+        if array.size and (array.max() > 2**bits or array.min() < -(2**bits)):
+            raise ValueError(
+                f"program: {slot.name} holds an index beyond 2**{bits}, too large for {self.dtype}"
+                + "; use float64" * (self.dtype == np.float32)
+            )
+
+    def _narrow(self, rows: Array, slot: Slot, array: Array) -> None:
+        try:
+            with np.errstate(over="raise"):
+                rows[:, slot.place] = array
+        except FloatingPointError:
+            raise ValueError(f"program: {slot.name} holds a number that is too large for {self.dtype}") from None
 
     def _shares(self, rows: Array, first: int) -> list[tuple[Path, Array]]:
         """The paths that the examples take, each with the numbers of its examples; new ones are traced.
@@ -572,8 +567,7 @@ class Program:
 
         The median of `repeat` runs, on the path that was traced first.
         """
-        given, n = self._given(batch)
-        self._refuse_values("profile", given)
+        given, n, _ = self._given(batch, "profile")
         path = self.paths[0]
         wanted = WANTED["parameters" if len(self._theta) else "inputs", "mean"]
         with self._lock:

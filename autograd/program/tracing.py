@@ -21,14 +21,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd.primitive import Primitive
 from autograd.primitives import equal, sum, where
 from autograd.program.record import FAILS, SIGNS, Guard, Record
-from autograd.value import Number, Tape, Value, held_elsewhere, mode_of_this_thread, modes, read, topological, unwind
+from autograd.value import (
+    Number,
+    Tape,
+    Value,
+    held_elsewhere,
+    mode_of_this_thread,
+    modes,
+    no_grad,
+    read,
+    topological,
+    unwind,
+)
 
 __all__ = ["Index", "TraceError", "flatten", "like", "one_hot", "take", "trace_once", "trace_path"]
 
@@ -196,22 +207,37 @@ def _weighted(weights: list[Any], table: Sequence[Any]) -> Any:
 # ---------------------------------------------------------------- one path
 
 
-def trace_path(
-    f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
-) -> tuple[Record, list[Value], Any]:
-    """Run `f`, twice, and record the path it takes. Raises TraceError if it is not the same both times.
-
-    make: returns what f is called with, and the Values in it, in order. known: Values that are parameters whether or
-    not f uses them, each once; leaves that f uses besides follow.
-
-    Returns the record, the leaves that its parameters are, in order, and what f returned, with a place among the
-    record's outputs where a number was.
+class Run(NamedTuple):
+    """What one run of a function left: the record; the leaves that its parameters are, in order; what it returned, with
+    a place among the outputs of the record where a number was; and these numbers.
     """
-    record, leaves, tree, nodes = trace_once(f, make, known)
+
+    record: Record
+    leaves: list[Value]
+    tree: Any
+    numbers: list[float]
+
+
+def trace_path(
+    f: Callable[..., Any],
+    make: Callable[[], tuple[Any, list[Value]]],
+    plain: Callable[[], Any],
+    known: Sequence[Value],
+) -> Run:
+    """Run `f`, twice, and once on plain numbers, and record the path it takes. Raises TraceError if it is not the same
+    each time.
+
+    make: returns what f is called with, and the Values in it, in order. plain: returns the same with plain numbers.
+    known: Values that are parameters whether or not f uses them, each once; leaves that f uses besides follow.
+    """
+    first, nodes = _traced(f, make, known)
     _nothing_kept(f, make, nodes)
     del nodes
+    again = trace_once(f, make, known)
     with _draws(f) as drawn:
-        again = trace_once(f, make, known)
+        found = _on_plain(f, plain)
+        if found is None:  # it needs Values, for their methods
+            trace_once(f, make, known)
     if drawn:
         with _draws(f) as once_more:
             trace_once(f, make, known)
@@ -221,18 +247,26 @@ def trace_path(
                 "the traced function draws random numbers, which a program would not draw again: "
                 "draw them outside, and pass them as arguments"
             )
-    if record != again[0] or tree != again[2] or not all(map(operator.is_, leaves, again[1])):
+    same_leaves = len(first.leaves) == len(again.leaves) and all(map(operator.is_, first.leaves, again.leaves))
+    if first.record != again.record or first.tree != again.tree or not same_leaves:
         raise TraceError(
             "the traced function does not compute the same thing twice: is there randomness, a clock or a counter in "
             "it? Take such numbers outside, and pass them as arguments"
         )
-    return record, leaves, tree
+    if found is not None:
+        _compare(first, *found)
+    return first
 
 
-def trace_once(
+def trace_once(f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]) -> Run:
+    """The same of one run of `f`."""
+    return _traced(f, make, known)[0]
+
+
+def _traced(
     f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
-) -> tuple[Record, list[Value], Any, list[Value]]:
-    """The same of one run of `f`; and the Values of the run, which nobody else should hold now."""
+) -> tuple[Run, list[Value]]:
+    """The same, and the Values of the run, which nobody else should hold now."""
     tape = Recorder()
     arguments, inputs = make()
     with mode_of_this_thread(tape):
@@ -240,6 +274,7 @@ def trace_once(
     flat: list[Any] = []
     tree = flatten(result, flat)
     record, leaves = _write_down(tape, inputs, known, flat)
+    numbers = [getattr(x, "_number", x) for x in flat]
     del result, arguments
     flat.clear()
     tape.guards.clear()
@@ -247,7 +282,29 @@ def trace_once(
     nodes = [*inputs, *tape]
     inputs.clear()
     tape.clear()
-    return record, leaves, tree, nodes
+    return Run(record, leaves, tree, numbers), nodes
+
+
+def _on_plain(f: Callable[..., Any], plain: Callable[[], Any]) -> tuple[Any, list[float]] | None:
+    """What f returns for plain numbers, with places where numbers are, and these; None if it does not work on them."""
+    flat: list[Any] = []
+    try:
+        with mode_of_this_thread(None), no_grad():
+            tree = flatten(f(*plain()), flat)
+    except Exception:
+        return None
+    return tree, [getattr(x, "_number", x) for x in flat]
+
+
+def _compare(run: Run, tree: Any, numbers: list[float]) -> None:
+    """Raise TraceError if the function found something else on plain numbers than on Values."""
+    if tree != run.tree or not np.allclose(numbers, run.numbers, rtol=1e-6, atol=1e-12, equal_nan=True):
+        one = len(numbers) == 1
+        raise TraceError(
+            f"the traced function finds {numbers[0] if one else numbers} on plain numbers, but "
+            f"{run.numbers[0] if one else run.numbers} on Values: does it tell them apart, "
+            "by their type, by `is` or by a set or dict of them?"[:600]
+        )
 
 
 @contextlib.contextmanager
