@@ -13,7 +13,7 @@ cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY, exp, fmax, isfinite, log1p, signbit, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
@@ -21,6 +21,7 @@ from libc.string cimport memcpy, memset, strcmp
 
 import numbers
 from binascii import crc32
+from sys import getrefcount
 from threading import get_ident
 
 from autograd import primitive as primitive_module
@@ -29,7 +30,7 @@ from autograd import value as reference
 from autograd.primitive import TABLE
 from autograd.value import (
     REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, number, partials_of, pull_back, read_data,
-    names_of, seed_number, watch,
+    check_label, check_values, names_of, restored, seed_number, state_of, watch,
 )
 
 cdef dict modes = reference.modes
@@ -92,13 +93,30 @@ cdef int number_of(object primitive) except -1:
     if op < 0:
         op = len(ROWS)
         if op >= MOST:
-            raise OverflowError("autograd: more primitives than the native engine can number")
+            op = forgotten_number()
         ARITY[op] = min(primitive.arity, 3)  # one, two, or more
         STOPS[op] = 0xFF if primitive.chooses else sum([1 << i for i in primitive.cut if i < 8])
         MULTIPLIES[op] = primitive.multiplies
-        ROWS.append(primitive)
+        if op == len(ROWS):
+            ROWS.append(primitive)
+        else:
+            ROWS[op] = primitive
         primitive.opcode = op
     return op
+
+
+cdef inline void hold_row(int op) noexcept:
+    """A node of a user's own row holds a reference to it, so that its number is not given to another."""
+    incref(<PyObject *>ROWS[op])
+
+
+cdef int forgotten_number() except -1:
+    """The number of a row that nothing refers to any more, but for the list here and the argument of getrefcount."""
+    cdef int op
+    for op in range(N_RULES, MOST):
+        if getrefcount(ROWS[op]) <= 2:
+            return op
+    raise OverflowError("autograd: more primitives than the native engine can number")
 
 
 for row in list(TABLE.values())[: N_RULES - 1]:
@@ -212,6 +230,8 @@ cdef class Value:
 
     @label.setter
     def label(self, label):
+        if type(label) is not str:
+            check_label(label)
         if label:
             labels[<size_t><void *>self] = label
             self.flags |= LABELLED
@@ -264,8 +284,12 @@ cdef class Value:
     def __reduce__(self):
         if modes:
             watch("data", self)
-        grad = self.slope if self.flags & HAS_GRAD else None
-        return reference.restored, (self.value, self.label, grad, self.primitive, self.args)
+        return state_of(self)
+
+    def __copy__(self):
+        if modes:
+            watch("data", self)
+        return restored(self.value, self.label, self._grad, self.primitive, self.args)
 
     # -------- gradients
 
@@ -598,20 +622,22 @@ clock = Clock()
 # ---------------------------------------------------------------- giving back, without recursion
 
 # A graph may be a chain of ten million nodes: dropping the last one must not call itself ten million times. What a node
-# owned waits here, and the outermost `give_back` lets go of it all.
-cdef PyObject **waiting = NULL
-cdef size_t n_waiting = 0
-cdef size_t waiting_room = 0
+# owned waits, and the outermost `give_back` lets go of it all. Those that wait are linked by a field of their own, where
+# their gradients were: no memory is needed to give memory back.
+cdef PyObject *waiting = NULL
 cdef bint releasing = False
 
 
 cdef void give_back(PyObject *x) noexcept:
     """Let go of the references that a node owns."""
-    global n_waiting, releasing
+    global waiting, releasing
     cdef size_t i, n
     cdef Argument *many
+    cdef PyObject *last
     if (<Value>x).op == LEAF:
         return
+    if (<Value>x).op >= N_RULES:
+        decref(<PyObject *>ROWS[(<Value>x).op])
     if (<Value>x).flags & MANY:
         many, n = (<Value>x).a.many, (<Value>x).b.count
         for i in range(n):
@@ -623,11 +649,13 @@ cdef void give_back(PyObject *x) noexcept:
             release((<Value>x).a.value)
         if not (<Value>x).flags & CONSTANT2:
             release((<Value>x).b.value)
-    if n_waiting and not releasing:
+    if waiting != NULL and not releasing:
         releasing = True
-        while n_waiting:
-            n_waiting -= 1
-            decref(waiting[n_waiting])
+        while waiting != NULL:
+            last = waiting
+            waiting = (<PyObject **>&(<Value>last).slope)[0]
+            (<Value>last).slope = 0.0
+            decref(last)
         releasing = False
 
 
@@ -639,18 +667,10 @@ cdef inline void release(PyObject *x) noexcept:
 
 
 cdef void wait(PyObject *x) noexcept:
-    global waiting, n_waiting, waiting_room
-    cdef size_t room
-    cdef PyObject **larger
-    if n_waiting == waiting_room:
-        room = 2 * waiting_room + 1024
-        larger = <PyObject **>PyMem_Realloc(waiting, room * sizeof(PyObject *))
-        if larger == NULL:
-            decref(x)  # no memory to wait in: recursion is what is left
-            return
-        waiting, waiting_room = larger, room
-    waiting[n_waiting] = x
-    n_waiting += 1
+    global waiting
+    (<Value>x).flags &= ~HAS_GRAD
+    (<PyObject **>&(<Value>x).slope)[0] = waiting
+    waiting = x
 
 
 # Nodes come and go by the ten thousand, so those given back are kept for the next graph.
@@ -676,6 +696,18 @@ cdef void deallocate(PyObject *x) noexcept:
 
 
 value_type.tp_dealloc = deallocate
+
+
+cdef void *reallocated(void *memory, size_t size) noexcept:
+    """Memory, larger than before; if there is none, the nodes that are kept are given up for it. NULL if even so."""
+    global n_spare_nodes
+    cdef void *found = PyMem_Realloc(memory, size)
+    if found == NULL and n_spare_nodes:
+        while n_spare_nodes:
+            n_spare_nodes -= 1
+            value_type.tp_free(spare_nodes[n_spare_nodes])
+        found = PyMem_Realloc(memory, size)
+    return found
 
 
 cdef inline Value fresh():
@@ -726,6 +758,8 @@ cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, do
     v = fresh()
     v.value = y
     v.op, v.flags = op, flags
+    if op >= N_RULES:
+        hold_row(op)
     if flags & CONSTANT1:
         v.a.constant = p
     else:
@@ -780,11 +814,13 @@ cdef inline int append(Value v, object arg) except -1:
 
 cdef Value with_room(int op, size_t n):
     cdef Value v = fresh()
-    v.a.many = <Argument *>PyMem_Malloc((n or 1) * sizeof(Argument))
+    v.a.many = <Argument *>reallocated(NULL, (n or 1) * sizeof(Argument))
     if v.a.many == NULL:
         raise MemoryError()
     v.b.count = 0
     v.op, v.flags = op, MANY
+    if op >= N_RULES:
+        hold_row(op)
     return v
 
 
@@ -834,6 +870,8 @@ cdef Value made_of(int op, primitive, args):
         return v
     v = fresh()
     v.op, v.flags = op, CONSTANT1 | CONSTANT2
+    if op >= N_RULES:
+        hold_row(op)
     x1, x2 = args[0], args[1] if len(args) == 2 else 0.0
     if type(x1) is Value:
         incref(<PyObject *>x1)  # owned by v from here on
@@ -983,19 +1021,19 @@ cdef int make_room(Graph *graph, size_t least) except -1:
     cdef void *larger
     if room > 0xFFFFFFF0:
         raise MemoryError("the graph has more nodes than a sweep can number")
-    larger = PyMem_Realloc(graph.seen, room * sizeof(PyObject *))
+    larger = reallocated(graph.seen, room * sizeof(PyObject *))
     if larger == NULL:
         raise MemoryError()
     graph.seen = <PyObject **>larger
-    larger = PyMem_Realloc(graph.order, room * sizeof(PyObject *))
+    larger = reallocated(graph.order, room * sizeof(PyObject *))
     if larger == NULL:
         raise MemoryError()
     graph.order = <PyObject **>larger
-    larger = PyMem_Realloc(graph.cotangents, room * sizeof(double))
+    larger = reallocated(graph.cotangents, room * sizeof(double))
     if larger == NULL:
         raise MemoryError()
     graph.cotangents = <double *>larger
-    larger = PyMem_Realloc(graph.moments, room * sizeof(uint32_t))
+    larger = reallocated(graph.moments, room * sizeof(uint32_t))
     if larger == NULL:
         raise MemoryError()
     graph.moments = <uint32_t *>larger
@@ -1004,7 +1042,7 @@ cdef int make_room(Graph *graph, size_t least) except -1:
 
 
 cdef int make_stack_room(Graph *graph, size_t least) except -1:
-    cdef void *larger = PyMem_Realloc(graph.stack, (2 * least + 1024) * sizeof(size_t))
+    cdef void *larger = reallocated(graph.stack, (2 * least + 1024) * sizeof(size_t))
     if larger == NULL:
         raise MemoryError()
     graph.stack = <size_t *>larger
@@ -1349,7 +1387,7 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
             largest = fmax(largest, number_at(x + k))
         weights = short
         if 3 * n > 24:
-            weights = <double *>PyMem_Malloc(3 * n * sizeof(double))
+            weights = <double *>reallocated(NULL, 3 * n * sizeof(double))
             if weights == NULL:
                 raise MemoryError
         for k in range(n):
@@ -1394,10 +1432,11 @@ cdef void commit(Graph *graph) noexcept:
         (<Value>seen[i]).flags |= HAS_GRAD
 
 
-def topological(Value root):
+def topological(root):
     """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the same."""
     cdef Graph graph
     cdef size_t i
+    check_values("topological", root, one=True)
     try:
         explore(&graph, root, True)
         return [<object>graph.order[i] for i in range(graph.n)]
@@ -1405,10 +1444,11 @@ def topological(Value root):
         forget(&graph)
 
 
-def leaves(Value y):
+def leaves(y):
     """The leaves that `y` was computed from, in the order of `topological`."""
     cdef Graph graph
     cdef size_t i
+    check_values("leaves", y, one=True)
     try:
         explore(&graph, y, True)
         return [<object>graph.order[i] for i in range(graph.n) if (<Value>graph.order[i]).op == LEAF]
@@ -1416,7 +1456,7 @@ def leaves(Value y):
         forget(&graph)
 
 
-def gradients(Value y, xs, seed=1.0, *, recorded=False):
+def gradients(y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
     cdef size_t i, k, n
@@ -1424,10 +1464,11 @@ def gradients(Value y, xs, seed=1.0, *, recorded=False):
     cdef uint8_t leads
     cdef PyObject *x
     cdef PyObject **items
-    cdef list wanted = list(xs), found
-    for item in wanted:
-        if type(item) is not Value:
-            raise TypeError(f"gradients: takes Values, got {item!r}")
+    cdef list wanted, found
+    check_values("gradients", y, one=True)
+    wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
+    all_values("gradients", items_of(<PyObject *>wanted), len(wanted))
+    seed = seed_number(seed)
     if recorded:
         return reference_gradients(y, wanted, seed, recorded=True)
     # From here to the end nothing makes a list or a tuple: the collector would run, and with it perhaps a finalizer.
@@ -1436,7 +1477,7 @@ def gradients(Value y, xs, seed=1.0, *, recorded=False):
     try:
         explore(&graph, y, False)
         of_one_moment(&graph)
-        within = <uint8_t *>PyMem_Malloc(graph.n_seen)
+        within = <uint8_t *>reallocated(NULL, graph.n_seen)
         if within == NULL:
             raise MemoryError()
         memset(within, 0, graph.n_seen)
@@ -1474,6 +1515,8 @@ def gradients(Value y, xs, seed=1.0, *, recorded=False):
 
 def zero_grad(values):
     """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
+    if not hasattr(values, "__iter__") and type(values) is not Value:
+        raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {values!r:.200}")
     for value in [values] if type(values) is Value else values:
         if type(value) is not Value:
             raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")
@@ -1503,12 +1546,15 @@ def read(values, field, out=None):
         watch("data")
     if out is None:
         import numpy
+        if type(values) is not list:
+            check_values("read", values)
         out = numpy.empty(len(values))
     if type(values) is not list or field not in ("data", "grad") or not doubles(out, &view, len(values), PyBUF_WRITABLE):
         return reference_read(values, field, out)
     numbers_ = <double *>view.buf
     items, n = items_of(<PyObject *>values), len(values)
     try:
+        still_fits("read", n, &view)
         all_values("read", items, n)
         for i in range(n):
             if not grad:
@@ -1520,11 +1566,18 @@ def read(values, field, out=None):
     return out
 
 
+cdef int still_fits(str name, size_t n, Py_buffer *view) except -1:
+    """Asking for the buffer may have run anything."""
+    if <size_t>view.shape[0] != n:
+        raise RuntimeError(f"{name}: the list of Values has changed meanwhile")
+    return 0
+
+
 cdef int all_values(str name, PyObject **items, size_t n) except -1:
     cdef size_t i
     for i in range(n):
         if not is_value(items[i]):
-            raise TypeError(f"{name}: takes Values, got {<object>items[i]!r}")
+            raise TypeError(f"{name}: takes Values, got {<object>items[i]!r:.200}")
     return 0
 
 
@@ -1540,6 +1593,7 @@ def write(values, field, numbers):
     numbers_ = <double *>view.buf
     items, n = items_of(<PyObject *>values), len(values)
     try:
+        still_fits("write", n, &view)
         all_values("write", items, n)
         if grad:
             for i in range(n):
@@ -1568,10 +1622,14 @@ def write(values, field, numbers):
 primitive_module.shortcut = shortcut
 
 
-def unwind(list nodes):
+def unwind(nodes):
     """n Values as plain data: what each was made of. See the reference engine."""
     import numpy
 
+    if type(nodes) is not list:
+        check_values("unwind", nodes)
+        nodes = list(nodes)
+    all_values("unwind", items_of(<PyObject *>nodes), len(nodes))
     cdef size_t n = len(nodes), total = 0, i, k, count
     cdef PyObject **items = items_of(<PyObject *>nodes)
     cdef PyObject *x
@@ -1629,8 +1687,13 @@ def unwind(list nodes):
     return primitives, op, start, args[:at].copy(), others, numpy.asarray(constants, dtype=float)
 
 
-def held_elsewhere(list nodes, const int64_t[::1] uses):
+def held_elsewhere(nodes, const int64_t[::1] uses):
     """The first place in `nodes` of a Value that somebody else holds a reference to, -1 if there is none."""
+    if type(nodes) is not list:
+        raise TypeError(f"held_elsewhere: takes a list of Values, got {nodes!r:.200}")
+    all_values("held_elsewhere", items_of(<PyObject *>nodes), len(nodes))
+    if len(uses) != len(nodes):
+        raise ValueError(f"held_elsewhere: expected {len(nodes)} counts, one per Value, got {len(uses)}")
     cdef PyObject **items = items_of(<PyObject *>nodes)
     cdef size_t i
     for i in range(<size_t>len(nodes)):

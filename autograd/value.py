@@ -93,14 +93,14 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("__weakref__", "_args", "_grad", "_moment", "_number", "_primitive", "label")
+    __slots__ = ("__weakref__", "_args", "_grad", "_label", "_moment", "_number", "_primitive")
 
     _number: float
     _grad: float | None
     _primitive: Primitive | None
     _args: tuple[Any, ...]  # Values and floats
     _moment: int  # when its number came to be, in changes of leaves so far
-    label: str
+    _label: str
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         self._number = number(data, "Value")
@@ -158,6 +158,19 @@ class Value:
         return self._args
 
     @property
+    def label(self) -> str:
+        """A name to show in drawings and errors; "" if there is none."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        check_label(label)
+        self._label = label
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        raise TypeError("Value cannot be subclassed: its operations return Values. Write functions of Values instead")
+
+    @property
     def is_leaf(self) -> bool:
         """Whether this Value was made directly rather than computed."""
         return self._primitive is None
@@ -183,7 +196,12 @@ class Value:
     def __reduce__(self) -> tuple[Any, ...]:
         if modes:
             watch("data", self)
-        return restored, (self._number, self.label, self._grad, self._primitive, self._args)
+        return state_of(self)
+
+    def __copy__(self) -> Value:
+        if modes:
+            watch("data", self)
+        return restored(self._number, self._label, self._grad, self._primitive, self._args)
 
     # ------------------------------------------------------------ gradients
 
@@ -337,6 +355,15 @@ class Value:
         return record(table.elu, (self, alpha))
 
 
+def check_label(label: Any) -> None:
+    """Raise TypeError for what is no label."""
+    if not isinstance(label, str):
+        hint = ""
+        if isinstance(label, list | tuple | set):
+            hint = "; what a Value was computed from is recorded by the operation, and stands in its args"
+        raise TypeError(f"label: must be a string, a name to show, got {label!r:.200}{hint}")
+
+
 Number = Value | float
 """What arithmetic takes: a Value, or a plain number, which is recorded as a constant."""
 
@@ -346,6 +373,8 @@ Number = Value | float
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
     """The Value of `primitive` at `args`, Values or numbers. Raises DomainError where there is no value."""
     checked: list[Any] = [arg if type(arg) in _RECORDED else number(arg, primitive.name) for arg in args]
+    if primitive.rule is None and len(checked) != primitive.arity:
+        raise TypeError(f"{primitive.name}: takes {primitive.arity} arguments, got {len(checked)}")
     return _node(primitive, tuple(checked), [arg if type(arg) is float else arg._number for arg in checked])
 
 
@@ -356,7 +385,7 @@ def _node(primitive: Primitive, args: tuple[Any, ...], operands: Sequence[float]
     value._number = data
     value._grad = None
     value._moment = clock.now
-    value.label = ""
+    value._label = ""
     if modes and not made(value):
         value._primitive = None
         value._args = ()
@@ -379,9 +408,64 @@ def evaluate(primitive: Primitive, args: Sequence[Any], operands: Sequence[float
     return y
 
 
-def restored(*state: Any) -> Value:
+def restored(data: float, label: str, grad: float | None, primitive: Primitive | None, args: tuple[Any, ...]) -> Value:
     """A copy of a Value, from what its `__reduce__` told; of whichever engine is in use now."""
-    return Value._restored(*state)
+    if primitive is not None:
+        whole = isinstance(primitive, Primitive) and isinstance(args, tuple)
+        fits = whole and (primitive.rule is not None or len(args) == primitive.arity)
+        if not fits or not all(isinstance(arg, Value | float) for arg in args):
+            raise TypeError(f"Value: a copy needs a primitive and its arguments, got {primitive!r} and {args!r:.200}")
+    return Value._restored(data, label, grad, primitive, args)
+
+
+# A graph may be deeper than Python's stack, so what is pickled or copied with a computed Value is, first, a list of all
+# that it was computed from, arguments before results: then nothing in the list needs what has not been written yet.
+
+
+class Listed(threading.local):
+    """The Values in a list that is being written, by their ids: each of them needs no list of its own."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+
+
+listed = Listed()
+
+
+class EndOfList:
+    """Stands after such a list; when it is written, the list has been."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        listed.ids = set()
+        return EndOfList, ()
+
+
+def state_of(value: Value) -> tuple[Any, ...]:
+    """What `__reduce__` returns: how to make a copy of a Value, in this process or another one, of either engine."""
+    state = (value._number, value.label, value._grad, value._primitive, value._args)
+    if value._primitive is None or id(value) in listed.ids:
+        return restored, state
+    order = topological(value)[:-1]
+    listed.ids = {id(part) for part in order}
+    return restored_last, (order, EndOfList(), *state)
+
+
+def restored_last(order: list[Value], end: EndOfList, *state: Any) -> Value:
+    """The Value that a whole list was written for."""
+    return restored(*state)
+
+
+def check_values(name: str, values: Any, one: bool = False) -> None:
+    """Raise TypeError for what is not a list of Values, or not one Value."""
+    if one:
+        if not isinstance(values, Value):
+            raise TypeError(f"{name}: takes a Value, got {values!r:.200}")
+        return
+    if not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}: takes a list of Values, got {values!r:.200}")
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"{name}: takes Values, got {value!r:.200}")
 
 
 _new = object.__new__
@@ -584,6 +668,7 @@ def topological(root: Value) -> list[Value]:
     """Every Value that `root` was computed from, arguments before results, `root` last. The order is always the
     same.
     """
+    check_values("topological", root, one=True)
     order: list[Value] = []
     seen: set[Value] = set()
     # An explicit stack: a running sum of 10**6 terms is an ordinary loss, and recursion would exhaust the C stack.
@@ -728,13 +813,17 @@ def _node_name(value: Value) -> str:
 def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:
     """The partials that the rule of a variadic primitive gives, one per argument."""
     assert primitive.rule is not None
-    partials = list(primitive.rule(operands, y))
+    partials = primitive.rule(list(operands), y)  # of its own, which it may empty
+    if not isinstance(partials, list | tuple):
+        raise TypeError(
+            f"{primitive.name}: the rule must give a list of partial derivatives, not {partials!r:.200}"
+        )
     if len(partials) != len(operands):
         raise TypeError(
             f"{primitive.name}: the rule must give one partial derivative per argument, "
             f"{len(operands)} here, but gave {len(partials)}"
         )
-    return partials
+    return list(partials)
 
 
 def missing(value: Value, place: int, error: Exception) -> float:
@@ -897,6 +986,10 @@ def gradients(y: Value, xs: Sequence[Value], seed: float = 1.0, *, recorded: boo
 
     Only what lies between `y` and `xs` counts: elsewhere a derivative need not even exist.
     """
+    check_values("gradients", y, one=True)
+    xs = xs if isinstance(xs, list | tuple) or not hasattr(xs, "__iter__") else list(xs)
+    check_values("gradients", xs)
+    seed = seed_number(seed)
     order = topological(y)
     of_one_moment(order)
     within = set(xs)
@@ -909,11 +1002,14 @@ def gradients(y: Value, xs: Sequence[Value], seed: float = 1.0, *, recorded: boo
 
 def leaves(y: Value) -> list[Value]:
     """The leaves that `y` was computed from, in the order of `topological`."""
+    check_values("leaves", y, one=True)
     return [value for value in topological(y) if value._primitive is None]
 
 
 def zero_grad(values: Iterable[Value]) -> None:
     """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
+    if not hasattr(values, "__iter__") and not isinstance(values, Value):
+        raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {values!r:.200}")
     for value in [values] if isinstance(values, Value) else values:
         if not isinstance(value, Value):
             raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")
@@ -927,7 +1023,10 @@ def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
     """The `"data"` or the `"grad"` of n Values as a NumPy array of n floats, written into `out` if that is given."""
     import numpy as np
 
+    check_values("read", values)
     out = np.empty(len(values)) if out is None else out
+    if not isinstance(out, np.ndarray) or out.shape != (len(values),):
+        raise ValueError(f"read: out must be an array of {len(values)} numbers, one per Value, got {out!r:.200}")
     if field == "data":
         if modes:
             watch("data")
@@ -943,6 +1042,7 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
     """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
     import numpy as np
 
+    check_values("write", values)
     array = np.asarray(numbers, dtype=float)
     if array.shape != (len(values),):
         raise ValueError(f"write: expected {len(values)} numbers, one per Value, got an array of shape {array.shape}")
@@ -973,6 +1073,7 @@ def unwind(nodes: Sequence[Value]) -> tuple[list[Primitive], Any, Any, Any, list
     """
     import numpy as np
 
+    check_values("unwind", nodes)
     place = {value: i for i, value in enumerate(nodes)}
     primitives: dict[Primitive, int] = {}
     constants: list[float] = []
@@ -998,7 +1099,10 @@ def held_elsewhere(nodes: list[Value], uses: Any) -> int:
     uses: how many arguments of other nodes each one is, an array of n int64.
     """
     # The list and getrefcount's own argument hold one each.
+    check_values("held_elsewhere", nodes)
     counts = uses.tolist()
+    if len(counts) != len(nodes):
+        raise ValueError(f"held_elsewhere: expected {len(nodes)} counts, one per Value, got {len(counts)}")
     return next((i for i in range(len(nodes)) if sys.getrefcount(nodes[i]) > 2 + counts[i]), -1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -61,6 +62,21 @@ def trace(
     return Program(f, example, parameters, np.dtype(dtype), max_paths)
 
 
+class Lock:
+    """A lock that a process finds open after a fork: the thread that held it is not there."""
+
+    def __init__(self) -> None:
+        self._lock, self._process = threading.RLock(), os.getpid()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():
+            self._lock, self._process = threading.RLock(), os.getpid()
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+
 class Program:
     """A function as plain data: `program(*batch)` computes it for many examples at once. Made by `trace`.
 
@@ -93,7 +109,7 @@ class Program:
         self.paths: list[Path] = []
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
-        self._lock = threading.RLock()  # the buffers are one at a time's
+        self._lock = Lock()  # the buffers are one at a time's
         self._catches = False  # whether the function catches errors, so that any operation may decide over its path
         self._named = parameters is not None
         self._leaves: list[Value] | None = None
@@ -586,7 +602,7 @@ class Program:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.RLock())
+        vars(self).update(state, _lock=Lock())
 
     def __copy__(self) -> Program:
         return copy.deepcopy(self)  # the buffers are not to be shared
