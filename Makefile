@@ -43,6 +43,7 @@ peers:
 	.venv-peers/bin/python -m pip install --quiet --editable ".[test]" torch==2.13.0 jax
 	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts= --override-ini filterwarnings=default
 	.venv-peers/bin/python tests/programs/fuzz.py 10000 20000 --quick
+	.venv-peers/bin/python tests/programs/fuzz.py 0 20000 --hard
 
 # Built apart, so that the ordinary engine stays as it is; Python's own leaks are not looked for.
 SANITIZED := build/sanitized

@@ -21,7 +21,6 @@ from libc.string cimport memcpy, memset, strcmp
 
 import numbers
 from binascii import crc32
-from sys import getrefcount
 from threading import get_ident
 
 from autograd import primitive as primitive_module
@@ -111,10 +110,11 @@ cdef inline void hold_row(int op) noexcept:
 
 
 cdef int forgotten_number() except -1:
-    """The number of a row that nothing refers to any more, but for the list here and the argument of getrefcount."""
+    """The number of a row that nothing refers to any more but the list here."""
     cdef int op
+    cdef PyObject **rows = items_of(<PyObject *>ROWS)
     for op in range(N_RULES, MOST):
-        if getrefcount(ROWS[op]) <= 2:
+        if rows[op].ob_refcnt == 1:
             return op
     raise OverflowError("autograd: more primitives than the native engine can number")
 
@@ -1759,10 +1759,13 @@ def run_straight(
     while k:
         k -= 1
         c = d[n_leaves + k]
-        if c == 0.0 or not needed[n_leaves + k]:
+        o = op[k]
+        # Where the cotangent is 0, a partial derivative still counts if it is infinite: whether nothing arrived, or a 0
+        # that is not known times it, is then for others to say.
+        if not needed[n_leaves + k] or (c == 0.0 and (o == OP_mul or o == OP_add or o == OP_sub or ARITY[o] > 2)):
             continue
         # What arrives at a node that is not needed does no harm, as long as there is a partial derivative.
-        o, x1, x2 = op[k], v[first[k]], v[second[k]]
+        x1, x2 = v[first[k]], v[second[k]]
         if o == OP_mul:
             d[first[k]] += c * x2
             d[second[k]] += c * x1

@@ -815,9 +815,7 @@ def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:
     assert primitive.rule is not None
     partials = primitive.rule(list(operands), y)  # of its own, which it may empty
     if not isinstance(partials, list | tuple):
-        raise TypeError(
-            f"{primitive.name}: the rule must give a list of partial derivatives, not {partials!r:.200}"
-        )
+        raise TypeError(f"{primitive.name}: the rule must give a list of partial derivatives, not {partials!r:.200}")
     if len(partials) != len(operands):
         raise TypeError(
             f"{primitive.name}: the rule must give one partial derivative per argument, "

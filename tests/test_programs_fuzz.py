@@ -1,8 +1,11 @@
 """Random programs, run on batches, against the eager engine example by example. A failure shows seed and source."""
 
 import pytest
+from programs.arguments import DRAWN
 from programs.check import FLOAT32, NAN, THOROUGH, check, quick
+from programs.exact import exact_program
 from programs.generator import random_program
+from programs.hard import check_exact
 
 import autograd
 
@@ -31,6 +34,33 @@ def test_programs_in_float32_agree_with_the_eager_engine(first):
 def test_a_nan_stays_in_its_example(first, kind):
     for seed in range(first, first + 10):
         check(seed, branches=seed % 3 == 2, kind=kind)
+
+
+@pytest.mark.parametrize("first", range(0, 400, 20))
+def test_hard_numbers_caught_errors_and_changed_lists_are_the_same_on_floats_values_and_batches(first):
+    for seed in range(first, first + 20):
+        check_exact(seed)
+
+
+def test_the_hard_programs_use_all_kinds_of_numbers_and_statements():
+    cases = [exact_program(seed) for seed in range(200)]
+    assert {case.recipe.numbers for case in cases} == set(DRAWN)
+    text = "\n".join(case.source for case in cases)
+    for word in [
+        "try:",
+        "except",
+        "finally:",
+        " == ",
+        " != ",
+        " in ",
+        ".pop(",
+        ".append(",
+        ".sort(",
+        "heapq.",
+        "while ",
+        "del ",
+    ]:
+        assert word in text, word
 
 
 def test_the_random_programs_use_every_primitive_and_every_way_to_branch():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import primitives as table
 from autograd.primitive import TooLarge
 from autograd.program.bind import Bound, NotFinite, Wanted
 from autograd.program.normalise import Graph, normalise
@@ -25,6 +26,25 @@ NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED, ROLLING = 5e-9, 5e-6, 15e-6, 0.5e-
 FEW = 64  # examples that are always run at once
 NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
+
+
+SAFE = {table.mul, table.abs, table.sum, table.mean, table.dot}
+
+
+def _hides_errors(record: Record) -> bool:
+    """Whether it has operations that may have no value, and that nothing asked for depends on: the plan leaves them
+    out, but the function raises an error there.
+    """
+    risky = [not (row.linear or row.flat or row.chooses or row in SAFE) for row in record.primitives]
+    if not any(risky):
+        return False
+    alive = np.zeros(len(record), dtype=bool)
+    alive[record.outputs] = True
+    starts, args = record.start.tolist(), record.args.tolist()
+    for k in range(len(record.op) - 1, -1, -1):
+        if alive[record.first + k]:
+            alive[args[starts[k] : starts[k + 1]]] = True
+    return bool((np.array(risky)[record.op] & ~alive[record.first :]).any())
 
 
 def fitting(x: Any, dtype: Any, what: str) -> Array:
@@ -78,6 +98,7 @@ class Path:
         self.possible = is_possible(record, dtype)
         self._debt = 0.0 if is_first or not self.possible else len(record.op) * ROLLING
         self.follower = Follower(record)
+        self.hides = _hides_errors(record)
         self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
         self.leaves = leaves
         self.frozen = np.zeros(len(leaves), dtype)
@@ -158,6 +179,7 @@ class Path:
 
     def takes(self, theta: Array, rows: Array, whole: bool) -> Array:
         """Which examples take this path: a bool each. whole: as in `Follower`."""
+        whole = whole or self.hides
         if not self.record.guards and not whole:
             return np.ones(len(rows), dtype=bool)
         return self.follower.takes(np.concatenate([theta, self.frozen]), rows, whole)

@@ -367,10 +367,11 @@ class Program:
 
     def _run(self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0) -> tuple[Array, Any, Any]:
         """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
+        knew = self._catches
         try:
             return self._run_on_paths(given, n, wanted, scale)
         except DomainError:
-            if self._catches or self._f is None or not self._is_caught(given, n):
+            if knew or self._f is None or not (self._catches or self._is_caught(given, n)):
                 raise
         return self._run_on_paths(given, n, wanted, scale)
 
@@ -393,7 +394,8 @@ class Program:
     @property
     def _is_one_way(self) -> bool:
         """Whether every example takes the same path."""
-        return len(self.paths) == 1 and not self.paths[0].record.guards and not self._catches
+        only = self.paths[0]
+        return len(self.paths) == 1 and not only.record.guards and not self._catches and not only.hides
 
     def _run_on_paths(self, given: list[Array], n: int, wanted: Wanted, scale: float) -> tuple[Array, Any, Any]:
         """The same, on the paths that are known, or found by their comparisons."""

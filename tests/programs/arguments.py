@@ -8,7 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Numbers", "Spec", "draw", "example_of", "mapped", "parts_of", "stacked"]
+__all__ = ["DRAWN", "Numbers", "Spec", "draw", "example_of", "mapped", "parts_of", "stacked"]
+
+MIXED = [1e16, -1e16, 1.0, -1.0, 3.0, 1e-17, 0.1, 0.0, -0.0, 2.0**53, 1e8 + 1.0, -7.25]
+TINY = [5e-324, -5e-324, 1e-310, 1e-308, 1e-300, -1e-300, 2.5e-162, -2.5e-162, 0.0, -0.0, 1.0, -2.0]
+
+DRAWN: dict[str, Callable[[random.Random], float]] = {
+    "plain": lambda rng: rng.uniform(-1.5, 1.5),
+    "eighths": lambda rng: rng.randint(-12, 12) / 8,  # some are equal
+    "tenths": lambda rng: 0.1 * rng.randint(-7, 7),  # some would be, but for rounding
+    "mixed": lambda rng: rng.choice(MIXED),
+    "times": lambda rng: rng.choice([1.7e9 + rng.randint(0, 3) * 1e-4, 1.7e9 + 60.0 * rng.randint(0, 3), 1e-4, 0.5]),
+    "tiny": lambda rng: rng.choice(TINY),
+}
+"""How numbers are drawn, by kind."""
 
 
 class Numbers(NamedTuple):
@@ -39,13 +52,13 @@ def parts_of(spec: Spec, row: Row) -> list[tuple[Numbers, Any]]:
     return found
 
 
-def draw(spec: Spec, rng: random.Random, grid: bool) -> Row:
-    """Numbers for one example; grid: multiples of 1/8, so that some are equal."""
+def draw(spec: Spec, rng: random.Random, kind: str) -> Row:
+    """Numbers for one example, of a kind among DRAWN."""
 
     def number(top: int) -> float:
         if top:
             return rng.randrange(top)
-        return rng.randint(-12, 12) / 8 if grid else rng.uniform(-1.5, 1.5)
+        return DRAWN[kind](rng)
 
     def of(numbers: Numbers) -> Any:
         n = int(np.prod(numbers.shape, dtype=int))

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from programs.check import FLOAT32, NAN, THOROUGH, failure, quick
 from programs.generator import random_program, shrunk
+from programs.hard import check_exact
 
 
 def main() -> int:
@@ -19,7 +20,10 @@ def main() -> int:
     parser.add_argument("count", type=int, nargs="?", default=10_000, help="how many")
     parser.add_argument("--stop", action="store_true", help="at the first that goes wrong")
     parser.add_argument("--quick", action="store_true", help="look at a part of each")
+    parser.add_argument("--hard", action="store_true", help="programs that plain floats can run, on hard numbers")
     chosen = parser.parse_args()
+    if chosen.hard:
+        return hard(chosen.first, chosen.count)
     np.seterr(all="raise", under="ignore")
     wrong = []
     for seed in range(chosen.first, chosen.first + chosen.count):
@@ -38,6 +42,18 @@ def main() -> int:
             if chosen.stop:
                 return 1
     print(f"{chosen.count} programs, {len(wrong)} wrong: {wrong[:100]}")
+    return 1 if wrong else 0
+
+
+def hard(first: int, count: int) -> int:
+    wrong = []
+    for seed in range(first, first + count):
+        try:
+            check_exact(seed)
+        except AssertionError as error:
+            wrong.append(seed)
+            print(f"\n{error}\n", flush=True)
+    print(f"{count} programs, {len(wrong)} wrong: {wrong[:100]}")
     return 1 if wrong else 0
 
 

@@ -33,11 +33,14 @@ MORE_FORMS = ["{{'loss': {0}, 'more': [{1}, {2}]}}", "[[{0}, {1}], [{2}, {3}]]"]
 
 
 class Recipe(NamedTuple):
-    """A random program before it is made: `before` and `after` f as lines of source, and the lines of its body."""
+    """A random program before it is made: `before` and `after` f as lines of source, and the lines of its body.
+
+    numbers: the kind that is drawn.
+    """
 
     seed: int
     branches: bool
-    grid: bool
+    numbers: str
     specs: tuple[Spec, ...]
     before: list[str]
     body: list[str]
@@ -76,7 +79,7 @@ class Case(NamedTuple):
 
     def rows(self, n: int, rng: random.Random) -> list[Any]:
         """n random examples."""
-        return [draw(self.recipe.specs, rng, self.recipe.grid) for _ in range(n)]
+        return [draw(self.recipe.specs, rng, self.recipe.numbers) for _ in range(n)]
 
     def batch(self, rows: list[Any]) -> tuple[Any, ...]:
         """The arguments for these examples, with a batch axis."""
@@ -184,6 +187,7 @@ def recipe_of(seed: int, branches: bool) -> Recipe:
     """What the program of a seed consists of: the same on every machine."""
     rng = random.Random(f"{seed} {branches}")
     grid = rng.random() < 0.3  # numbers that meet ties exactly
+    numbers = "eighths" if grid else "plain"
     writer = Writer(rng, branches, grid)
     specs = _arguments(rng, writer, grid)
     lines, parameters, frozen = _leaves(rng, writer, grid)
@@ -208,14 +212,14 @@ def recipe_of(seed: int, branches: bool) -> Recipe:
         rng.shuffle(order)
         listed = f"[{', '.join(order)}]"
     return Recipe(
-        seed, branches, grid, specs,
+        seed, branches, numbers, specs,
         ["import functools", "import numpy as np", "import autograd as ag", *lines,
          "def setup():", "    global pre", *before, "    pass", "setup()"],
         writer.lines,
         [f"parameters = {listed}",
          f"leaves = list(dict.fromkeys(parameters or [{', '.join(parameters)}]))",
          f"frozen = [{', '.join(frozen)}]"],
-        example_of(specs, draw(specs, rng, grid)),
+        example_of(specs, draw(specs, rng, numbers)),
     )  # fmt: skip
 
 
@@ -258,7 +262,7 @@ def blocks(body: list[str]) -> list[list[str]]:
     """The statements of a body, each with what is indented below it or continues it."""
     found: list[list[str]] = []
     for line in body:
-        if line.startswith(("     ", "    el")):
+        if line.startswith(("     ", "    el", "    except", "    finally")):
             found[-1].append(line)
         else:
             found.append([line])
