@@ -8,7 +8,7 @@ BIN := .venv/Scripts
 endif
 READY := .venv/.ready
 
-.PHONY: help demo test coverage peers sanitize lint docs bench pictures clean
+.PHONY: help demo test coverage peers sanitize mutants lint docs bench pictures clean
 
 help:
 	@echo "make demo      train on handwritten digits and draw what happened, into out/"
@@ -16,6 +16,7 @@ help:
 	@echo "make coverage  run the tests and say which lines they reach"
 	@echo "make peers     hold conventions against PyTorch and JAX, and 20,000 random programs against the engine"
 	@echo "make sanitize  run the engine's tests with a native engine that looks at every access to memory"
+	@echo "make mutants   edit the code in many places, one at a time, and see that the tests notice"
 	@echo "make lint      ruff, ruff format and mypy"
 	@echo "make docs      run the examples in the documentation"
 	@echo "make bench     measure, against other libraries, and write the table in the README"
@@ -58,6 +59,9 @@ sanitize: $(READY)
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc GLASSGRAD_ENGINE=native PYTHONPATH=. \
 		../../$(BIN)/python -m pytest -q tests/test_engines.py tests/test_value.py tests/test_sweep.py \
 		tests/test_random_graphs.py tests/test_crashes.py tests/test_program_loops.py -k "not without_memory and not fork"
+
+mutants: $(READY)
+	$(BIN)/python tests/mutants.py
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

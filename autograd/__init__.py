@@ -18,6 +18,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
         "for both, use two virtual environments."
     )
 
+from autograd import linalg as linalg
 from autograd.check import GradientMismatch, GradientReport, check_gradients
 from autograd.corners import CORNERS, Corner
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
@@ -47,6 +48,7 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink",
     "Number", "Primitive", "Program", "TraceError", "Value", "check_gradients", "derivative", "engine", "grad",
-    "no_grad", "one_hot", "primitive", "read", "take", "topological", "trace", "value_and_grad", "write", "zero_grad",
+    "linalg", "no_grad", "one_hot", "primitive", "read", "take", "topological", "trace", "value_and_grad",
+    "write", "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

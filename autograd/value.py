@@ -505,7 +505,7 @@ def seed_number(seed: Any) -> float:
 
 REFUSALS = {
     "float": "{!r} cannot become a plain float without losing its gradient: use v.data for the number, "
-    "and autograd's own functions on Values (autograd.exp(v), not math.exp(v))",
+    "and autograd's own functions on Values (autograd.exp(v), not math.exp(v); autograd.linalg for solve, inv, det)",
     "int": "{!r} cannot become an int without losing its gradient: use int(v.data)",
     "bool": "{!r} is not true or false: compare it, as in v > 0, or use v.data",
     "data": "data: this Value is the result of {}, so its data cannot be set; "

@@ -176,3 +176,26 @@ def test_copies_of_parameters_are_ordinary_arrays():
         assert type(plain) is np.ndarray
         plain[0] = 9.0
     assert (theta.tolist(), repr(theta), type(theta.sum())) == ([1.0, 2.0], "array([1., 2.])", np.float64)
+
+
+@pytest.mark.parametrize("forced", ["array operations", "straight-line code"])
+def test_what_the_sweep_adds_up_is_looked_at_in_the_end(monkeypatch, forced):
+    monkeypatch.setattr(Path, "is_straight", lambda self, n: forced == "straight-line code" and self.possible)
+    program = trace(lambda x: (x * 1e200) * 1e200 - (x * 1e200) * 1e200, 1e-300)
+    assert program(1e-300) == 0.0
+    with pytest.raises(DomainError, match="infinite contributions of opposite sign"):
+        program.value_and_grad(1e-300)
+
+
+@pytest.mark.parametrize("where", ["frozen", "parameter", "constant", "argument"])
+def test_a_nan_that_a_choice_would_lose_is_not_lost(monkeypatch, where):
+    monkeypatch.setattr(Path, "is_straight", lambda self, n: False)
+    w = Value(math.nan)
+    factor = math.nan if where == "constant" else w
+    parameters = [w] if where == "parameter" else []
+    program = trace(lambda x: autograd.step(factor * x) + autograd.equal(x, 2.0), 1.0, parameters=parameters)
+    if where == "argument":
+        program = trace(lambda x: autograd.step(x) + 1.0, 1.0)
+        assert np.isnan(program([1.0, math.nan])).tolist() == [False, True]
+    else:
+        assert np.isnan(program([1.0, 2.0])).all()

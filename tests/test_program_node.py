@@ -78,6 +78,8 @@ def test_plain_numbers_beside_values_are_constants():
     y = program(x, 2.0)  # by the exponent, there is no derivative, and nothing needs one
     y.backward()
     assert (y.data, x.grad) == (4.0, -4.0)
+    slope = grad(program(x, Value(2.0)), x, create_graph=True)
+    assert (slope.data, grad(slope, x)) == (-4.0, 2.0)
     with pytest.raises(DomainError, match="program: has no derivative at"):
         program(Value(-2.0), Value(2.0)).backward()
 

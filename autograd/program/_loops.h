@@ -20,7 +20,7 @@ not 0, 1, 2, ... An operand may be the result itself, but not a part of it that 
     X(sign, x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x == 0.0 ? 0.0 : x)                                                       \
     X(exp, exp(x)) X(expm1, expm1(x)) X(log, log(x)) X(log1p, log1p(x))                                                \
     X(sin, sin(x)) X(cos, cos(x)) X(tan, tan(x)) X(arcsin, asin(x)) X(arccos, acos(x)) X(arctan, atan(x))              \
-    X(sinh, sinh(x)) X(cosh, cosh(x)) X(tanh, tanh(x))
+    X(sinh, sinh(x)) X(cosh, cosh(x)) X(tanh, tanh(x)) X(erf, erf(x)) X(erfc, erfc(x))
 #define BINARY(X)                                                                                                      \
     X(add, x + y) X(subtract, x - y) X(multiply, x * y) X(divide, x / y) X(power, pow(x, y)) X(arctan2, atan2(x, y))   \
     X(double_product, 2.0 * (x * y))                                                                                   \

@@ -23,6 +23,8 @@ from autograd.program.loops import (
     add_lists_in_order,
     aligned,
     double_product,
+    erf,
+    erfc,
     product,
     sum_products,
     take_rows,
@@ -44,6 +46,10 @@ SHORTER: Mapping[Primitive, Callable[..., Any]] = {
     table.step: lambda x: Symbol(">", (x, 0.0)),
     table.equal: lambda x1, x2: Symbol("==", (x1, x2)),
 }
+
+
+# Rows without a function of NumPy that are loops all the same.
+LOOPS: Mapping[Primitive, Callable[..., Any]] = {table.erf: erf, table.erfc: erfc}
 
 
 class Forward:
@@ -161,6 +167,8 @@ class Forward:
                 spelled = partial(assign, spelled)
             else:
                 return self._compute(other, names, out)
+        elif operation in LOOPS:
+            spelled = LOOPS[operation]
         elif spelled is None:
             spelled = partial(assign, np.vectorize(operation.scalar, otypes=[self.dtype]))
         elif isinstance(spelled, str):

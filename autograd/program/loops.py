@@ -32,7 +32,7 @@ if engine() == "native":
 
 __all__ = [
     "LINE", "Step", "add_batch", "add_in_order", "add_lists_in_order",
-    "add_product", "add_rows", "add_stretches", "aligned", "all_finite", "double_product", "faster",
+    "add_product", "add_rows", "add_stretches", "aligned", "all_finite", "double_product", "erf", "erfc", "faster",
     "product", "put_rows", "sum_products", "take_rows",
 ]  # fmt: skip
 
@@ -119,6 +119,19 @@ def sum_products(x: Array, y: Array, out: Array, scratch: Array) -> None:
     """out = the sums of x · y along axis 1."""
     np.multiply(x, y, scratch)
     np.add.reduce(scratch, axis=1, out=out)
+
+
+_erf, _erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))
+
+
+def erf(x: Any, out: Array) -> None:
+    """The error function, into out."""
+    out[...] = _erf(x)
+
+
+def erfc(x: Any, out: Array) -> None:
+    """1 minus the error function, into out."""
+    out[...] = _erfc(x)
 
 
 def add_in_order(x: Array, out: Array) -> None:
@@ -308,6 +321,8 @@ BY_FUNCTION: dict[Any, Callable[..., list[Operation] | None]] = {
     add_in_order: _fold_in_order,
     add_lists_in_order: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
     add_stretches: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
+    erf: lambda x, out: _checked("erf", [out, x]),
+    erfc: lambda x, out: _checked("erfc", [out, x]),
     double_product: lambda x, y, out: _checked("double_product", [out, x, y]),
     add_product: lambda x, y, out, scratch: _checked("add_products", [out, x, y]),
     sum_products: _fold_products,
