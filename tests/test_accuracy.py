@@ -283,3 +283,8 @@ def test_softmax_of_infinity_is_an_error_on_floats_as_on_values():
     for xs in ([math.inf, 1.0], [Value(math.inf), 1.0]):
         with pytest.raises(DomainError, match="no value at infinity"):
             autograd.softmax(xs)
+
+
+def test_hypot_at_infinity():
+    for point in ((math.inf, math.inf), (-math.inf, 1.0), (0.0, math.inf)):
+        assert autograd.hypot(*point) == autograd.hypot(*map(Value, point)).data == math.inf

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 
 import autograd
 from autograd.program import loops
+from autograd.program.bind import Bound, Wanted
 from autograd.program.loops import (
     add_batch,
     add_product,
@@ -254,3 +255,10 @@ def test_what_has_no_loop_stays_the_call_that_it_is() -> None:
         partial(np.add, swapped, swapped, out=swapped),
     ]
     assert faster(steps) == steps
+
+
+def test_a_part_that_a_formula_uses_twice_is_computed_once() -> None:
+    path = autograd.trace(lambda x: autograd.sigmoid(x), 1.0).paths[0]
+    bound = Bound(path.plan, 3, np.dtype(float), np.zeros(0), path.frozen, Wanted(by_inputs=True))
+    assert [step.func for step in bound.forward].count(np.exp) == 1
+    assert [step.func for step in bound.backward].count(np.exp) == 1

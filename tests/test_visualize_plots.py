@@ -234,3 +234,19 @@ def test_figures_leave_nothing_behind():
     import matplotlib.pyplot as plt
 
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0, "0 %"),
+        (0.974, "97 %"),
+        (0.991, "99 %"),
+        (0.9949, "99 %"),
+        (0.995, "> 99 %"),
+        (0.9989, "> 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_share_is_never_said_to_be_all_or_nearly_all_when_it_is_not(p, text):
+    assert plots._percentage(p) == text
