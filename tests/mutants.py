@@ -60,7 +60,7 @@ EDITS = [
     Edit(TABLE, "where(x <= 0.0, slope, math.nan)", "slope", "test_accuracy"),
     Edit(TABLE, "exp(sub(x, shift))", "exp(x - shift)", "test_accuracy"),
     Edit(TABLE, "near = abs(z) < 1e-5", "near = abs(z) < 0.0", "test_accuracy test_table"),
-    Edit(TABLE, "quotient = where(larger < math.inf,", "quotient = where(larger <= math.inf,", "test_table test_corners test_numpy"),
+    Edit(TABLE, "quotient = where(larger < math.inf,", "quotient = where(larger <= math.inf,", "test_accuracy test_table"),
     Edit(TABLE, "x % 1.0 == 0.0", "x % 2.0 == 0.0", "test_table test_corners"),
     # Structures, transforms, checks
     Edit("autograd/tree.py", "and not isinstance(x, bool)", "", "test_tree"),
@@ -97,7 +97,7 @@ EDITS = [
     Edit("autograd/program/bind.py", "(self.theta, self.frozen, self._padded)", "(self.theta, self._padded)", "test_program_run test_program_limits"),
     Edit("autograd/program/loops.py", "math.isfinite(flat.dot(flat))", "True", "test_program_run test_program_limits"),
     Edit("autograd/program/normalise.py", "FEWEST = 4", "FEWEST = 40", "test_program_order test_program_show"),
-    Edit("autograd/symbol.py", "if uses[id(part)] > 1:", "if False:", "test_program_show test_program_loops test_rules"),
+    Edit("autograd/symbol.py", "if uses[id(part)] > 1:", "if False:", "test_program_loops", "native"),
     Edit("autograd/linalg.py", "sign = -sign", "pass", "test_linalg"),
     Edit("autograd/linalg.py", "key=lambda i: abs(rows[i][k])", "key=lambda i: -i", "test_linalg"),
     Edit("visualize/plots.py", "0.995 <= p", "0.99 <= p", "test_visualize_plots"),

@@ -11,6 +11,7 @@ from visualize import (
     plot_digits,
     plot_histories,
     plot_history,
+    plots,
     save_figure,
 )
 
