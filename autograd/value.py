@@ -840,8 +840,8 @@ def leads_to_a_leaf(arg: Value) -> bool:
         if type(value) is float or value in seen:
             continue
         seen.add(value)
-        if value._primitive is None:
-            return True
+        if value._primitive is None or (value._primitive is table.identity and type(value._args[0]) is float):
+            return True  # a leaf, or what a derivative is being taken by
         stack.extend(x for i, x in enumerate(value._args) if i not in value._primitive.cut)
     return False
 

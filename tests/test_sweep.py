@@ -530,3 +530,26 @@ def test_same_program_same_bits_in_any_process(capsys):
     here = capsys.readouterr().out.split()
     bits = {*here, run("1").strip(), run("4242").strip()}
     assert len(bits) == 1, [hashlib.sha256(b.encode()).hexdigest()[:8] for b in bits]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p: (-2.0) ** p,
+        lambda p: Value(-2.0) ** p,
+        lambda p: autograd.hypot(p - 3.0, 0.0 * p),
+        lambda p: autograd.logsumexp([-math.inf, -math.inf + p]),
+    ],
+)
+def test_what_a_derivative_is_taken_by_needs_its_partials_as_a_leaf_does(f):
+    x = Value(3.0)
+    for ask in (
+        lambda: f(x).backward(),
+        lambda: autograd.derivative(f)(3.0),
+        lambda: autograd.value_and_grad(f)(3.0),
+        lambda: autograd.derivative(autograd.derivative(f))(3.0),
+        lambda: autograd.grad(f(x), x, create_graph=True),
+    ):
+        with pytest.raises(DomainError, match="has no derivative at"):
+            ask()
+    assert not x.has_grad
