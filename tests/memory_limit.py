@@ -89,7 +89,8 @@ if __name__ == "__main__":
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[0])
     limit = pages * resource.getpagesize() + megabytes * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     if work is freed:
         let_go_without_memory(built)
     failed, n = 0, 1000
@@ -98,9 +99,11 @@ if __name__ == "__main__":
             result = work(n)
             del result
         except MemoryError:
+            result = None
             failed += 1
         n *= 4
     gc.collect()
+    resource.setrlimit(resource.RLIMIT_AS, before)  # what is free now may lie in pieces
     x = Value(3.0)
     y = autograd.sum([x * x for _ in range(100)])
     y.backward()
