@@ -12,12 +12,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["copied", "is_array", "is_number", "map_numbers", "named_numbers"]
+__all__ = [
+    "copied", "is_array", "is_number", "leaves_of", "like", "map_leaves", "map_numbers", "named_leaves",
+    "named_numbers", "parts_of", "plain_array", "shape_of", "written",
+]  # fmt: skip
 
 
 def is_number(x: Any) -> bool:
     """Whether x is one number: a real one, or a Value."""
-    return (isinstance(x, numbers.Real) and not isinstance(x, bool)) or hasattr(type(x), "__apply_primitive__")
+    kind = type(x)
+    if kind is float or hasattr(kind, "__apply_primitive__"):
+        return True
+    return isinstance(x, numbers.Real) and kind is not bool
 
 
 def is_array(x: Any) -> bool:
@@ -26,26 +32,60 @@ def is_array(x: Any) -> bool:
     return numpy is not None and isinstance(x, numpy.ndarray)
 
 
-def _parts(x: Any) -> list[tuple[str, Any]] | None:
-    """What a container holds, each with the end of its name; None if x is no container."""
-    if isinstance(x, Mapping):
-        return [(f"[{key!r}]", part) for key, part in x.items()]
+def _fields(x: Any) -> tuple[str, ...] | None:
+    """The names of the attributes that hold the parts of x, if it is a named tuple or a dataclass."""
     if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return [(f".{name}", part) for name, part in zip(x._fields, x, strict=True)]
-    if isinstance(x, list | tuple):
-        return [(f"[{i}]", part) for i, part in enumerate(x)]
+        return tuple(x._fields)
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        there = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
-        return [(f".{name}", getattr(x, name)) for name in there]
-    if is_array(x) and x.dtype.kind in "fiuO":
-        import numpy as np
-
-        return [("".join(f"[{i}]" for i in place), part) for place, part in np.ndenumerate(x)]
+        return tuple(field.name for field in dataclasses.fields(x) if hasattr(x, field.name))
     return None
 
 
-def _like(x: Any, parts: list[Any]) -> Any:
+def parts_of(x: Any) -> list[tuple[Any, Any]] | None:
+    """What a container holds, each with its key, index or name; None if x is no container.
+
+    Raises TypeError for a matrix of NumPy, and an array with a mask, of which something would be lost.
+    """
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return list(enumerate(x))
+    if isinstance(x, Mapping):
+        return list(x.items())
+    names = _fields(x)
+    if names is not None:
+        return [(name, getattr(x, name)) for name in names]
+    if isinstance(x, list | tuple):
+        return list(enumerate(x))
+    if is_array(x) and x.dtype.kind in "fiuO":
+        import numpy as np
+
+        plain_array(x)
+        return list(np.ndenumerate(x))
+    return None
+
+
+def written(x: Any, key: Any) -> str:
+    """What to write behind a container to get the part with that key."""
+    if is_array(x):
+        return "".join(f"[{i}]" for i in key)
+    return f"[{key!r}]" if _fields(x) is None else f".{key}"
+
+
+def plain_array(x: Any) -> Any:
+    """x, an array; TypeError if it is one that computes in its own way."""
+    import numpy as np
+
+    if isinstance(x, np.matrix | np.ma.MaskedArray):
+        way_out = "np.asarray(x)" if isinstance(x, np.matrix) else "x.filled(...), or x.compressed()"
+        raise TypeError(f"a {type(x).__name__} of NumPy computes in its own way, which would be lost; give {way_out}")
+    return x
+
+
+def like(x: Any, parts: list[Any]) -> Any:
     """A container as x is, of other parts."""
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return kind(parts)
     if isinstance(x, Mapping):
         filled = dict(zip(x, parts, strict=True))
         if type(x) is dict or not hasattr(x, "update"):
@@ -53,15 +93,13 @@ def _like(x: Any, parts: list[Any]) -> Any:
         again = copy.copy(x)
         again.update(filled)
         return again
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*parts)
+    names = _fields(x)
     if isinstance(x, list | tuple):
-        return type(x)(parts)
-    if is_array(x):
+        return type(x)(parts) if names is None else type(x)(*parts)
+    if names is None:
         return _array_like(x, parts)
     again = copy.copy(x)
-    there = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
-    for name, part in zip(there, parts, strict=True):
+    for name, part in zip(names, parts, strict=True):
         object.__setattr__(again, name, part)  # a frozen one, too
     return again
 
@@ -77,36 +115,63 @@ def _array_like(x: Any, parts: list[Any]) -> Any:
     return found.reshape(x.shape)
 
 
-def _mapped(f: Callable[[Any], Any], x: Any, other: Callable[[Any], Any], around: tuple[int, ...]) -> Any:
-    if is_number(x):
+def map_leaves(f: Callable[[Any], Any], x: Any, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()) -> Any:
+    """x with f(leaf) for each leaf in it and for all that is no container, in fresh containers of the same types.
+
+    Arrays are arrays of objects then, or of floats where f returns nothing but floats. Raises ValueError for a
+    container that holds itself. around: the containers that x is in.
+
+    >>> map_leaves(len, {"a": ["bc", ("d", "")]}, lambda x: False)
+    {'a': [2, (1, 0)]}
+    """
+    if is_leaf(x):
         return f(x)
     if id(x) in around:
         raise ValueError("a container holds itself, so its numbers have no end")
-    parts = _parts(x)
+    parts = parts_of(x)
     if parts is None:
-        return other(x)
+        return f(x)
     around = (*around, id(x))
-    return _like(x, [_mapped(f, part, other, around) for _, part in parts])
+    return like(x, [map_leaves(f, part, is_leaf, around) for _, part in parts])
 
 
 def map_numbers(f: Callable[[Any], Any], x: Any, other: Callable[[Any], Any] = lambda x: x) -> Any:
-    """x with f(number) for each number in it, in fresh containers of the same types, and other(part) for what is none.
-
-    Arrays are arrays of objects then, or of floats where f returns nothing but floats. Raises ValueError for a
-    container that holds itself.
+    """x with f(number) for each number in it, and other(part) for what is none, as `map_leaves` does.
 
     >>> map_numbers(lambda x: 2.0 * x, {"a": [1.0, (2.0, "b")]})
     {'a': [2.0, (4.0, 'b')]}
     """
-    return _mapped(f, x, other, ())
+    return map_leaves(lambda part: f(part) if is_number(part) else other(part), x, is_number)
+
+
+def leaves_of(x: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
+    """Each leaf in x, and all else that is no container, in order."""
+    found: list[Any] = []
+    map_leaves(found.append, x, is_leaf)
+    return found
 
 
 def copied(x: Any) -> Any:
     """x in fresh containers; the numbers and the types of arrays stay."""
-    if is_array(x) and x.dtype != object:
-        return x.copy()
-    parts = _parts(x)
-    return x if parts is None or is_number(x) else _like(x, [copied(part) for _, part in parts])
+
+    def is_leaf(part: Any) -> bool:
+        return is_number(part) or (is_array(part) and plain_array(part).dtype != object)
+
+    return map_leaves(lambda part: part.copy() if is_array(part) else part, x, is_leaf)
+
+
+def named_leaves(
+    x: Any, name: str, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Any]]:
+    """Each leaf in x, and all else that is no container, with its name: what to write to get it from `name`."""
+    parts = None if is_leaf(x) else parts_of(x)
+    if parts is None:
+        yield name, x
+        return
+    if id(x) in around:
+        raise ValueError("a container holds itself, so its numbers have no end")
+    for key, part in parts:
+        yield from named_leaves(part, name + written(x, key), is_leaf, (*around, id(x)))
 
 
 def named_numbers(x: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -115,8 +180,19 @@ def named_numbers(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     >>> list(named_numbers({"a": [1.0, (2.0, "b")]}, "x"))
     [("x['a'][0]", 1.0), ("x['a'][1][0]", 2.0)]
     """
-    if is_number(x):
-        yield name, x
-        return
-    for end, part in _parts(x) or ():
-        yield from named_numbers(part, name + end)
+    return (pair for pair in named_leaves(x, name, is_number) if is_number(pair[1]))
+
+
+def shape_of(x: Any, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()) -> tuple[int, ...] | None:
+    """The shape of lists and tuples that could be an array of leaves: () for a leaf, None if they could not.
+
+    >>> shape_of([[1.0, 2.0, 3.0], (4.0, 5.0, 6.0)], is_number), shape_of([1.0, [2.0]], is_number)
+    ((2, 3), None)
+    """
+    if is_leaf(x):
+        return ()
+    if not isinstance(x, list | tuple) or _fields(x) is not None or id(x) in around:
+        return None
+    shapes = {shape_of(part, is_leaf, (*around, id(x))) for part in x}
+    inner = shapes.pop() if shapes else ()
+    return None if shapes or inner is None else (len(x), *inner)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 import autograd
-from autograd import Value
+from autograd import Value, tree
+from autograd.tree import leaves_of, parts_of, shape_of
 
 __all__ = ["Module"]
 
@@ -15,8 +17,8 @@ __all__ = ["Module"]
 class Module:
     """A part of a network: anything with parameters.
 
-    Attributes that are Values, Modules, or (nested) lists and dicts of these are found by name, in the order in which
-    they were set. Subclasses define `__call__`.
+    Attributes that are Values, Modules, or (nested) lists, dicts, dataclasses and arrays of these are found by name, in
+    the order in which they were set. Subclasses define `__call__`.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -47,9 +49,10 @@ class Module:
 
     def state_dict(self) -> dict[str, Any]:
         """The numbers in all parameters: name to NumPy array, a list of n Values being one array of shape (n,)."""
-        import numpy as np
-
-        return {name: np.array(_map_values(lambda v: v.data, part)) for name, part in _walk(self, _is_array)}
+        found: dict[str, Any] = {}
+        for name, part in _walk(self, _is_array):
+            found[name] = autograd.read(leaves_of(part, _is_parameter), "data").reshape(_shape(part))
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all parameters from what `state_dict` returned.
@@ -79,9 +82,7 @@ class Module:
             shown = "\n  ".join(problems[:10]) + ("\n  ..." if len(problems) > 10 else "")
             raise ValueError(f"load_state_dict: the state does not fit this model; nothing was changed.\n  {shown}")
         for name, part in own.items():
-            values: list[Value] = []
-            _map_values(values.append, part)
-            autograd.write(values, "data", arrays[name].ravel())
+            autograd.write(leaves_of(part, _is_parameter), "data", arrays[name].ravel())
 
 
 def _walk(
@@ -91,33 +92,37 @@ def _walk(
     if whole(part):
         yield name, part
         return
-    children: Iterable[tuple[Any, Any]] = ()
-    if isinstance(part, Module):
-        children = vars(part).items()
-    elif isinstance(part, dict):
-        children = part.items()
-    elif isinstance(part, list | tuple):
-        children = enumerate(part)
     if id(part) in path:
         return
-    for key, child in children:
-        yield from _walk(child, whole, f"{name}.{key}" if name else str(key), (*path, id(part)))
+    parts = list(vars(part).items()) if isinstance(part, Module) else parts_of(part)
+    if parts is None:
+        _look_for_parameters(part, name)
+        return
+    for key, child in parts:
+        end = ".".join(map(str, key)) if isinstance(key, tuple) else str(key)
+        yield from _walk(child, whole, f"{name}.{end}" if name else end, (*path, id(part)))
+
+
+def _look_for_parameters(part: Any, name: str) -> None:
+    """Raise TypeError if there are parameters in a collection of a kind in which they have no name."""
+    if isinstance(part, Set | deque) and any(isinstance(x, Value | Module) for x in part):
+        raise TypeError(
+            f"Module: {name} is a {type(part).__name__} of Values or Modules, in which they have no names; "
+            "keep them in a list or a dict"
+        )
 
 
 def _is_parameter(part: Any) -> bool:
     return isinstance(part, Value) and part.is_leaf  # a computed Value that a Module keeps is none
 
 
+def _shape(part: Any) -> tuple[int, ...] | None:
+    """The shape of an array, or of lists that could be one, of nothing but Values; None if they are not that."""
+    if tree.is_array(part):
+        return part.shape if all(map(_is_parameter, part.ravel().tolist())) else None
+    return shape_of(part, _is_parameter)
+
+
 def _is_array(part: Any) -> bool:
-    """Whether `part` is a Value, or lists of lists ... of nothing but Values, all of one length."""
-    if not isinstance(part, list | tuple):
-        return _is_parameter(part)
-    return bool(part) and all(_is_array(x) for x in part) and len({_shape(x) for x in part}) == 1
-
-
-def _shape(part: Any) -> tuple[int, ...]:
-    return (len(part), *_shape(part[0])) if isinstance(part, list | tuple) else ()
-
-
-def _map_values(f: Callable[[Value], Any], part: Any) -> Any:
-    return [_map_values(f, x) for x in part] if isinstance(part, list | tuple) else f(part)
+    shape = _shape(part)
+    return shape is not None and 0 not in shape

@@ -1,5 +1,9 @@
 """Modules: how parameters are found, named, cleared, read out and set."""
 
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -52,6 +56,38 @@ def test_names_in_lists_and_dictionaries():
         "ragged.0.0": 6.0, "ragged.1.0": 7.0, "ragged.1.1": 8.0,
         "mixed.0": 9.0, "mixed.1.slope": 1.0, "mixed.1.offset": 0.0,
     }  # fmt: skip
+
+
+@dataclass
+class Spring:
+    stiffness: Any
+    name: str = "a spring"
+
+
+def test_parameters_in_arrays_and_dataclasses():
+    model = Odd()
+    model.array = np.array([[Value(1.0), Value(2.0)]])
+    model.spring = Spring([Value(3.0)])
+    found = {name: x for name, x in numbers(model).items() if name.startswith(("array", "spring"))}
+    assert found == {"array.0.0": 1.0, "array.0.1": 2.0, "spring.stiffness.0": 3.0}
+    state = model.state_dict()
+    assert (state["array"].tolist(), state["spring.stiffness"].tolist()) == ([[1.0, 2.0]], [3.0])
+    model.load_state_dict({**state, "array": np.array([[5.0, 6.0]])})
+    assert [x.data for x in model.array.flat] == [5.0, 6.0]
+
+
+@pytest.mark.parametrize("make", [set, frozenset, deque])
+@pytest.mark.parametrize("part", [Value, Line])
+def test_parameters_that_would_not_be_found_are_refused(make, part):
+    model = Line()
+    model.parts = make([part(1.0)])
+    for use in (model.parameters, model.state_dict, model.zero_grad):
+        with pytest.raises(
+            TypeError, match=f"Module: parts is a {make.__name__} of Values or Modules.*keep them in a list"
+        ):
+            use()
+    model.parts = make([1.0, "text"])
+    assert len(model.parameters()) == 2
 
 
 def test_order_is_the_order_of_setting():

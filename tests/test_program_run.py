@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -152,7 +153,8 @@ def test_results_are_nested_as_the_function_returns_them():
 
     program = trace(f, 1.0)
     one = program(5.0)
-    assert one == (10.0, {"a": 5.0, "b": [2.0, 1.0, 5.0]}, [(5.0, 3.0), [5.0]], (), [5.0, 2.0])
+    assert one[:-1] == (10.0, {"a": 5.0, "b": [2.0, 1.0, 5.0]}, [(5.0, 3.0), [5.0]], ())
+    assert (type(one[-1]), one[-1].tolist()) == (np.ndarray, [5.0, 2.0])
     first, d, nested, empty, array = program([5.0, 6.0])
     assert first.tolist() == [10.0, 12.0]
     assert (d["a"].tolist(), d["b"].tolist()) == ([5.0, 6.0], [[2.0, 1.0, 5.0], [2.0, 1.0, 6.0]])
@@ -564,6 +566,48 @@ def test_a_part_of_an_argument_is_named():
         program([1.0])
     with pytest.raises(ValueError, match=re.escape("argument 0['a'] must hold [0, 1]")):
         program({"a": [[1.0, 2.0]], "b": [1.0]})
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+def test_a_batch_for_a_structure_is_one_of_arrays_or_a_list_of_structures():
+    program = trace(lambda p: p.x - 2.0 * p.y[0], Point(1.0, [2.0]))
+    arrays = Point(np.array([1.0, 2.0]), np.array([[3.0], [4.0]]))
+    for given in (arrays, [Point(1.0, [3.0]), Point(2.0, [4.0])]):
+        values, slopes = program.value_and_grad(given)
+        assert values.tolist() == [-5.0, -6.0]
+        assert (type(slopes), slopes.x.tolist(), slopes.y.tolist()) == (Point, [1.0, 1.0], [[-2.0], [-2.0]])
+    records = trace(lambda d: d["a"] * d["b"], {"a": 1.0, "b": 2.0})
+    assert records([{"a": 1.0, "b": 2.0}, {"b": 3.0, "a": 4.0}]).tolist() == [2.0, 12.0]
+    for wrong in (np.ones((3, 2)), [1.0, 2.0], (1.0, [2.0]), [Point(1.0, [2.0]), (1.0, [2.0])], []):
+        with pytest.raises(TypeError, match="argument 0 must be a Point as in the example"):
+            program(wrong)
+    with pytest.raises(
+        ValueError, match=r"argument 0.x must have shape \(\) in each of a list of examples.* example 1"
+    ):
+        program([Point(1.0, [2.0]), Point([1.0, 2.0], [2.0])])
+
+
+def test_a_tuple_of_arrays_is_a_batch_of_each_and_a_tuple_of_tuples_one_of_examples():
+    program = trace(lambda t: t[0] - 2.0 * t[1], (1.0, 2.0))
+    for given in (
+        (np.array([1.0, 2.0]), np.array([3.0, 4.0])), ([1.0, 2.0], [3.0, 4.0]),
+        ((1.0, 3.0), (2.0, 4.0)), [(1.0, 3.0), (2.0, 4.0)], np.array([[1.0, 3.0], [2.0, 4.0]]),
+    ):  # fmt: skip
+        assert program(given).tolist() == [-5.0, -6.0]
+    assert program((np.ones(3), np.zeros(3))).tolist() == [1.0] * 3
+    assert program((1.0, 3.0)) == -5.0
+
+
+def test_an_array_that_the_function_returns_is_an_array_of_the_batch():
+    program = trace(lambda x: np.array([[x, x * x], [1.0, 2.0 * x]]), 2.0)
+    assert program(3.0).tolist() == [[3.0, 9.0], [1.0, 6.0]]
+    assert program([3.0, 4.0]).tolist() == [[[3.0, 9.0], [1.0, 6.0]], [[4.0, 16.0], [1.0, 8.0]]]
+    found = program(Value(3.0))
+    assert [getattr(x, "data", x) for x in found.flat] == [3.0, 9.0, 1.0, 6.0]
 
 
 def test_what_is_no_array_of_numbers_is_refused():

@@ -1,20 +1,31 @@
-"""Arguments: nested lists, tuples, dicts and arrays of numbers, laid out as one row of floats per example."""
+"""Arguments: lists, tuples, dicts, dataclasses and arrays of numbers, nested, as one row of floats for each example."""
 
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from autograd.program.record import Array
-from autograd.program.tracing import Index, TraceError, like
-from autograd.value import Value
+from autograd.program.record import Array, same
+from autograd.program.tracing import Index, TraceError
+from autograd.tree import (
+    is_number,
+    leaves_of,
+    like,
+    map_leaves,
+    map_numbers,
+    parts_of,
+    plain_array,
+    shape_of,
+    written,
+)
+from autograd.value import Value, number
 
-__all__ = ["Slot", "arguments_of", "collect", "describe", "plain_arguments_of", "rebuild", "slots_of"]
+__all__ = ["Fixed", "Slot", "arguments_of", "collect", "describe", "plain_arguments_of", "rebuild", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -39,72 +50,83 @@ class Slot:
         object.__setattr__(self, "place", slice(self.start, self.start + self.size))
 
 
-def describe(example: Any, name: str, start: int) -> Any:
-    """The Slots that an example argument consists of, nested as it is. `start`: where its first number goes."""
-    if isinstance(example, Value):
-        return Slot(name, (), False, start, 0)
-    several = isinstance(example, tuple) and len({type(item) for item in example}) > 1  # (2, 0.5): each for itself
-    if (
-        isinstance(example, list | tuple | numbers.Real | np.ndarray | np.generic)
-        and not isinstance(example, bool)
-        and not several
-    ):
-        array = _as_array(example)
-        if array.dtype.kind in "fiu":
-            template = None if isinstance(example, np.ndarray) and example.shape else _template(example)
-            return Slot(name, array.shape, array.dtype.kind in "iu" and array.size > 0, start, template)
-    if isinstance(example, list | tuple | dict):
-        keys = list(example) if isinstance(example, dict) else range(len(example))
-        parts = {}
-        for key in keys:
-            parts[key] = describe(example[key], f"{name}[{key!r}]", start)
-            start += sum(slot.size for slot in slots_of(parts[key]))
-        return parts if isinstance(example, dict) else like(example, list(parts.values()))
-    raise TraceError(
-        f"trace: {name} must be a number, or lists, tuples, dicts and arrays of numbers, got {example!r}; "
-        "what is not a number, and does not vary, belongs outside the function (close over it)"
-    )
+@dataclass(frozen=True)
+class Fixed:
+    """What is no number among the arguments: the same in every example. name: what to call it in errors."""
+
+    name: str
+    what: Any
 
 
-def _plain(example: Any) -> Any:
-    """Values as their numbers, so that a list of Values can be an example, too."""
-    if isinstance(example, list | tuple):
-        return [_plain(item) for item in example]
-    return example.data if isinstance(example, Value) else example
+def describe(example: tuple[Any, ...]) -> tuple[tuple[Any, ...], Array]:
+    """The Slots that the arguments of an example consist of, and what is Fixed, nested as they are; and its numbers."""
+    row: list[float] = []
+
+    def described(x: Any, name: str) -> Any:
+        try:
+            flat, shape, template = _numbers_in(x)
+            if flat is None:
+                parts = parts_of(x)
+                if parts is None:
+                    return Fixed(name, x)
+                return like(x, [described(part, name + written(x, key)) for key, part in parts])
+        except (TypeError, RecursionError) as error:
+            raise TraceError(f"trace: {name} cannot be an argument: {error}") from None
+        whole = bool(flat) and all(isinstance(part, Integral) for part in flat)
+        slot = Slot(name, shape, whole, len(row), template)
+        row.extend(x if type(x) is float else x.data if isinstance(x, Value) else number(x, "trace") for x in flat)
+        return slot
+
+    found = tuple(described(x, f"argument {i}") for i, x in enumerate(example))
+    return found, np.asarray(row, dtype=float)
 
 
-def _template(example: Any) -> Any:
-    return like(example, [_template(item) for item in example]) if isinstance(example, list | tuple) else 0
+def _is_scalar(x: Any) -> bool:
+    return is_number(x) or (isinstance(x, np.ndarray) and x.shape == () and is_number(x.item()))
+
+
+def _numbers_in(x: Any) -> tuple[list[Any] | None, tuple[int, ...], Any]:
+    """The numbers, the shape and the template of a Slot, if x can be one, else None in their place."""
+    if isinstance(x, np.ndarray) and x.ndim:
+        flat = plain_array(x).ravel().tolist()
+        return (flat, x.shape, None) if x.dtype.kind in "fiu" or all(map(is_number, flat)) else (None, (), None)
+    several = type(x) is tuple and len({type(part) for part in x}) > 1  # (2, 0.5): each for itself
+    shape = None if several else shape_of(x, _is_scalar)
+    if shape is None:
+        if hasattr(x, "__array__") and not isinstance(x, np.ndarray | np.generic):
+            raise TypeError(f"it is a {type(x).__name__}; give np.asarray of it")
+        return None, (), None
+    flat = [part.item() if isinstance(part, np.ndarray) else part for part in leaves_of(x, _is_scalar)]
+    template = map_leaves(lambda _: 0, x, _is_scalar)
+    return flat, shape, template
+
+
+def _is_leaf(part: Any) -> bool:
+    return isinstance(part, Slot | Fixed)
 
 
 def slots_of(description: Any) -> Iterator[Slot]:
     """Every Slot of a description, in order."""
-    if isinstance(description, Slot):
-        yield description
-    else:
-        for part in description.values() if isinstance(description, dict) else description:
-            yield from slots_of(part)
+    return (part for part in leaves_of(description, _is_leaf) if isinstance(part, Slot))
 
 
-def rebuild(description: Any, of_slot: Any) -> Any:
-    """The description with `of_slot(slot)` for each Slot."""
+def rebuild(description: Any, of_slot: Callable[[Slot], Any], of_fixed: Callable[[Fixed], Any]) -> Any:
+    """The description with `of_slot(slot)` for each Slot, and `of_fixed(fixed)` for what is no number."""
     if isinstance(description, Slot):
         return of_slot(description)
-    if isinstance(description, dict):
-        return {key: rebuild(part, of_slot) for key, part in description.items()}
-    return like(description, [rebuild(part, of_slot) for part in description])
+    return map_leaves(lambda part: of_slot(part) if isinstance(part, Slot) else of_fixed(part), description, _is_leaf)
 
 
 def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Value]]:
     """What the function is to be called with for one row of numbers, and the Values in it, in order."""
     inputs: list[Value] = []
 
-    def number(x: float, whole: bool) -> Any:
+    def number_at(x: float, whole: bool) -> Any:
         item = Index(int(x)) if whole else Value(x)
         inputs.append(item.value if isinstance(item, Index) else item)
         return item
 
-    return _arguments(description, row, number), inputs
+    return _arguments(description, row, number_at), inputs
 
 
 def plain_arguments_of(description: Any, row: Sequence[float]) -> Any:
@@ -112,25 +134,20 @@ def plain_arguments_of(description: Any, row: Sequence[float]) -> Any:
     return _arguments(description, row, lambda x, whole: int(x) if whole else x)
 
 
-def _arguments(description: Any, row: Sequence[float], number: Callable[[float, bool], Any]) -> Any:
+def _arguments(description: Any, row: Sequence[float], number_at: Callable[[float, bool], Any]) -> Any:
     def made(slot: Slot) -> Any:
-        found = [number(x, slot.whole) for x in row[slot.place]]
+        found = [number_at(x, slot.whole) for x in row[slot.place]]
         if slot.template is None:
             if not any(isinstance(x, Value | Index) for x in found):
                 return np.array(found, dtype=int if slot.whole else float).reshape(slot.shape)
             array = np.empty(slot.size, dtype=object)
-            array[:] = found
+            for i, item in enumerate(found):  # one by one: NumPy would ask each of them whether it is an array
+                array[i] = item
             return array.reshape(slot.shape)
         items = iter(found)
-        return _filled(slot.template, items)
+        return map_numbers(lambda _: next(items), slot.template)
 
-    return rebuild(description, made)
-
-
-def _filled(template: Any, items: Iterator[Any]) -> Any:
-    if isinstance(template, list | tuple):
-        return like(template, [_filled(part, items) for part in template])
-    return next(items)
+    return rebuild(description, made, lambda fixed: fixed.what)
 
 
 def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None:
@@ -139,50 +156,103 @@ def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None
     name: of the argument, or its number.
     """
     if isinstance(description, Slot):
-        array = given if type(given) is np.ndarray else _as_array(given, plain=False)
-        kind = array.dtype.kind
-        if kind not in "fiu" and not _is_of_values(array):
-            raise TypeError(
-                f"program: {description.name} must be an array of numbers of shape {_shapes(description)}, "
-                f"got {given!r:.200}"
+        ready = type(given) is np.ndarray and given.dtype.kind == "f" and not description.whole
+        found.append(given if ready else _array_for(description, given))
+        return
+    if isinstance(description, Fixed):
+        if not _is_the_same(description.what, given):
+            raise ValueError(
+                f"program: {description.name} is no number, and was {description.what!r:.100} when the function was "
+                f"traced, so it must be that again, got {given!r:.100}; trace it again for another"
             )
-        if description.whole and kind == "f":
-            raise TypeError(
-                f"program: {description.name} is an index (the example that was traced held integers), so it must be "
-                f"an array of integers, got {array.dtype}"
-            )
-        if kind == "O" and any(isinstance(x, Value if description.whole else Index) for x in array.flat):
-            raise TypeError(
-                f"program: {description.name} is {'an index' if description.whole else 'a number'} (as in the example "
-                f"that was traced), but {'a Value is a number' if description.whole else 'an integer is an index'}"
-            )
-        found.append(array)
         return
     if isinstance(name, int):
         name = f"argument {name}"
-    if not isinstance(given, dict if isinstance(description, dict) else list | tuple):
-        raise TypeError(f"program: {name} must be a {type(description).__name__} as in the example, got {given!r:.200}")
-    keys = list(description) if isinstance(description, dict) else list(range(len(description)))
-    if len(given) != len(keys) or (isinstance(given, dict) and set(given) != set(keys)):
-        raise ValueError(f"program: {name} must hold {keys}, as the example did, got {len(given)} entries")
-    for key in keys:
-        collect(description[key], given[key], f"{name}[{key!r}]", found)
+    is_sequence = type(description) in (list, tuple)
+    kind: Any = Mapping if isinstance(description, Mapping) else list | tuple if is_sequence else type(description)
+    if not is_sequence and isinstance(given, list) and given and all(isinstance(x, kind) for x in given):
+        _collect_examples(description, given, name, found)
+        return
+    if not isinstance(given, kind):
+        what = "dict" if kind is Mapping else type(description).__name__
+        raise TypeError(f"program: {name} must be a {what} as in the example, got {given!r:.200}")
+    parts, theirs = dict(parts_of(description) or ()), dict(parts_of(given) or ())
+    if parts.keys() != theirs.keys():
+        raise ValueError(f"program: {name} must hold {[*parts]}, as the example did, got {len(theirs)} entries")
+    for key, part in parts.items():
+        collect(part, theirs[key], name + written(description, key), found)
+
+
+def _collect_examples(description: Any, given: list[Any], name: str, found: list[Array]) -> None:
+    """The same where a list of examples is given for a batch."""
+    rows: list[list[Array]] = []
+    for i, example in enumerate(given):
+        rows.append([])
+        collect(description, example, f"{name}[{i}]", rows[-1])
+    for slot, arrays in zip(slots_of(description), zip(*rows, strict=True), strict=True):
+        for i, array in enumerate(arrays):
+            if array.shape != slot.shape:
+                raise ValueError(
+                    f"program: {slot.name} must have shape {slot.shape} in each of a list of examples, "
+                    f"got {array.shape} in example {i}"
+                )
+        found.append(np.stack(arrays))
+
+
+def _array_for(slot: Slot, given: Any) -> Array:
+    array = given if type(given) is np.ndarray else _as_array(given, slot)
+    if array.dtype.kind == "O" and array.size and all(isinstance(x, Real) for x in array.flat):  # fractions, say
+        array = array.astype(int if all(isinstance(x, Integral) for x in array.flat) else float)
+    kind = array.dtype.kind
+    if kind not in "fiu" and not _is_of_values(array):
+        raise TypeError(
+            f"program: {slot.name} must be an array of numbers of shape {_shapes(slot)}, got {given!r:.200}"
+        )
+    if slot.whole and kind == "f":
+        raise TypeError(
+            f"program: {slot.name} is an index (the example that was traced held integers), so it must be "
+            f"an array of integers, got {array.dtype}"
+        )
+    if kind == "O" and any(isinstance(x, Value if slot.whole else Index) for x in array.flat):
+        raise TypeError(
+            f"program: {slot.name} is {'an index' if slot.whole else 'a number'} (as in the example "
+            f"that was traced), but {'a Value is a number' if slot.whole else 'an integer is an index'}"
+        )
+    return array
 
 
 def _is_of_values(array: Array) -> bool:
     """Whether these are Values, beside numbers perhaps."""
-    return array.size > 0 and all(
-        isinstance(x, Value | Index | numbers.Real) and not isinstance(x, bool) for x in array.flat
-    )
+    return array.size > 0 and all(is_number(x) or isinstance(x, Index) for x in array.flat)
 
 
-def _as_array(given: Any, plain: bool = True) -> Array:
-    """The numbers as an array. plain: those of Values; else an array of these."""
+def _as_array(given: Any, slot: Slot) -> Array:
+    """The numbers as an array, of objects where there are Values among them."""
+    if isinstance(given, np.ndarray):
+        try:
+            return np.asarray(plain_array(given))
+        except TypeError as error:
+            raise TypeError(f"program: {slot.name} cannot be {error}") from None
+    columns = type(given) is tuple and type(slot.template) is tuple and len(given) == slot.shape[0]
     try:
-        array = np.asarray(given)
-        return np.asarray(_plain(given)) if array.dtype == object and plain else array
+        if columns and all(isinstance(part, list | np.ndarray) for part in given):
+            parts = [np.asarray(part) for part in given]
+            if all(part.ndim == len(slot.shape) for part in parts):
+                return np.stack(parts, axis=1)  # a batch for each part, as in other structures
+        return np.asarray(given)
     except (ValueError, TypeError):
         return np.empty(0, dtype=object)
+
+
+def _is_the_same(x: Any, given: Any) -> bool:
+    if x is given:
+        return True
+    if isinstance(x, np.ndarray):
+        return same(x, given)
+    try:
+        return type(x) is type(given) and bool(x == given)
+    except Exception:  # whatever it raises, it does not say that it is the same
+        return False
 
 
 def _shapes(slot: Slot) -> str:

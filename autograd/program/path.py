@@ -85,7 +85,8 @@ class Path:
     straight-line code busy for as long. is_first: whether it is the one that was traced at first.
 
     leaves: those among its parameters that the program does not differentiate by, which follow those that it does; and
-    `frozen`, the numbers it takes them for. example: what was traced, None after unpickling.
+    `frozen`, the numbers it takes them for. is_only_way: whether nothing decides over it. example: what was traced,
+    None after unpickling.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Path:
         self._debt = 0.0 if is_first or not self.possible else len(record.op) * ROLLING
         self.follower = Follower(record)
         self.hides = _hides_errors(record)
+        self.is_only_way = not record.guards and not self.hides
         self.indices, self.lengths = np.array(record.bounds, dtype=np.intp).reshape(-1, 2).T
         self.leaves = leaves
         self.frozen = np.zeros(len(leaves), dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.primitive import DomainError, Primitive
+from autograd.tree import parts_of
 from autograd.value import Value, evaluate, gradients, mode_of_this_thread
 from autograd.value import record as make
 
@@ -91,11 +92,13 @@ def same(x1: Any, x2: Any) -> bool:
             and x1.shape == x2.shape
             and x1.tobytes() == x2.tobytes()
         )
-    if isinstance(x1, dict):
-        return isinstance(x2, dict) and x1.keys() == x2.keys() and all(same(x1[key], x2[key]) for key in x1)
-    if isinstance(x1, list | tuple):
-        return type(x1) is type(x2) and len(x1) == len(x2) and all(map(same, x1, x2))
-    return bool(x1 == x2)
+    parts = None if isinstance(x1, Guard) else parts_of(x1)
+    if parts is None:
+        return bool(x1 == x2)
+    theirs = parts_of(x2) if type(x1) is type(x2) else None
+    if theirs is None or len(parts) != len(theirs):
+        return False
+    return all(k1 == k2 and same(part1, part2) for (k1, part1), (k2, part2) in zip(parts, theirs, strict=True))
 
 
 def narrow(x: Any, dtype: Any) -> tuple[Array, Array]:

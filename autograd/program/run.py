@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -21,8 +22,9 @@ from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, same
 from autograd.program.show import Equation, Stats, equations, text
-from autograd.program.tracing import TraceError, like, trace_once, trace_path
-from autograd.value import Value, holding, mode_of_this_thread, number, read, write
+from autograd.program.tracing import TraceError, trace_once, trace_path
+from autograd.tree import map_leaves
+from autograd.value import Value, holding, mode_of_this_thread, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -39,10 +41,11 @@ def trace(
 ) -> Program:  # fmt: skip
     """Record `f`, the computation for one example, and make a Program of it that runs whole batches.
 
-    f: takes numbers, (nested) lists, tuples, dicts and arrays of them, and returns a number, or lists, tuples or dicts
-        of numbers. It is called with Values where `example` has floats, and with indices, for `take` and `one_hot`,
-        where `example` has integers.
-    example: arguments for one example. Their shapes matter; their numbers only for the branches taken at first.
+    f: takes numbers, and lists, tuples, dicts, dataclasses and arrays of them, nested, and returns a number, or such
+        structures of numbers. It is called with Values where `example` has floats, and with indices, for `take` and
+        `one_hot`, where `example` has integers.
+    example: arguments for one example. Their shapes matter; their numbers only for the branches taken at first. What is
+        no number (None, a bool, a string) is passed through, and has to be the same whenever the program is called.
     parameters: the Values to differentiate by, in the order of the gradient; others that f uses are frozen. None: all
         leaves that f uses, in the order in which it meets them.
     dtype: what the program computes in, float64 or float32. max_paths: how many ways through its branches to allow.
@@ -62,26 +65,26 @@ def trace(
     return Program(f, example, parameters, np.dtype(dtype), max_paths)
 
 
-class Lock:
-    """A lock that a process finds open after a fork: the thread that held it is not there."""
+_programs: weakref.WeakValueDictionary[int, Program] = weakref.WeakValueDictionary()
+"""All that there are, by their identity."""
 
-    def __init__(self) -> None:
-        self._lock, self._process = threading.RLock(), os.getpid()
 
-    def __enter__(self) -> None:
-        if self._process != os.getpid():
-            self._lock, self._process = threading.RLock(), os.getpid()
-        self._lock.acquire()
+def _unlock() -> None:
+    """In a process that was forked: the threads that held locks are not there."""
+    for program in _programs.values():
+        program._lock = threading.RLock()
 
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 class Program:
     """A function as plain data: `program(*batch)` computes it for many examples at once. Made by `trace`.
 
     Arguments are nested as the example was, with arrays (or lists) that have one more axis in front, the batch; without
-    that axis, they are one example, and results are floats instead of arrays. A list of numbers is an array.
+    that axis, they are one example, and results are floats instead of arrays. A list of numbers is an array; a list of
+    dicts, dataclasses or named tuples is a batch of them, too.
 
     It pickles, without the function: a branch that was never taken before cannot be added then.
     """
@@ -96,10 +99,7 @@ class Program:
     ) -> None:
         if dtype not in (np.float64, np.float32):
             raise ValueError(f"trace: dtype must be float64 or float32, got {dtype}")
-        described: list[Any] = []
-        for i, argument in enumerate(example):
-            described.append(describe(argument, f"argument {i}", sum(slot.size for slot in slots_of(described))))
-        self.description = tuple(described)
+        self.description, row = describe(example)
         self.slots = tuple(slots_of(self.description))
         self.dtype = dtype
         self.max_paths = max_paths
@@ -109,7 +109,7 @@ class Program:
         self.paths: list[Path] = []
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
-        self._lock = Lock()  # the buffers are one at a time's
+        self._lock = self._new_lock()
         self._catches = False  # whether the function catches errors, so that any operation may decide over its path
         self._named = parameters is not None
         self._leaves: list[Value] | None = None
@@ -120,8 +120,13 @@ class Program:
                     raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
             self._leaves = list(dict.fromkeys(given))
             self._theta = aligned(len(self._leaves), self.dtype)
-        self._add_path(_numbers(example))
+        self._add_path(row)
         self.load()
+
+    def _new_lock(self) -> Any:
+        """What lets one thread in at a time, because there is one set of buffers."""
+        _programs[id(self)] = self
+        return threading.RLock()
 
     # ------------------------------------------------------------ parameters
 
@@ -260,17 +265,12 @@ class Program:
             return outputs[self.tree]
 
         def filled(tree: Any) -> Any:
-            if isinstance(tree, int):
-                if not single:
-                    return outputs[tree]
-                return outputs[tree, 0] if outputs.dtype == object else float(outputs[tree, 0])
-            if isinstance(tree, dict):
-                return {key: filled(part) for key, part in tree.items()}
-            if isinstance(tree, list) and not single and all(isinstance(part, int) for part in tree):
-                return outputs[tree].T  # a list of numbers is an array, as among the arguments
-            return like(tree, [filled(part) for part in tree])
+            if not single:
+                return outputs[tree] if isinstance(tree, int) else np.moveaxis(outputs[tree], -1, 0)
+            found = outputs[tree, 0]
+            return float(found) if isinstance(tree, int) and outputs.dtype != object else found
 
-        return filled(self.tree)
+        return map_leaves(filled, self.tree, partial(_is_place, single=single))
 
     def _by_argument(self, by_inputs: Array, single: bool) -> Any:
         def of_slot(slot: Slot) -> Any:
@@ -279,7 +279,7 @@ class Program:
             part = by_inputs[:, slot.place].reshape(len(by_inputs), *slot.shape)
             return (part[0] if slot.shape else float(part[0])) if single else part
 
-        found = rebuild(self.description, of_slot)
+        found = tuple([rebuild(part, of_slot, lambda _: None) for part in self.description])
         return found[0] if len(found) == 1 else found
 
     # ------------------------------------------------------------ as a primitive
@@ -357,7 +357,7 @@ class Program:
                 "program: a branch uses Values that the first example did not lead to, so the vector of parameters "
                 "lacks them; name all of them: trace(f, ..., parameters=[...])"
             )
-        if self.paths and tree != self.tree:
+        if self.paths and not same(tree, self.tree):
             raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
         self.tree = tree
         path = Path(record, leaves[len(self._leaves) :], self.dtype, row, not self.paths)
@@ -394,8 +394,7 @@ class Program:
     @property
     def _is_one_way(self) -> bool:
         """Whether every example takes the same path."""
-        only = self.paths[0]
-        return len(self.paths) == 1 and not only.record.guards and not self._catches and not only.hides
+        return self.paths[0].is_only_way and len(self.paths) == 1 and not self._catches
 
     def _run_on_paths(self, given: list[Array], n: int, wanted: Wanted, scale: float) -> tuple[Array, Any, Any]:
         """The same, on the paths that are known, or found by their comparisons."""
@@ -528,7 +527,7 @@ class Program:
             make = partial(arguments_of, self.description, example.tolist())
             with self._world():
                 record, _, tree, _ = trace_once(self._f, make, self._leaves or [])
-            if record != path.record or tree != self.tree:
+            if record != path.record or not same(tree, self.tree):
                 raise TraceError(
                     "program: an example takes a branch that is not known yet, but the world has changed: on the "
                     "example that was traced, the function does not compute what it did then. Keep numbers that "
@@ -604,7 +603,7 @@ class Program:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=Lock())
+        vars(self).update(state, _lock=self._new_lock())
 
     def __copy__(self) -> Program:
         return copy.deepcopy(self)  # the buffers are not to be shared
@@ -618,20 +617,8 @@ class Program:
     __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
 
 
-def _numbers(example: Any) -> Array:
-    flat: list[float] = []
-
-    def visit(x: Any) -> None:
-        if isinstance(x, dict):
-            for part in x.values():
-                visit(part)
-        elif isinstance(x, list | tuple):
-            for part in x:
-                visit(part)
-        elif isinstance(x, Value):
-            flat.append(x.data)
-        else:
-            flat.extend(number(part, "trace") for part in np.ravel(x).tolist())
-
-    visit(example)
-    return np.asarray(flat, dtype=float)
+def _is_place(tree: Any, single: bool) -> bool:
+    """Whether a part of what a function returned is filled at once: a number, an array, or, in a batch, a list."""
+    if isinstance(tree, int | np.ndarray):
+        return True
+    return not single and isinstance(tree, list) and all(isinstance(part, int) for part in tree)

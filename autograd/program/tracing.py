@@ -27,7 +27,8 @@ import numpy as np
 
 from autograd.primitive import Primitive
 from autograd.primitives import equal, sum, where
-from autograd.program.record import FAILS, SIGNS, Guard, Record
+from autograd.program.record import FAILS, SIGNS, Guard, Record, same
+from autograd.tree import is_array, is_number, map_leaves, plain_array
 from autograd.value import (
     Number,
     Tape,
@@ -41,7 +42,7 @@ from autograd.value import (
     unwind,
 )
 
-__all__ = ["Index", "TraceError", "flatten", "like", "one_hot", "take", "trace_once", "trace_path"]
+__all__ = ["Index", "TraceError", "flatten", "one_hot", "take", "trace_once", "trace_path"]
 
 NOT_THE_USERS = (
     "<frozen ",
@@ -248,7 +249,7 @@ def trace_path(
                 "draw them outside, and pass them as arguments"
             )
     same_leaves = len(first.leaves) == len(again.leaves) and all(map(operator.is_, first.leaves, again.leaves))
-    if first.record != again.record or first.tree != again.tree or not same_leaves:
+    if first.record != again.record or not same(first.tree, again.tree) or not same_leaves:
         raise TraceError(
             "the traced function does not compute the same thing twice: is there randomness, a clock or a counter in "
             "it? Take such numbers outside, and pass them as arguments"
@@ -298,7 +299,7 @@ def _on_plain(f: Callable[..., Any], plain: Callable[[], Any]) -> tuple[Any, lis
 
 def _compare(run: Run, tree: Any, numbers: list[float]) -> None:
     """Raise TraceError if the function found something else on plain numbers than on Values."""
-    if tree != run.tree or not np.allclose(numbers, run.numbers, rtol=1e-6, atol=1e-12, equal_nan=True):
+    if not same(tree, run.tree) or not np.allclose(numbers, run.numbers, rtol=1e-6, atol=1e-12, equal_nan=True):
         one = len(numbers) == 1
         raise TraceError(
             f"the traced function finds {numbers[0] if one else numbers} on plain numbers, but "
@@ -385,25 +386,24 @@ def _state_of(generator: Any) -> bytes:
     return pickle.dumps(getattr(generator, "_bit_generator", generator).state)
 
 
-def like(container: Any, parts: list[Any]) -> Any:
-    """A list, tuple or named tuple of the container's type."""
-    return type(container)(*parts) if hasattr(container, "_fields") else type(container)(parts)
-
-
 def flatten(result: Any, flat: list[Any]) -> Any:
     """The numbers in `result` appended to `flat`, and the same tree with their places instead."""
-    if isinstance(result, list | tuple):
-        return like(result, [flatten(item, flat) for item in result])
-    if isinstance(result, dict):
-        return {key: flatten(item, flat) for key, item in result.items()}
-    if isinstance(result, np.ndarray):
-        return [flatten(item, flat) for item in result] if result.ndim else flatten(result.item(), flat)
-    if isinstance(result, Index):
-        result = result.value
-    if not isinstance(result, Value | int | float | np.number):
-        raise TraceError(f"trace: the function must return numbers, or lists, tuples and dicts of them, got {result!r}")
-    flat.append(result if isinstance(result, Value) else float(result))
-    return len(flat) - 1
+
+    def placed(part: Any) -> Any:
+        if is_array(part):
+            places = [placed(x) for x in plain_array(part).ravel().tolist()]
+            return np.array(places, dtype=int).reshape(part.shape) if part.shape else places[0]
+        if isinstance(part, Index):
+            part = part.value
+        if not isinstance(part, Value | Real):
+            raise TraceError(
+                f"trace: the function must return numbers, or lists, tuples and dicts of them, dataclasses or arrays, "
+                f"got {part!r:.200}"
+            )
+        flat.append(part if isinstance(part, Value) else float(part))
+        return len(flat) - 1
+
+    return map_leaves(placed, result, lambda part: is_number(part) or is_array(part))
 
 
 def _write_down(

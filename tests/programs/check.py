@@ -89,7 +89,9 @@ class Eager:
         self.outputs = plain(result)
         self.by_parameters = np.zeros(len(leaves))
         first = result[0] if isinstance(result, tuple) else result
-        self.differentiable = not isinstance(first, list | tuple | dict)  # a list is a result, no loss with others
+        self.differentiable = not isinstance(
+            first, list | tuple | dict | np.ndarray
+        )  # a list is a result, no loss with others
         autograd.zero_grad([*leaves, *inputs])
         if isinstance(first, Value):
             first.backward()
@@ -108,7 +110,7 @@ def plain(result: Any) -> Any:
     if isinstance(result, dict):
         return {key: plain(part) for key, part in result.items()}
     if isinstance(result, np.ndarray):
-        return [plain(part) for part in result]
+        return np.array([plain(part) for part in result.flat]).reshape(result.shape)
     if isinstance(result, list | tuple):
         return type(result)(plain(part) for part in result)
     return result.data if isinstance(result, Value) else float(result)
