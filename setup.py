@@ -24,7 +24,8 @@ class BuildNative(build_ext):
 
             from autograd import c_rules
 
-            c_rules.write(HERE / "autograd" / "_rules.h")
+            c_rules.write(HERE / "autograd" / "_rules.h", c_rules.rules())
+            c_rules.write(HERE / "autograd" / "program" / "_kernels.h", c_rules.kernels())
             self.extensions[:] = cythonize(self.extensions, quiet=True)
             for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
                 extension._needs_stub = False
@@ -48,8 +49,8 @@ else:
             extra_compile_args=FLAGS + EXACT,
         ),
         Extension(
-            "autograd.program._loops", ["autograd/program/_loops.pyx"], depends=["autograd/program/_loops.h"],
-            extra_compile_args=FLAGS,
+            "autograd.program._loops", ["autograd/program/_loops.pyx"],
+            depends=["autograd/program/_loops.h", "autograd/program/_kernels.h"], extra_compile_args=FLAGS,
         ),
     ]  # fmt: skip
     setup(ext_modules=native, cmdclass={"build_ext": BuildNative})

@@ -1,19 +1,22 @@
-"""Writes the C of the native core's values and partial derivatives from the table: python -m autograd.c_rules FILE."""
+"""Writes the C of the native core's values and partial derivatives from the table."""
 
 from __future__ import annotations
 
-import sys
 from binascii import crc32
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from autograd import primitives as table
 from autograd.primitive import TABLE, Primitive
-from autograd.symbol import Symbol, to_text
+from autograd.symbol import SLOPE, VALUE, C, Symbol, to_text
 
 # Functions of up to two arguments take them as doubles, longer ones as an array.
 SHORT = "double x1, double x2"
 LONG = "const double *x"
 
+
+HEAD = "/* Written by autograd/c_rules.py from the table in autograd/primitives.py. */"
 
 # What `%` and `//` of Python are on floats.
 HELPERS = """
@@ -42,7 +45,7 @@ def rules() -> str:
     short = [row for row in rows if row.rule is None and row.arity <= 2]
     long = [row for row in rows if row.rule is None and row.arity > 2]
     variadic = [row.name for row in rows if row.rule is not None]
-    lines = ["/* Written by autograd/c_rules.py from the table in autograd/primitives.py. */", "#include <math.h>", ""]
+    lines = [HEAD, "#include <math.h>", ""]
     numbers = ", ".join(f"OP_{row.name} = {i}" for i, row in enumerate(rows, 1))
     # A core that was built from another table than the one that is imported says so, rather than computing by it.
     fingerprint = crc32(Path(table.__file__).read_bytes())
@@ -83,12 +86,45 @@ def _partial(row: Primitive, i: int) -> str:
     return to_text(partial(*_symbols(row), Symbol("y")) if callable(partial) else partial)
 
 
-def write(path: Path) -> None:
-    """Write the header, unless it says the same already: an unchanged file is not compiled again."""
-    text = rules()
+# The loops of programs have functions of their own, of several numbers at once, for what takes long.
+ABREAST = {**C, "exp": "exp_of({0})", "tanh": "tanh_of({0})"}
+LONG_ONES = {"exp", "tanh"}
+AT_ONCE = LONG_ONES | {"add", "sub", "mul", "div", "ratio", "neg", "abs", "minimum", "maximum", "where"}
+
+
+def kernels() -> str:
+    """The header of the loops of programs: X(name, expression) for values, of x, and slopes, of x and y, that would
+    take several calls of NumPy: those that are made of exp and of what is quick.
+    """
+    x, y = Symbol("x"), Symbol("y")
+    values, slopes = ["#define VALUES(X)"], ["#define SLOPES(X)"]
+    for row in TABLE.values():
+        if row.arity != 1:
+            continue
+        partial: Any = row.partials[0]
+        pairs = [(values, VALUE, Symbol(row, (x,))), (slopes, SLOPE, partial(x, y) if callable(partial) else partial)]
+        for lines, prefix, formula in pairs:
+            used = set(_operations(formula))
+            if used & LONG_ONES and used <= AT_ONCE and len(used) > 1:
+                lines.append(f"    X({prefix}{row.name}, {to_text(formula, ABREAST)})")
+    return "\n".join([HEAD, *(" \\\n".join(lines) for lines in (values, slopes)), ""])
+
+
+def _operations(formula: Any) -> Iterator[str]:
+    """The names of all rows that a formula is made of in the end."""
+    if not isinstance(formula, Symbol):
+        return
+    operation: Any = formula.operation
+    if isinstance(operation, Primitive) and operation.name not in C and callable(operation.array):
+        yield from _operations(operation.array(*formula.args))
+        return
+    if isinstance(operation, Primitive):
+        yield operation.name
+    for arg in formula.args:
+        yield from _operations(arg)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a header, unless it says the same already: an unchanged file is not compiled again."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))

@@ -12,7 +12,11 @@ from typing import Any
 from autograd import primitives as table
 from autograd.primitive import Primitive
 
-__all__ = ["C", "Symbol", "factored", "to_text"]
+__all__ = ["C", "SLOPE", "VALUE", "Symbol", "factored", "to_text"]
+
+
+VALUE, SLOPE = "value_of_", "slope_of_"
+"""Before the name of a row: the loop for its value, of its argument; for its derivative, of that and the value."""
 
 
 class Symbol:

@@ -69,8 +69,24 @@ def test_every_row_is_in_the_header(tmp_path):
     for row in ROWS:
         assert f"OP_{row.name}: return" in text or f"op == OP_{row.name}" in text
     path = tmp_path / "rules.h"
-    c_rules.write(path)
+    c_rules.write(path, text)
     written = path.stat().st_mtime_ns
-    c_rules.write(path)  # unchanged, so not written again
+    c_rules.write(path, text)  # unchanged, so not written again
     assert path.stat().st_mtime_ns == written
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_loops_are_printed_for_rows_that_are_made_of_exp():
+    text = c_rules.kernels()
+    for name in (
+        "value_of_sigmoid",
+        "value_of_silu",
+        "slope_of_tanh",
+        "slope_of_sigmoid",
+        "slope_of_silu",
+        "slope_of_erf",
+    ):
+        assert f"X({name}, " in text
+    for name in ("value_of_exp", "value_of_tanh,", "value_of_gelu,", "slope_of_exp", "slope_of_relu"):
+        assert name not in text
+    assert "X(slope_of_erf, (1.1283791670955126 * exp_of(((-x) * x))))" in text

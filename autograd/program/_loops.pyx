@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 cdef extern from "_loops.h":
     enum:
-        AXES, OP_less, OP_not_equal, OP_matmul, HAS_MATMUL, N_LOOPS
+        AXES, OP_less, OP_not_equal, OP_matmul, HAS_MATMUL, HAS_CLONES, N_LOOPS
     const char *loop_names[]
     ctypedef struct Loop:
         int op
@@ -22,6 +22,7 @@ cdef extern from "_loops.h":
 OPS = {loop_names[i].decode(): i for i in range(N_LOOPS) if i != OP_matmul or HAS_MATMUL}
 COMPARISONS = {name for name, op in OPS.items() if OP_less <= op <= OP_not_equal}
 MOST_AXES = AXES
+WIDE = bool(HAS_CLONES)
 
 
 cdef class Loops:

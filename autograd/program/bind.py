@@ -31,6 +31,7 @@ from autograd.program.loops import (
     aligned,
     all_finite,
     faster,
+    has_loop,
     product,
     put_rows,
     take_rows,
@@ -38,7 +39,7 @@ from autograd.program.loops import (
 from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
-from autograd.symbol import Symbol
+from autograd.symbol import SLOPE, Symbol
 
 __all__ = ["Bound", "NotFinite", "Wanted"]
 
@@ -339,12 +340,19 @@ class Bound(Forward):
             if not self._wants(ref):
                 continue
             if callable(slope):
-                slope = SHORTER_SLOPES.get(i.primitive, slope)
+                slope = self._shortest(i.primitive, slope)
                 try:
                     slope = slope(*symbols, Symbol("y"))
                 except (TypeError, AttributeError, ValueError):  # a user's own partial need not be one formula
                     slope = Symbol(_opaque(i.primitive, slope, self.dtype), (*symbols, Symbol("y")))
             self._contribute(ref, ref.rows, _times(Symbol("c"), slope), names, c.shape[-1])
+
+    def _shortest(self, primitive: Primitive, slope: Callable[..., Any]) -> Callable[..., Any]:
+        """What computes a partial derivative in the fewest steps."""
+        name = SLOPE + primitive.name
+        if has_loop(name, self.dtype):
+            return lambda x, y: Symbol(name, (x, y))
+        return SHORTER_SLOPES.get(primitive, slope)
 
     def _spread(self, x: Array, i: Instruction, operand: Ref) -> Array:
         """Per-result numbers, once for each term."""

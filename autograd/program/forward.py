@@ -25,14 +25,17 @@ from autograd.program.loops import (
     double_product,
     erf,
     erfc,
+    has_loop,
     product,
+    slope_of,
     sum_products,
     take_rows,
+    value_of,
 )
 from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
-from autograd.symbol import Symbol, factored
+from autograd.symbol import SLOPE, VALUE, Symbol, factored
 
 __all__ = ["DOUBLE_PRODUCT", "Forward", "assign", "matrices", "view_of"]
 
@@ -157,22 +160,25 @@ class Forward:
         if operation is table.where:
             return self._choose(args, names, out)
         if isinstance(operation, str):
-            spelled: Any = double_product if operation == DOUBLE_PRODUCT else COMPARE[operation]
+            spelled: Any = double_product if operation == DOUBLE_PRODUCT else COMPARE.get(operation)
+            spelled = spelled or partial(slope_of, operation.removeprefix(SLOPE))
+        elif has_loop(VALUE + operation.name, self.dtype):
+            spelled = partial(value_of, operation.name)
         else:
             spelled = SHORTER.get(operation, operation.array)
-        if callable(spelled) and not isinstance(operation, str) and not isinstance(spelled, np.ufunc):
-            try:
-                other = spelled(*args)
-            except (TypeError, AttributeError):  # a user's own row may be written with NumPy's functions
-                spelled = partial(assign, spelled)
-            else:
-                return self._compute(other, names, out)
-        elif operation in LOOPS:
-            spelled = LOOPS[operation]
-        elif spelled is None:
-            spelled = partial(assign, np.vectorize(operation.scalar, otypes=[self.dtype]))
-        elif isinstance(spelled, str):
-            spelled = getattr(np, spelled)
+            if callable(spelled) and not isinstance(spelled, np.ufunc):
+                try:
+                    other = spelled(*args)
+                except (TypeError, AttributeError):  # a user's own row may be written with NumPy's functions
+                    spelled = partial(assign, spelled)
+                else:
+                    return self._compute(other, names, out)
+            elif operation in LOOPS:
+                spelled = LOOPS[operation]
+            elif spelled is None:
+                spelled = partial(assign, np.vectorize(operation.scalar, otypes=[self.dtype]))
+            elif isinstance(spelled, str):
+                spelled = getattr(np, spelled)
         operands = [self._compute(x, names) for x in args]
         self._release_parts(args, operands)
         return self._apply(spelled, operands, out, bool if operation in COMPARE else None)

@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.primitive import TABLE
 from autograd.program.record import Array
+from autograd.symbol import SLOPE, VALUE
 from autograd.value import engine
 
 OPS: dict[str, int] = {}
+WIDE = False  # whether the loops are for the widest vectors that the processor has
 if engine() == "native":
     try:
         from autograd.program._loops import (  # type: ignore[import-not-found, no-redef, unused-ignore]
             COMPARISONS,
             MOST_AXES,
             OPS,
+            WIDE,
             Loops,
         )
     except ImportError as error:
@@ -33,7 +37,7 @@ if engine() == "native":
 __all__ = [
     "LINE", "Step", "add_batch", "add_in_order", "add_lists_in_order",
     "add_product", "add_rows", "add_stretches", "aligned", "all_finite", "double_product", "erf", "erfc", "faster",
-    "product", "put_rows", "sum_products", "take_rows",
+    "has_loop", "product", "put_rows", "slope_of", "sum_products", "take_rows", "value_of",
 ]  # fmt: skip
 
 Step = Callable[[], Any]
@@ -46,6 +50,8 @@ THIN = 4  # rows or columns of a product, below which it is thin
 LONG = 8  # numbers in a row, from which on it matters whether they lie in order
 FLAT = 1 << 13  # numbers in a piece of a long vector
 FEW = 1000  # numbers; of more, NumPy computes several transcendental ones at once, where C calls a function for each
+if WIDE:
+    TRANSCENDENTAL -= {"exp", "tanh"}  # which have loops for several at once
 
 
 LINE = 64  # bytes of a cache line
@@ -119,6 +125,22 @@ def sum_products(x: Array, y: Array, out: Array, scratch: Array) -> None:
     """out = the sums of x · y along axis 1."""
     np.multiply(x, y, scratch)
     np.add.reduce(scratch, axis=1, out=out)
+
+
+def has_loop(name: str, dtype: Any) -> bool:
+    """Whether there is a loop of that name, and for such numbers."""
+    return name in OPS and dtype == np.float64
+
+
+def value_of(name: str, x: Any, out: Array) -> None:
+    """out = the value of a row of the table."""
+    out[...] = TABLE[name].on_arrays([x])
+
+
+def slope_of(name: str, x: Any, y: Any, out: Array) -> None:
+    """out = the partial derivative of a row of the table, of its argument and its value."""
+    slope: Any = TABLE[name].partials[0]
+    out[...] = slope(x, y)
 
 
 _erf, _erfc = (np.vectorize(f, otypes=[float]) for f in (math.erf, math.erfc))
@@ -323,6 +345,8 @@ BY_FUNCTION: dict[Any, Callable[..., list[Operation] | None]] = {
     add_stretches: lambda starts, x, out: _stretches(np.add, x, starts, 0, out),
     erf: lambda x, out: _checked("erf", [out, x]),
     erfc: lambda x, out: _checked("erfc", [out, x]),
+    value_of: lambda name, x, out: _checked(VALUE + name, [out, x]),
+    slope_of: lambda name, x, y, out: _checked(SLOPE + name, [out, x, y]),
     double_product: lambda x, y, out: _checked("double_product", [out, x, y]),
     add_product: lambda x, y, out, scratch: _checked("add_products", [out, x, y]),
     sum_products: _fold_products,
