@@ -1327,7 +1327,7 @@ cdef int of_one_moment(Graph *graph) except -1:
 
 cdef void shares(double *w, size_t n, double *sums) noexcept nogil:
     """Softmax from n weights, in their place: w / (w + sum of all others), added up as in the table. sums: room for 2n."""
-    cdef size_t size = max(<size_t>sqrt(<double>n), <size_t>16), blocks, i, j, k, end
+    cdef size_t size = max(<size_t>sqrt(<double>n), <size_t>8), blocks, i, j, k, end
     cdef double rest, outside
     blocks = (n + size - 1) // size
     for k in range(blocks):

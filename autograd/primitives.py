@@ -896,16 +896,21 @@ fraction: Primitive = row(
 _BUILT_IN.add("fraction")
 
 
-FEW = 16
+FEW = 8
 
 
 def _sums_of_others(xs: list[Any]) -> list[Any]:
-    """For each of n numbers the sum of all others, in about n · √n additions: first within blocks, then of blocks."""
+    """For each of n numbers the sum of all others, in about n · √n additions: first within blocks, then of blocks.
+
+    As products with 0 or 1, so that programs make a product of matrices of them.
+    """
     size = max(math.isqrt(len(xs)), FEW)
     blocks = [xs[i : i + size] for i in range(0, len(xs), size)]
     sums = [sum(block) for block in blocks] if len(blocks) > 1 else []
     found = []
     for k, block in enumerate(blocks):
-        outside = [sum(sums[:k] + sums[k + 1 :])] if len(blocks) > 1 else []
-        found += [sum([*block[:i], *block[i + 1 :], *outside]) for i in range(len(block))]
+        terms = [*block, sum(sums[:k] + sums[k + 1 :])] if len(blocks) > 1 else block
+        factors = [1.0] * len(terms)
+        for i in range(len(block)):
+            found.append(dot([*factors[:i], 0.0, *factors[i + 1 :]], terms))
     return found

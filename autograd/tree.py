@@ -21,7 +21,7 @@ __all__ = [
 def is_number(x: Any) -> bool:
     """Whether x is one number: a real one, or a Value."""
     kind = type(x)
-    if kind is float or hasattr(kind, "__apply_primitive__"):
+    if kind is float or kind is int or hasattr(kind, "__apply_primitive__"):
         return True
     return isinstance(x, numbers.Real) and kind is not bool
 

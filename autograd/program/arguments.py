@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,7 +18,6 @@ from autograd.tree import (
     leaves_of,
     like,
     map_leaves,
-    map_numbers,
     parts_of,
     plain_array,
     shape_of,
@@ -144,10 +144,17 @@ def _arguments(description: Any, row: Sequence[float], number_at: Callable[[floa
             for i, item in enumerate(found):  # one by one: NumPy would ask each of them whether it is an array
                 array[i] = item
             return array.reshape(slot.shape)
-        items = iter(found)
-        return map_numbers(lambda _: next(items), slot.template)
+        return _filled(slot.template, iter(found))
 
     return rebuild(description, made, lambda fixed: fixed.what)
+
+
+def _filled(template: Any, items: Iterator[Any]) -> Any:
+    if type(template) is int:
+        return next(items)
+    if template and type(template[0]) is int:
+        return like(template, [*islice(items, len(template))])
+    return like(template, [_filled(part, items) for part in template])
 
 
 def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None:

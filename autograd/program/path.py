@@ -38,13 +38,18 @@ def _hides_errors(record: Record) -> bool:
     risky = [not (row.linear or row.flat or row.chooses or row in SAFE) for row in record.primitives]
     if not any(risky):
         return False
+    first = record.first
     alive = np.zeros(len(record), dtype=bool)
+    alive[record.outputs] = alive[record.args] = True
+    if alive[first:].all():  # each leads to one that came after it, and so to an output
+        return False
+    alive[first:] = False
     alive[record.outputs] = True
     starts, args = record.start.tolist(), record.args.tolist()
     for k in range(len(record.op) - 1, -1, -1):
-        if alive[record.first + k]:
+        if alive[first + k]:
             alive[args[starts[k] : starts[k + 1]]] = True
-    return bool((np.array(risky)[record.op] & ~alive[record.first :]).any())
+    return bool((np.array(risky)[record.op] & ~alive[first:]).any())
 
 
 def fitting(x: Any, dtype: Any, what: str) -> Array:

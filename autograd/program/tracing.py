@@ -337,6 +337,7 @@ def _draws(f: Callable[..., Any]) -> Iterator[list[Any]]:
 
 
 MANY = 10_000
+HOLD_NONE = (Value, float, int, str, bytes, Primitive, np.ndarray, type, ModuleType, type(None))  # of the generators
 
 
 def _generators_of(f: Callable[..., Any]) -> list[Any]:
@@ -348,7 +349,7 @@ def _generators_of(f: Callable[..., Any]) -> list[Any]:
         if isinstance(x, GENERATORS):
             found.append(x)
         for part in _parts_of(x):
-            if id(part) not in seen and len(queue) < MANY:
+            if not isinstance(part, HOLD_NONE) and id(part) not in seen and len(queue) < MANY:
                 seen.add(id(part))
                 queue.append(part)
     return found
@@ -356,8 +357,6 @@ def _generators_of(f: Callable[..., Any]) -> list[Any]:
 
 def _parts_of(x: Any) -> Iterable[Any]:
     """What a function or an object refers to, as far as it may hold a generator."""
-    if isinstance(x, str | bytes | float | int | Value | Primitive | np.ndarray | type | ModuleType):
-        return ()
     if isinstance(x, list | tuple | set | frozenset):
         return x
     if isinstance(x, dict):
