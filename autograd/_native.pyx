@@ -1619,7 +1619,19 @@ def write(values, field, numbers):
         PyBuffer_Release(&view)
 
 
+def one_by_one(primitive, const double[::1] x, double[::1] out):
+    """out = the values of a row of one argument, element by element."""
+    cdef int op = primitive.opcode
+    cdef Py_ssize_t i, n = len(x)
+    if not 0 < op < N_RULES or ARITY[op] != 1 or len(out) != n:
+        raise ValueError(f"one_by_one: takes a built-in row of one argument and arrays of one size, got {primitive!r}")
+    with nogil:
+        for i in range(n):
+            out[i] = rule_value(op, x[i], 0.0)
+
+
 primitive_module.shortcut = shortcut
+primitive_module.one_by_one = one_by_one
 
 
 def unwind(nodes):

@@ -218,6 +218,9 @@ class Primitive:
                 y = np.asarray(getattr(np, self.array)(*arrays))
             elif self.array is not None:
                 y = np.asarray(self.array(*arrays))
+            elif one_by_one is not None and self.name in _BUILT_IN and self.arity == 1:
+                y = np.empty(arrays[0].shape)
+                one_by_one(self, np.ascontiguousarray(arrays[0], dtype=float).reshape(-1), y.reshape(-1))
             else:
                 y = np.asarray(np.vectorize(self._or_nan, otypes=[float])(*arrays))
             finite = np.logical_and.reduce(np.broadcast_arrays(*(np.isfinite(array) for array in arrays)))
@@ -294,6 +297,9 @@ _BUILT_IN: set[str] = set()
 
 shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
 """What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""
+
+one_by_one: Callable[[Primitive, Any, Any], None] | None = None
+"""What the native engine, if it is in use, has for a row without a function of NumPy: fills an array with its values."""
 
 
 def _named(name: str) -> Primitive:

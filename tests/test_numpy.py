@@ -291,3 +291,13 @@ def test_no_grad_reaches_into_arrays():
     xs = array(1.0, 2.0)
     with autograd.no_grad():
         assert all(y.is_leaf for y in (np.tanh(xs) * np.float64(2.0)))
+
+
+@pytest.mark.parametrize("f", [autograd.erf, autograd.erfc])
+def test_functions_that_numpy_has_not_take_arrays_of_any_layout(f):
+    x = np.random.default_rng(3).normal(size=(5, 4, 3))
+    for given in (x, x[::2, ::-1], x.T, x[0, 0, 0], np.float32(x), x[:0], (8 * x).astype(int)):
+        wanted = [f(float(a)) for a in np.ravel(given)]
+        assert np.shape(f(given)) == np.shape(given)
+        assert np.ravel(f(given)).tolist() == wanted
+    assert np.isnan(f(np.array([np.nan, 1.0]))).tolist() == [True, False]
