@@ -299,7 +299,7 @@ shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
 """What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""
 
 one_by_one: Callable[[Primitive, Any, Any], None] | None = None
-"""What the native engine, if it is in use, has for a row without a function of NumPy: fills an array with its values."""
+"""What the native engine, if it is in use, has for a row that NumPy has no function for: fills an array with values."""
 
 
 def _named(name: str) -> Primitive:
