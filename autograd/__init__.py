@@ -18,6 +18,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
         "for both, use two virtual environments."
     )
 
+from autograd import elsewhere as _elsewhere
 from autograd import linalg as linalg
 from autograd.check import GradientMismatch, GradientReport, check_gradients
 from autograd.corners import CORNERS, Corner
@@ -41,7 +42,7 @@ def __getattr__(name: str) -> object:
         from autograd import program
 
         return getattr(program, name)
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}")
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}{_elsewhere.here(name)}")
 
 
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.

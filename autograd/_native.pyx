@@ -28,7 +28,7 @@ from autograd import primitives as table
 from autograd import value as reference
 from autograd.primitive import TABLE
 from autograd.value import (
-    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, number, partials_of, pull_back, read_data,
+    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, not_values, number, partials_of, pull_back, read_data,
     check_label, check_values, names_of, restored, seed_number, state_of, watch,
 )
 
@@ -1516,7 +1516,7 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
 def zero_grad(values):
     """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
     if not hasattr(values, "__iter__") and type(values) is not Value:
-        raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {values!r:.200}")
+        raise TypeError(not_values(values))
     for value in [values] if type(values) is Value else values:
         if type(value) is not Value:
             raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")

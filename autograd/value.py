@@ -22,6 +22,7 @@ from types import FunctionType
 from typing import Any, SupportsFloat
 
 from autograd import primitives as table
+from autograd.elsewhere import VALUE, advice
 from autograd.primitive import TABLE, DomainError, Primitive
 
 __all__ = [
@@ -488,6 +489,8 @@ def number(x: Any, what: str) -> float:
         hint = "; for several numbers make a list of Values: [Value(x) for x in ...]"
     elif isinstance(x, str):
         hint = "; convert it with float(...) first"
+    elif x is None and what == "grad":
+        hint = "; to clear it, write zero_grad([v]), or v.grad = 0.0"
     raise TypeError(f"{what}: expected a real number, got {x!r}{hint}")
 
 
@@ -587,6 +590,12 @@ def failed(primitive: Primitive, args: Sequence[Any]) -> None:
         mode.failed(primitive, args)
 
 
+def not_values(given: Any) -> str:
+    """The error for what `zero_grad` was given, if these are no Values."""
+    hint = "; of a model: model.zero_grad()" if hasattr(given, "parameters") else ""
+    return f"zero_grad: takes Values, as in zero_grad([x, y]), got {given!r:.200}{hint}"
+
+
 def no_attribute(value: Value, name: str) -> Any:
     """What an attribute is that the class does not have: a row of the table, by its name or by NumPy's, as a method.
 
@@ -594,12 +603,26 @@ def no_attribute(value: Value, name: str) -> Any:
     """
     if name == "conjugate":  # NumPy's variance asks for it
         return functools.partial(operator.pos, value)
+    if name == "_prev":  # what micrograd's notebooks draw a graph from
+        return {arg for arg in value.args if isinstance(arg, Value)}
+    if name == "_op":
+        return _as_micrograd(value)
     row = None if name.startswith("_") else _by_name(name)
     if row is not None and row.public and row.rule is None:
         return functools.partial(row, value)
     if modes and name == "_data":
         watch("data", value)
-    raise AttributeError(f"Value has no attribute {name!r}; see dir(Value) for those that it has")
+    way_out = advice(name, VALUE) or "; see dir(Value) for those that it has"
+    raise AttributeError(f"Value has no attribute {name!r}{way_out}")
+
+
+def _as_micrograd(value: Value) -> str:
+    """What micrograd calls the operation that a Value was computed by; "" for a leaf."""
+    if value.primitive is None:
+        return ""
+    if value.primitive is table.pow and type(value.args[1]) is float:
+        return f"**{value.args[1]:g}"
+    return "ReLU" if value.primitive is table.relu else value.primitive.symbol
 
 
 def _by_name(name: str) -> Primitive | None:
@@ -1007,7 +1030,7 @@ def leaves(y: Value) -> list[Value]:
 def zero_grad(values: Iterable[Value]) -> None:
     """Clear the gradients of `values`, as before a new backward(): `grad` is 0.0 and `has_grad` False again."""
     if not hasattr(values, "__iter__") and not isinstance(values, Value):
-        raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {values!r:.200}")
+        raise TypeError(not_values(values))
     for value in [values] if isinstance(values, Value) else values:
         if not isinstance(value, Value):
             raise TypeError(f"zero_grad: takes Values, as in zero_grad([x, y]), got {value!r}")

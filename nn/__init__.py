@@ -17,6 +17,7 @@ except ImportError as error:  # the other package called autograd has no Value
         "Run 'pip uninstall autograd glassgrad' and install glassgrad again; for both, use two virtual environments."
     ) from None
 
+from autograd import elsewhere as _elsewhere
 from nn import datasets, schedules
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (
@@ -66,3 +67,7 @@ __all__ = [
     "save",
     "schedules",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{_elsewhere.here(name)}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import TABLE, Primitive, Value, dot
+from autograd.elsewhere import advised
 from nn.module import Module
 
 __all__ = ["INITIALISERS", "MLP", "Activation", "Layer", "Neuron"]
@@ -43,6 +44,7 @@ class Neuron(Module):
     Neuron(2 → tanh), 3 parameters
     """
 
+    @advised
     def __init__(
         self,
         n_in: int,
@@ -75,6 +77,7 @@ class Layer(Module):
     arguments are those of `Neuron`.
     """
 
+    @advised
     def __init__(
         self,
         n_in: int,
@@ -120,6 +123,7 @@ class MLP(Module):
     MLP(2 → 16 relu → 16 relu → 1), 337 parameters
     """
 
+    @advised
     def __init__(
         self,
         n_in: int,
@@ -135,6 +139,7 @@ class MLP(Module):
             raise ValueError(
                 f"MLP: widths must be a list such as [16, 16, 1], the last being the outputs; got {widths!r}"
             )
+        _resolve(activation)  # also where there is no hidden layer
         rng = seed if isinstance(seed, random.Random) else random.Random(seed)
         sizes = [n_in, *widths]
         last = len(widths) - 1
@@ -183,8 +188,12 @@ def _resolve(activation: Activation) -> Callable[[Any], Any] | None:
     if isinstance(activation, str):
         row = TABLE.get(activation)
         if row is None or row.rule is not None or row.arity - len(row.defaults) != 1:
+            if activation.lower() in TABLE.keys() - {activation}:
+                raise ValueError(f"unknown activation {activation!r}: it is written {activation.lower()!r}")
             names = ", ".join(
-                row.name for row in TABLE.values() if row.rule is None and row.arity - len(row.defaults) == 1
+                row.name
+                for row in TABLE.values()
+                if row.public and row.rule is None and row.arity - len(row.defaults) == 1
             )
             raise ValueError(f"unknown activation {activation!r}; choose one of: {names}; or pass a function")
         return row
@@ -210,10 +219,18 @@ def _check_width(what: str, name: str, n: Any) -> None:
         raise ValueError(f"{what}: {name} must be a whole number of at least 1, got {n!r}")
 
 
+def _is_batch(x: Any) -> bool:
+    return len(x) > 0 and isinstance(x[0], list | tuple)
+
+
 def _inputs(what: str, x: Any, n_in: int) -> list[Any]:
     """The inputs as a list: plain floats at once, rather than one NumPy scalar after another in every neuron."""
-    if isinstance(x, str) or not hasattr(x, "__len__") or len(getattr(x, "shape", "1")) != 1:
-        raise TypeError(f"{what}: expected a list of {n_in} inputs, got {x!r}")
+    if isinstance(x, str) or not hasattr(x, "__len__") or len(getattr(x, "shape", "1")) != 1 or _is_batch(x):
+        several = hasattr(x, "__len__") and not isinstance(x, str)
+        way_out = "; for several examples, write [model(x) for x in xs], or train with nn.fit" if several else ""
+        raise TypeError(
+            f"{what}: expected a list of {n_in} inputs, the numbers of one example, got {x!r:.200}{way_out}"
+        )
     if len(x) != n_in:
         raise ValueError(f"{what}: expected {n_in} inputs, got {len(x)}")
     found: list[Any] = x.tolist() if hasattr(x, "tolist") else list(x)

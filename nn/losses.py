@@ -53,16 +53,30 @@ class Loss(NamedTuple):
                 raise ValueError(f"{self.name}: {complaint}")
             return self.one(output, target)
         if not (_is_list(output) and _is_list(target)):
+            hint = ""
+            if self.decide is _one_hot_class and _is_class(target, output):
+                hint = (
+                    f". For classes, give nn.cross_entropy the number of the class; {self.name} needs a target like "
+                    f"the output: autograd.one_hot({int(target)}, {len(output)})"
+                )
             raise ValueError(
                 f"{self.name}: one output needs one target, and a list of outputs a list of targets; "
-                f"got output {output!r} and target {target!r}"
+                f"got output {output!r:.200} and target {target!r:.200}{hint}"
             )
         outputs, targets = list(output), list(target)
+        if self.labels and len(outputs) == len(targets) and is_one_hot(targets) and not _is_list(outputs[0]):
+            raise ValueError(
+                f"{self.name}: the target of n logits is the number of a class, got {target!r:.200}; of a list with 1 "
+                "at the class and 0 elsewhere, the number is nn.most_likely(target)"
+            )
         if len(outputs) != len(targets):
             raise ValueError(f"{self.name}: {len(outputs)} outputs, but {len(targets)} targets")
         if not outputs:
             raise ValueError(f"{self.name}: needs at least one example, got none")
         return mean([self(o, t) for o, t in zip(outputs, targets, strict=True)])
+
+    def __repr__(self) -> str:
+        return f"<loss {self.name}>"
 
     def check_targets(self, output: Any, targets: Sequence[Any]) -> None:
         """Raise the ValueError that a call with `output` and one of the targets would raise."""
@@ -71,6 +85,16 @@ class Loss(NamedTuple):
             targets = list({tuple(t) if isinstance(t, list) else t: t for t in targets}.values())
         for target in targets:
             checks(output, target)
+
+
+def is_one_hot(target: Any) -> bool:
+    """Whether a list is a class written as 1 at its place and 0 elsewhere."""
+    plain = all(isinstance(x, numbers.Real) and x in (0, 1) for x in target)
+    return plain and len(target) > 1 and sum(target) == 1
+
+
+def _is_class(target: Any, output: Any) -> bool:
+    return isinstance(target, numbers.Integral) and _is_list(output) and 0 <= int(target) < len(output)
 
 
 def _scalar(output: Any, target: Any) -> bool:
@@ -105,6 +129,11 @@ def _unit_target(output: Any, target: Any) -> str:
 def _class_target(output: Any, target: Any) -> str:
     if not _is_list(output) or len(output) < 2:
         return f"needs at least two logits, got {output!r}; for one logit use binary_cross_entropy"
+    if isinstance(output[0], Value) and output[0].primitive is _SHARE:
+        return (
+            "takes logits, the plain outputs of a network, but these went through softmax already; leave that out, and "
+            "see probabilities with nn.probabilities(logits)"
+        )
     if not isinstance(target, numbers.Real) and isinstance(target, autograd.Index):
         return ""  # `take` looks at it
     is_class = isinstance(target, numbers.Real) and float(target) % 1.0 == 0.0
@@ -113,6 +142,9 @@ def _class_target(output: Any, target: Any) -> str:
             f"the target must be a class from 0 to {len(output) - 1}, as there are {len(output)} logits; got {target!r}"
         )
     return ""
+
+
+_SHARE = autograd.TABLE["fraction"]  # what softmax ends with
 
 
 def _binary_cross_entropy(logit: Any, target: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import autograd
 from autograd import Value, tree
+from autograd.elsewhere import MODULE, advice
 from autograd.tree import leaves_of, parts_of, shape_of
 
 __all__ = ["Module"]
@@ -42,6 +43,23 @@ class Module:
     def parameters(self) -> list[Value]:
         """Every parameter, each once, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{advice(name, MODULE)}")
+
+    def __setattr__(self, name: str, part: Any) -> None:
+        before = vars(self).get(name)
+        if (
+            before is not None
+            and any(map(_is_computed, _values_in(part)))
+            and any(map(_is_parameter, _values_in(before)))
+        ):
+            raise TypeError(
+                f"{type(self).__name__}.{name} would lose its parameters: what is to take their place was computed, so "
+                "it is a result and no parameter. Change their numbers instead: p.data -= 0.1 * p.grad for each p, "
+                "or let an optimiser do it"
+            )
+        object.__setattr__(self, name, part)
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""
@@ -110,6 +128,17 @@ def _look_for_parameters(part: Any, name: str) -> None:
             f"Module: {name} is a {type(part).__name__} of Values or Modules, in which they have no names; "
             "keep them in a list or a dict"
         )
+
+
+def _values_in(part: Any) -> list[Value]:
+    """The Values in an attribute, but for those in other Modules and in what is no container."""
+    if not isinstance(part, Value | list | tuple | dict) and not tree.is_array(part):
+        return []
+    return [leaf for leaf in leaves_of(part, lambda x: isinstance(x, Value | Module)) if isinstance(leaf, Value)]
+
+
+def _is_computed(part: Value) -> bool:
+    return not part.is_leaf
 
 
 def _is_parameter(part: Any) -> bool:

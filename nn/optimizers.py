@@ -14,6 +14,7 @@ from typing import Any
 
 import autograd
 from autograd import Value
+from autograd.elsewhere import advised
 from nn.schedules import Schedule, as_schedule
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_gradients"]
@@ -26,6 +27,7 @@ class Optimizer:
     weight_decay: λ; adds λθ to the gradient, the derivative of λ/2 · |θ|² (AdamW differs, see there).
     """
 
+    @advised
     def __init__(
         self, parameters: Iterable[Value], learning_rate: float | Schedule, *, weight_decay: float = 0.0
     ) -> None:
@@ -106,6 +108,7 @@ class SGD(Optimizer):
     nesterov: step by g + μ v instead (Nesterov 1983; Sutskever et al. 2013, equations 3 and 4 rearranged).
     """
 
+    @advised
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -134,6 +137,7 @@ class RMSprop(Optimizer):
     Tieleman and Hinton 2012, Coursera lecture 6.5; ε outside the root, as PyTorch has it.
     """
 
+    @advised
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -162,6 +166,7 @@ class Adam(Optimizer):
     β₂ᵗ).
     """
 
+    @advised
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -199,6 +204,7 @@ class AdamW(Adam):
 
     decoupled = True
 
+    @advised
     def __init__(
         self,
         parameters: Iterable[Value],

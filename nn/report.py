@@ -39,7 +39,7 @@ def write_report(
     if len(history) > 1:
         pictures.append(("curves.png", "training curves", plot(lambda: visualize.plot_history(history))))
     name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
-    matrix = confusion_matrix(predicted, held_out.targets, len(held_out.classes))
+    matrix = confusion_matrix(held_out.targets, predicted, len(held_out.classes))
     confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
     pictures.append(("confusion.png", "which class was taken for which", confusion))
     if held_out.image_shape:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, no_grad, topological
-from nn.losses import Loss, cross_entropy, mean_squared_error
+from nn.losses import Loss, cross_entropy, is_one_hot, mean_squared_error
 from nn.optimizers import Optimizer
 
 __all__ = ["Batch", "Compiled", "Eager", "Examples", "Task", "evaluated", "few_threads", "start"]
@@ -142,7 +142,7 @@ def _label(decide: Any, target: Any) -> Any:
     """The class that a target stands for: itself, or the place of the 1 among 0s; None if it is no class."""
     if not hasattr(target, "__len__"):
         return target
-    return decide(target) if sorted(target)[-2:] == [0, 1] and sum(target) == 1 else None
+    return decide(target) if is_one_hot(target) else None
 
 
 def _float(x: Any) -> float:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 import autograd
 from autograd import DomainError, Value
 from autograd._files import atomic_write
+from autograd.elsewhere import LOSSES, advised
 from nn.losses import Loss
-from nn.optimizers import Optimizer, clipped, length
+from nn.optimizers import OPTIMIZERS, SGD, Optimizer, clipped, length
 from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, few_threads, start
 
 __all__ = ["Epoch", "History", "TrainingError", "evaluate", "fit"]
@@ -89,6 +90,7 @@ def _text(x: float | None, spec: str) -> str:
     return "–" if x is None else format(x, spec)
 
 
+@advised
 def fit(
     model: Callable[[Any], Any],
     loss: Loss | Callable[[Any, Any], Any],
@@ -122,6 +124,7 @@ def fit(
     for data that does not fit, before anything changes, and TrainingError when the loss or a gradient is no longer a
     number.
     """
+    _check_parts(model, loss, optimizer)
     examples, held = _examples("fit", inputs, targets, model), None
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
@@ -202,6 +205,23 @@ def fit(
         finally:
             steps.store()
     return history
+
+
+def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
+    if not callable(model):
+        raise TypeError(
+            f"fit: the model must be a function of one example, such as nn.MLP(2, [8, 1]), got {model!r:.200}"
+        )
+    if not callable(loss):
+        known = LOSSES.get(loss.lower()) if isinstance(loss, str) else None
+        way_out = f"write {known}" if known else "choose nn.cross_entropy, nn.mean_squared_error or another of nn"
+        raise TypeError(f"fit: the loss must be a function of output and target, got {loss!r:.200}; {way_out}")
+    if not isinstance(optimizer, Optimizer):
+        name = OPTIMIZERS.get(optimizer.lower(), SGD).__name__ if isinstance(optimizer, str) else "SGD"
+        raise TypeError(
+            f"fit: the optimizer must be one of nn's with the model's parameters, as in "
+            f"optimizer=nn.{name}(model.parameters(), 0.01), got {optimizer!r:.200}"
+        )
 
 
 def evaluate(model: Callable[[Any], Any], loss: Any, inputs: Any, targets: Any) -> tuple[float, float | None]:

@@ -209,7 +209,8 @@ class Program:
         if not isinstance(first, int):
             raise TypeError(
                 "value_and_grad: the traced function must return one number to differentiate, "
-                f"or a tuple that starts with it; it returns {self.tree!r:.100} (places of numbers)"
+                f"or a tuple that starts with it; it returns a {type(self.tree).__name__}: {self.tree!r:.100} "
+                "(places of numbers). Of a model, trace the loss: trace(lambda x, t: loss(model(x), t), x, t)"
             )
         given, n, _ = self._given(batch, "value_and_grad")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
