@@ -27,9 +27,18 @@ T = TypeVar("T")
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the model keeps its last good parameters. The message says where it stopped and what to
-    try.
+    """Training cannot go on; the message says where it stopped and what to try.
+
+    The model has the parameters, and the optimiser the memory, of the last epoch after which the loss was still no more
+    than a thousand times what it was at first; those from before the training, if there is none. history: the epochs
+    until then.
     """
+
+    history: History
+
+    def __init__(self, message: str, history: History | None = None) -> None:
+        super().__init__(message)
+        self.history = History() if history is None else history
 
 
 class Epoch(NamedTuple):
@@ -121,8 +130,8 @@ def fit(
         cannot be traced is computed one scalar at a time, as everything is with False, and the History says why.
 
     Returns the History. Ctrl-C stops after the last whole step and returns what was learned so far. Raises ValueError
-    for data that does not fit, before anything changes, and TrainingError when the loss or a gradient is no longer a
-    number.
+    for data that does not fit, before anything changes, and TrainingError, which carries the History, when the loss or
+    a gradient is no longer a number.
     """
     _check_parts(model, loss, optimizer)
     examples, held = _examples("fit", inputs, targets, model), None
@@ -141,6 +150,7 @@ def fit(
     order = list(range(len(examples.targets)))
     history = History()
     steps: Compiled | Eager = Eager(task)
+    kept = _Kept(optimizer)
 
     def begin(found: Compiled | Eager, why: str) -> None:
         nonlocal steps
@@ -190,9 +200,12 @@ def fit(
                 for batch in range(batches):
                     chosen = order[batch * batch_size : (batch + 1) * batch_size]
                     where = f"in epoch {epoch}, batch {batch + 1} of {batches}, after {optimizer.steps} steps"
-                    attempt(_step, chosen, clip_norm, sums, where)
+                    found = attempt(_step, chosen, clip_norm, sums, where, kept)
+                    if batch == 0:
+                        kept.begin(found)
                     show(epoch, batch + 1, sums, history)
                 steps.store()
+                kept.end(sums.loss / sums.examples)
                 history.append(measured(epoch, started, sums))
                 show(epoch, batches, sums, history)
                 # A list, not a generator: every callback is to be called.
@@ -202,8 +215,15 @@ def fit(
                     steps.load()
         except KeyboardInterrupt:
             history.interrupted = True
-        finally:
             steps.store()
+        except TrainingError as error:
+            kept.restore()
+            error.history = history
+            raise
+        except BaseException:
+            steps.store()
+            raise
+        steps.store()
     return history
 
 
@@ -227,6 +247,49 @@ def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
 def evaluate(model: Callable[[Any], Any], loss: Any, inputs: Any, targets: Any) -> tuple[float, float | None]:
     """Mean loss and accuracy (None if `loss` does not decide for a class) on n examples, without recording."""
     return evaluated(model, loss, _examples("evaluate", inputs, targets, model))
+
+
+MUCH = 1000.0  # times the first loss, at which a training has gone wrong
+
+
+class _Kept:
+    """Parameters and memory of the optimiser to go back to: of the last epoch with a good loss, and of the one before.
+
+    A good loss is no more than so much. What a good epoch leaves is given up if the next one shows that its last steps
+    went too far.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.good = self.before = self._now()
+        self.first: float | None = None
+
+    def _now(self) -> tuple[Any, int, dict[str, Any]]:
+        optimizer = self.optimizer
+        return autograd.read(optimizer.parameters, "data"), optimizer.steps, dict(optimizer.memory)
+
+    def _is_good(self, loss: float) -> bool:
+        return self.first is not None and loss <= MUCH * max(abs(self.first), 1e-9)
+
+    def begin(self, loss: float) -> None:
+        """The loss that an epoch begins with."""
+        if self.first is None:
+            self.first = loss
+        if not self._is_good(loss):
+            self.good = self.before
+
+    def end(self, loss: float) -> None:
+        """The mean loss of an epoch; the Values hold what it has left."""
+        self.before = self.good
+        if self._is_good(loss):
+            self.good = self._now()
+
+    def restore(self) -> None:
+        """Go back."""
+        if length(self.good[0]) > MUCH * max(length(self.before[0]), 1.0):
+            self.good = self.before
+        theta, self.optimizer.steps, self.optimizer.memory = self.good
+        autograd.write(self.optimizer.parameters, "data", theta)
 
 
 def _when(epoch: int) -> str:
@@ -259,10 +322,19 @@ class _Sums:
         )
 
 
-def _step(steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str) -> None:
-    """One step of the optimiser on the chosen examples. The parameters change as the last thing, all or none."""
+def _step(
+    steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str, kept: _Kept
+) -> float:
+    """One step of the optimiser on the chosen examples: their loss before it. The parameters change as the last thing,
+    all or none.
+    """
     optimizer = steps.task.optimizer
     remedy = f"the learning rate is {optimizer.learning_rate:g}: try a tenth of it, or clip_norm=1.0"
+    if kept.first is None:
+        remedy = (
+            "no step was taken yet, so the learning rate is not to blame: are inputs, targets or the parameters that "
+            "the model starts with far from 1? Scale the inputs to about -1 to 1, or make the model anew"
+        )
     try:
         batch = steps.batch(chosen)
         if not math.isfinite(batch.loss):
@@ -274,6 +346,7 @@ def _step(steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, s
     except (DomainError, FloatingPointError) as error:
         raise TrainingError(f"fit: the model has no value {where}; {remedy}. {error}") from error
     sums.add(batch, norm, len(chosen))
+    return batch.loss
 
 
 def _length(x: Any) -> int:

@@ -593,6 +593,50 @@ def test_a_learning_rate_far_too_large():
     assert all(map(math.isfinite, numbers(model)))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("batch_size", [10, 40])
+def test_a_training_that_failed_leaves_a_model_that_can_be_trained(batch_size, compiled):
+    data = nn.datasets.moons(40)
+    model = nn.MLP(2, [8, 1], activation="relu", seed=0)
+    first, _ = evaluate(model, nn.mean_squared_error, data.inputs, data.targets)
+    options = {"epochs": 30, "batch_size": batch_size, "compiled": compiled}
+    for rate in (1e200, 1e3, 100.0, 10.0):
+        optimizer = nn.SGD(model.parameters(), rate, momentum=0.5)
+        with pytest.raises(TrainingError, match="try a tenth of it") as error:
+            fit(model, nn.mean_squared_error, data.inputs, data.targets, optimizer=optimizer, **options)
+        found, _ = evaluate(model, nn.mean_squared_error, data.inputs, data.targets)
+        assert found < 1000.0 * first
+        assert optimizer.steps < 5
+        assert [row.epoch for row in error.value.history] == list(range(len(error.value.history)))
+    history = fit(
+        model, nn.mean_squared_error, data.inputs, data.targets, optimizer=nn.SGD(model.parameters(), 0.02), **options
+    )
+    assert history[-1].loss < history[1].loss
+
+
+def test_the_error_carries_the_history_until_then():
+    data = nn.datasets.moons(40)
+    model = nn.MLP(2, [8, 1], activation="relu", seed=0)
+    rates = [0.01] * 8 + [1e4] * 100
+    optimizer = nn.SGD(model.parameters(), rates.__getitem__)
+    with pytest.raises(TrainingError) as error:
+        fit(model, nn.mean_squared_error, data.inputs, data.targets, optimizer=optimizer, epochs=50, batch_size=10)
+    history = error.value.history
+    assert isinstance(history, History)
+    assert [row.epoch for row in history][:3] == [0, 1, 2]
+    found, _ = evaluate(model, nn.mean_squared_error, data.inputs, data.targets)
+    assert found < history[1].loss
+    assert optimizer.steps == 8  # two good epochs
+
+
+def test_before_the_first_step_the_learning_rate_is_not_to_blame():
+    model = Line()
+    with pytest.raises(
+        TrainingError, match="after 0 steps; no step was taken yet, so the learning rate is not to blame"
+    ):
+        fit(model, lambda y, t: y * math.inf, [[1.0]], [0.0], optimizer=nn.SGD(model.parameters(), 0.1))
+
+
 def test_an_infinite_gradient():
     model = Line()
     optimizer = nn.SGD(model.parameters(), 0.1)
