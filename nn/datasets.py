@@ -6,6 +6,7 @@ import csv
 import gzip
 import math
 import struct
+import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,10 +33,11 @@ class DataError(ValueError):
 
 
 class Dataset(NamedTuple):
-    """Examples for classification.
+    """Examples for classification, or for regression.
 
-    name: what it is. inputs: array of shape (n, width), floats. targets: array of shape (n,), classes from 0.
-    classes: the name of each class. image_shape: (rows, columns) if an input is an image, else None.
+    name: what it is. inputs: array of shape (n, width), floats. targets: array of shape (n,), classes from 0, or the
+    numbers to predict. classes: the name of each class; none for regression. image_shape: (rows, columns) if an input
+    is an image, else None.
     """
 
     name: str
@@ -44,9 +46,15 @@ class Dataset(NamedTuple):
     classes: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether there are numbers to predict, rather than classes."""
+        return not self.classes
+
     def __repr__(self) -> str:
         n, width = self.inputs.shape
-        return f"Dataset({self.name}: {n} examples of {width} numbers, {len(self.classes)} classes)"
+        what = "a number to predict" if self.is_regression else f"{len(self.classes)} classes"
+        return f"Dataset({self.name}: {n} examples of {width} numbers, {what})"
 
 
 def digits() -> Dataset:
@@ -156,14 +164,20 @@ def _blurred(name: str, points: Any, targets: Any, noise: float, rng: Any) -> Da
 # ---------------------------------------------------------------- files
 
 
-def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
-    """Examples from a CSV file: one per line, numbers, and one column with the class.
+TASKS = ("classification", "regression")
 
-    target: the class column, by its heading or its place (-1: the last). A first line without numbers is the heading.
-    Classes may be numbers or words; they are numbered in sorted order. Raises DataError naming line and column.
+
+def load_csv(path: str | Path, target: str | int = -1, *, task: str | None = None) -> Dataset:
+    """Examples from a CSV file: one per line, numbers, and one column with the class, or the number to predict.
+
+    target: that column, by its heading or its place (-1: the last). A first line without numbers is the heading.
+    Classes may be numbers or words; they are numbered in sorted order. task: "classification" or "regression"; None
+    takes numbers of which most occur once for measurements, so for regression. Raises DataError naming line and column.
     """
     import numpy as np
 
+    if task not in (None, *TASKS):
+        raise ValueError(f"load_csv: task must be 'classification', 'regression' or None, got {task!r}")
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -174,8 +188,14 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
     if not rows:
         raise DataError(f"{path}: the file is empty")
     width = len(rows[0][1])
+    other = next((sign for sign in (";", "\t") if width < 2 and sign in rows[0][1][0]), None)
+    if other:
+        raise DataError(
+            f"{path}: the columns are separated by {other!r}, but must be by commas; save it with commas, "
+            "and with points in the numbers"
+        )
     heading = rows.pop(0)[1] if not any(_is_number(cell) for cell in rows[0][1]) else [str(i) for i in range(width)]
-    heading = [name.strip() for name in heading]
+    heading = [_short(name.strip()) for name in heading]
     if isinstance(target, str) and target in heading:
         column = heading.index(target)
     elif isinstance(target, int) and -width <= target < width:
@@ -190,26 +210,49 @@ def load_csv(path: str | Path, target: str | int = -1) -> Dataset:
             raise DataError(f"{path}, line {number}: expected {width} columns as in the first line, got {len(row)}")
         for i, cell in enumerate(row):
             if i != column and not _is_number(cell):
-                raise DataError(f"{path}, line {number}, column {heading[i]!r}: expected a number, got {cell!r}")
+                raise DataError(
+                    f"{path}, line {number}, column {heading[i]!r}: expected a number, got {_short(cell)!r}"
+                )
         if not row[column].strip():
             raise DataError(f"{path}, line {number}, column {heading[column]!r}: the class is missing")
         labels.append(row[column].strip())
         inputs.append([float(cell) for i, cell in enumerate(row) if i != column])
+    if task is None:
+        task = TASKS[_are_measurements(labels)]
+    if task == "regression":
+        for (number, _), label in zip(rows, labels, strict=True):
+            if not _is_number(label):
+                raise DataError(
+                    f"{path}, line {number}, column {heading[column]!r}: expected a number, got {_short(label)!r}; "
+                    "classes are for task='classification'"
+                )
+        return Dataset(path.stem, np.array(inputs), np.array([float(label) for label in labels]), ())
     classes = sorted(
         set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label)
     )
     if not 2 <= len(classes) <= 1000:
         raise DataError(
             f"{path}: column {heading[column]!r} holds {len(classes)} different classes; "
-            "choose the class column with target"
+            "choose the class column with target, or task='regression' if it holds numbers to predict"
         )
     places = {label: i for i, label in enumerate(classes)}
     return Dataset(path.stem, np.array(inputs), np.array([places[label] for label in labels]), tuple(classes))
 
 
+def _are_measurements(labels: list[str]) -> bool:
+    """Whether these are numbers to predict rather than classes: most of them occur once."""
+    if not all(map(_is_number, labels)) or 2 * len(set(labels)) <= len(labels):
+        return False
+    return len(set(labels)) > 10 or any(float(label) % 1.0 for label in labels)
+
+
+def _short(cell: str) -> str:
+    return cell if len(cell) <= 60 else f"{cell[:57]}..."
+
+
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell)) and "_" not in cell
+        return len(cell) < 400 and math.isfinite(float(cell)) and "_" not in cell
     except ValueError:
         return False
 
@@ -229,8 +272,14 @@ def load_mnist(path: str | Path) -> tuple[Dataset, Dataset]:
         arrays = [_load_idx(path, name) for name in _MNIST_FILES]
     else:
         try:
+            names = ("x_train", "y_train", "x_test", "y_test")
+            with zipfile.ZipFile(path) as archive:  # before anything is unpacked
+                if sum(archive.getinfo(f"{name}.npy").file_size for name in names) > 2 * LARGEST:
+                    raise DataError(f"{path}: its arrays are larger than MNIST's could be")
             with path.open("rb") as opened, np.load(opened) as file:
-                arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+                arrays = [np.asarray(file[name]) for name in names]
+        except DataError:
+            raise
         except Exception as error:  # what NumPy and zipfile raise for a damaged file is of many kinds
             raise DataError(
                 f"{path} is not an MNIST .npz file with x_train, y_train, x_test and y_test, or it is damaged "
@@ -261,6 +310,9 @@ _MNIST_FILES = (
 )
 
 
+LARGEST = 1 << 28  # bytes of an array; MNIST has 47 million
+
+
 def _load_idx(folder: Path, name: str) -> Any:
     """An array of bytes in IDX format: two zeros, type 8, the number of axes, their lengths in big-endian order, the
     data.
@@ -271,14 +323,20 @@ def _load_idx(folder: Path, name: str) -> Any:
     if not file.exists():
         file = folder / f"{name}.gz"
     try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        zeros, kind, axes = struct.unpack_from(">HBB", content)
-        shape: Sequence[int] = struct.unpack_from(f">{axes}I", content, 4)
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+            zeros, kind, axes = struct.unpack(">HBB", opened.read(4))
+            shape: Sequence[int] = struct.unpack(f">{axes}I", opened.read(4 * axes)) if 1 <= axes <= 3 else ()
+            size = math.prod(shape)
+            if zeros != 0 or kind != 8 or not shape or size > LARGEST:
+                raise DataError(
+                    f"{file}: is not an IDX file of bytes with one to three axes, of at most {LARGEST:,} bytes"
+                )
+            content = opened.read(size + 1)  # no more than it says, however much it unpacks to
     except FileNotFoundError:
         raise DataError(f"{folder}: there is no file {name} (or {name}.gz)") from None
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{file}: cannot be read as an IDX file: {error}") from None
-    data = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes)
-    if zeros != 0 or kind != 8 or data.size != math.prod(shape):
+    if len(content) != size:
         raise DataError(f"{file}: is not an IDX file of bytes, or was cut off")
+    data = np.frombuffer(content, dtype=np.uint8)
     return data.reshape(shape)

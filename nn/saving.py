@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
     except (safetensors.SafetensorError, TypeError, AttributeError) as error:  # the last two: a dtype NumPy has not
         raise ValueError(f"cannot load {path}: it is damaged or not a file that save() wrote ({error})") from None
     try:
-        model = _build(metadata.get("architecture", "")) if into is None else into
+        numbers_in_file = sum(array.size for array in state.values())
+        model = _build(metadata.get("architecture", ""), numbers_in_file) if into is None else into
         model.load_state_dict(state)
     except ValueError as error:
         raise ValueError(f"cannot load {path}: {error}") from None
@@ -71,8 +73,8 @@ def _architecture(model: Module) -> dict[str, Any]:
     return {}
 
 
-def _build(text: str) -> Module:
-    """The model that an architecture describes; ValueError if there is none."""
+def _build(text: str, size: int) -> Module:
+    """The model that an architecture describes, of so many numbers; ValueError if there is none."""
     try:
         architecture = json.loads(text)
         architecture.pop("format", None)
@@ -81,11 +83,27 @@ def _build(text: str) -> Module:
         raise ValueError(
             "it does not describe a Neuron, Layer or MLP; build the model yourself and use load(path, into=model)"
         ) from None
+    needed = _size(kind, architecture)
+    if needed is not None and needed != size:  # before a network is made that would fill the memory
+        raise ValueError(f"it describes a model with another number of parameters than the {size:,} that it holds")
     try:
         built: Module = kind(**architecture)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{error}. A primitive of your own must be defined before the file is loaded") from None
     return built
+
+
+def _size(kind: type[Module], architecture: dict[str, Any]) -> int | None:
+    """How many parameters a model has by its architecture; None if that is wrong, which is said elsewhere."""
+    n_in: Any = architecture.get("n_in")
+    widths: Any = architecture.get("widths")
+    if kind is not MLP:
+        widths = [architecture.get("n_out", 1)]
+    if not isinstance(widths, list) or not all(type(n) is int and n > 0 for n in (n_in, *widths)):
+        return None
+    sizes = [n_in, *widths]
+    found: int = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    return found
 
 
 def _name(activation: Any) -> str | None:

@@ -2,7 +2,9 @@
 
 import gzip
 import math
+import resource
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -273,12 +275,14 @@ CSV_ERRORS = [
     ("x,pet\n1,cat\n2,dog\n", -3, "no column -3"),
     ("1,cat\n2,dog\n", "pet", "no column 'pet'; the columns are: 0, 1"),
     ("x,pet\n1,cat\n2,cat\n", -1, "column 'pet' holds 1 different classes"),
-    ("x,y\n" + "\n".join(f"1,{i}" for i in range(1001)), -1, "column 'y' holds 1001 different classes"),
+    ("x,y\n" + "\n".join(f"1,class {i}" for i in range(1001)), -1, "column 'y' holds 1001 different classes"),
     ("", -1, "the file is empty"),
     ("\n \n\n", -1, "the file is empty"),
     ("x,pet\n", -1, "needs lines"),
     ("cat\ndog\n", -1, "needs lines"),
-    ("1;cat\n2;dog\n", -1, "flowers.csv"),
+    ("1;cat\n2;dog\n", -1, "the columns are separated by ';', but must be by commas"),
+    ("x\tpet\n1\tcat\n", -1, "separated by '\\t'"),
+    ("x,pet\n1,cat\n" + "9" * 10_000 + ",dog\n", -1, "expected a number, got '999"),
     (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe\xfd", -1, "cannot read"),
     (bytes(200), -1, "flowers.csv"),
     ("x,pet\n1,käse\n".encode("latin-1"), -1, "cannot read"),
@@ -295,6 +299,43 @@ def test_csv_errors_name_the_place(csv_file, content, target, told):
     assert told in str(error.value)
     assert str(path) in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def prices(n, step=1.5):
+    return "size,price\n" + "\n".join(f"{i},{100 + step * i}" for i in range(n))
+
+
+def test_a_column_of_measurements_is_for_regression(csv_file):
+    data = load_csv(csv_file(prices(120)))
+    assert (data.is_regression, data.classes, data.targets.dtype) == (True, (), np.dtype(float))
+    assert data.targets[:2].tolist() == [100.0, 101.5]
+    assert repr(data) == "Dataset(flowers: 120 examples of 1 numbers, a number to predict)"
+    train, test = train_test_split(data, 20)
+    assert (train.is_regression, len(test.targets)) == (True, 20)
+
+
+def test_which_columns_hold_measurements(csv_file):
+    for content, regression in (
+        (prices(120, 1), True), (prices(11, 1), True), (prices(4), True),
+        ("x,y\n1,0\n2,1\n3,2\n", False),  # whole numbers, and few of them: classes
+        ("x,y\n" + "\n".join(f"{i},{i % 10}" for i in range(100)), False), ("x,y\n1,a\n2,b\n", False),
+    ):  # fmt: skip
+        assert load_csv(csv_file(content)).is_regression == regression
+        if not regression:
+            assert not load_csv(csv_file(content), task="classification").is_regression
+    assert load_csv(csv_file("x,y\n1,0\n2,1\n3,2\n"), task="regression").targets.tolist() == [0.0, 1.0, 2.0]
+    assert len(load_csv(csv_file(prices(120)), task="classification").classes) == 120
+    with pytest.raises(DataError, match="line 2, column 'y': expected a number, got 'a'; classes are for"):
+        load_csv(csv_file("x,y\n1,a\n2,b\n"), task="regression")
+    with pytest.raises(ValueError, match="task must be 'classification', 'regression' or None"):
+        load_csv(csv_file("x,y\n1,a\n2,b\n"), task="ranking")
+
+
+def test_long_cells_are_not_quoted_whole(csv_file):
+    for content in ("x,pet\n" + "y" * 100_000 + ",dog\n1,cat\n", "x," + "pet" * 10_000 + "\nbad,dog\n1,cat\n"):
+        with pytest.raises(DataError) as error:
+            load_csv(csv_file(content))
+        assert len(str(error.value)) < 500
 
 
 def test_csv_missing_or_a_folder(tmp_path):
@@ -413,6 +454,39 @@ def test_mnist_idx_that_is_not_mnist(tmp_path, changes, compress):
     folder = mnist_idx(tmp_path, compress, **changes)
     with pytest.raises(DataError, match=str(tmp_path)):
         load_mnist(folder)
+
+
+def test_mnist_files_are_not_unpacked_further_than_they_say(tmp_path):
+    """A megabyte that unpacks to a gigabyte is refused, or read as far as its header says."""
+    packed = gzip.compress(idx(IMAGES) + bytes(1 << 28), 9)
+    folder = mnist_idx(tmp_path, True)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(packed)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match="is not an IDX file of bytes, or was cut off"):
+        load_mnist(folder)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 28, 28)))
+    with pytest.raises(DataError, match="at most"):
+        load_mnist(folder)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(struct.pack(">HBB", 0, 8, 65) + bytes(260)))
+    with pytest.raises(DataError, match="one to three axes"):
+        load_mnist(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes
+
+
+def test_an_npz_file_that_would_fill_the_memory(tmp_path):
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            with archive.open(f"{name}.npy", "w") as file:
+                for _ in range(160):
+                    file.write(bytes(1 << 20))
+    with pytest.raises(DataError, match="its arrays are larger than MNIST's could be"):
+        load_mnist(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", b"no array")
+    with pytest.raises(DataError, match=r"do not fit|is not an MNIST"):
+        load_mnist(path)
 
 
 def damaged(content):

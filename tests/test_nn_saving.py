@@ -243,6 +243,7 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
     def refused(**named):
         raise PermissionError(13, "Permission denied")
 
+    monkeypatch.setattr("autograd._files._unnamed", lambda folder: None)
     monkeypatch.setattr("tempfile.mkstemp", refused)
     with pytest.raises(PermissionError, match=r"cannot write .*m: Permission denied"):
         nn.save(nn.Neuron(1), tmp_path / "m")
