@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import math
 import statistics
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from nn import datasets
 from nn.datasets import DataError, Dataset
 from nn.layers import MLP
-from nn.losses import binary_cross_entropy, cross_entropy
+from nn.losses import binary_cross_entropy, cross_entropy, mean_squared_error
 from nn.optimizers import OPTIMIZERS, SGD
 from nn.report import write_report
 from nn.saving import require_safetensors, save
@@ -51,8 +52,8 @@ def _parser() -> _Parser:
     train = commands.add_parser(
         "train", help="train a network on data and draw what it learned",
         description="Train a network on data, and write the model, its history and pictures of both into a folder.",
-        epilog=f"DATA is digits, {', '.join(datasets.TOYS)}, a CSV file whose last column is the class, "
-        "or an MNIST .npz file or folder.",
+        epilog=f"DATA is digits, {', '.join(datasets.TOYS)}, a CSV file whose last column is the class or the "
+        "number to predict, or an MNIST .npz file or folder.",
     )  # fmt: skip
     train.add_argument("data", metavar="DATA", help="what to learn from, see below")
     train.add_argument(
@@ -68,7 +69,10 @@ def _parser() -> _Parser:
     )
     train.add_argument("--clip-norm", type=_positive, metavar="LENGTH", help="the longest gradient allowed")
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
-    train.add_argument("--target", metavar="COLUMN", help="the class column of a CSV file, by heading or place")
+    train.add_argument("--target", metavar="COLUMN", help="the column of a CSV file to predict, by heading or place")
+    train.add_argument(
+        "--task", choices=datasets.TASKS, help="whether that column holds classes or numbers (default: by its numbers)"
+    )
     train.add_argument("--limit", type=_whole, metavar="N", help="use only the first N training examples")
     train.add_argument("--eager", action="store_true", help="one scalar at a time, rather than as a program of arrays")
     return parser
@@ -136,12 +140,12 @@ def _train(options: argparse.Namespace) -> None:
     _prepare(options.out)
 
     classes = len(training.classes)
-    widths = [*(options.layers or recipe.layers), 1 if classes == 2 else classes]
+    widths = [*(options.layers or recipe.layers), 1 if classes in (0, 2) else classes]
 
     def network() -> MLP:
         return MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
 
-    model, loss = network(), binary_cross_entropy if classes == 2 else cross_entropy
+    model, loss = network(), {0: mean_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
     steps = epochs * -(-len(training.inputs) // batch_size)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(rate, steps))
     print(f"{training.name}: {len(training.inputs)} examples to learn from, {len(held_out.inputs)} held out to test on")
@@ -155,24 +159,35 @@ def _train(options: argparse.Namespace) -> None:
     inputs, test_inputs = (
         data.inputs if scaling is None else (data.inputs - scaling[0]) / scaling[1] for data in (training, held_out)
     )
+    # Numbers to predict likewise; the losses that are shown are of those.
+    middle, spread = _scaling(training.targets) if training.is_regression else (0, 1)
+    targets, test_targets = (
+        (data.targets - middle) / spread if training.is_regression else data.targets for data in (training, held_out)
+    )
     started = time.perf_counter()
     history = fit(
-        model, loss, inputs, training.targets,
-        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=(test_inputs, held_out.targets),
+        model, loss, inputs, targets,
+        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=(test_inputs, test_targets),
         clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
     )  # fmt: skip
     seconds = time.perf_counter() - started
     if scaling is not None:
         _fold_in(model, *scaling)
+    if training.is_regression:
+        _fold_out(model, float(middle), float(spread))
 
     if history.interrupted:
         print("\nstopped early: what was learned so far is kept")
     if history:
         print(history)
         first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
-        print(f"held-out accuracy: {first:.1%} before training, {last:.1%} after, in {_duration(seconds)}")
+        what = f"accuracy: {first:.1%} before training, {last:.1%} after"
+        if training.is_regression:
+            first, last = (float(spread) * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1]))
+            what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
+        print(f"held-out {what}, in {_duration(seconds)}")
     if history.compiled and not history.interrupted:
-        data, held = (inputs, training.targets), (test_inputs, held_out.targets)
+        data, held = (inputs, targets), (test_inputs, test_targets)
         with contextlib.suppress(TrainingError):  # of a network that has not learned anything
             took = _duration(_eagerly(network(), loss, data, held, epochs, batch_size))
             print(f"one scalar at a time (--eager) that would have taken about {took}, going by {MEASURED} batches")
@@ -208,14 +223,16 @@ def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
     """The data that the user named, to learn from and to test on."""
     name, path = options.data, Path(options.data)
     if options.target and path.suffix.lower() != ".csv":
-        raise DataError(f"--target chooses the class column of a CSV file; {name!r} is none")
+        raise DataError(f"--target chooses the column of a CSV file; {name!r} is none")
+    if options.task and path.suffix.lower() != ".csv":
+        raise DataError(f"--task says what a column of a CSV file holds; {name!r} is none")
     if name == "digits" or name in datasets.TOYS:
         data = datasets.digits() if name == "digits" else datasets.TOYS[name](seed=options.seed)
     elif path.suffix.lower() == ".csv":
         target = options.target or -1
         if isinstance(target, str) and target.lstrip("-").isdigit():
             target = int(target)
-        data = datasets.load_csv(path, target)
+        data = datasets.load_csv(path, target, task=options.task)
     elif path.suffix == ".npz" or (name and path.is_dir()):
         return datasets.load_mnist(path)
     else:
@@ -238,9 +255,10 @@ def _prepare(folder: Path) -> None:
 
 def _scaling(inputs: Any) -> tuple[Any, Any]:
     """Mean and spread of every column; a constant column has spread 1."""
-    spread = inputs.std(axis=0)
-    spread[inputs.max(axis=0) == inputs.min(axis=0)] = 1.0  # its standard deviation is 0 only up to rounding
-    return inputs.mean(axis=0), spread
+    import numpy as np
+
+    constant = inputs.max(axis=0) == inputs.min(axis=0)  # its standard deviation is 0 only up to rounding
+    return inputs.mean(axis=0), np.where(constant, 1.0, inputs.std(axis=0))
 
 
 def _fold_in(model: MLP, mean: Any, spread: Any) -> None:
@@ -251,6 +269,14 @@ def _fold_in(model: MLP, mean: Any, spread: Any) -> None:
         for weight, m, s in zip(neuron.weights, mean.tolist(), spread.tolist(), strict=True):
             weight.data /= s
             neuron.bias.data -= weight.data * m
+
+
+def _fold_out(model: MLP, middle: float, spread: float) -> None:
+    """Change the last layer so that the model returns numbers as they are in the file: s · y + m."""
+    for neuron in model.layers[-1].neurons:
+        for parameter in (*neuron.weights, neuron.bias):
+            parameter.data *= spread
+        neuron.bias.data += middle
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ import autograd
 from autograd import Value, no_grad
 from nn.datasets import Dataset, xor
 from nn.layers import MLP
-from nn.losses import binary_cross_entropy, cross_entropy, most_likely, probabilities
+from nn.losses import Loss, binary_cross_entropy, cross_entropy, mean_squared_error, most_likely, probabilities
 from nn.metrics import confusion_matrix
 from nn.optimizers import Adam
 from nn.training import History, fit
 
-__all__ = ["gradient_flow", "write_report"]
+__all__ = ["gradient_flow", "outputs_of", "write_report"]
 
 
 def write_report(
@@ -27,10 +27,7 @@ def write_report(
     """
     import visualize
 
-    outputs = autograd.trace(model, held_out.inputs[0].tolist())
-    parts = [held_out.inputs[i : i + 500] for i in range(0, len(held_out.inputs), 500)]
-    chances = [probabilities(output) for part in parts for output in outputs(part).tolist()]
-    predicted = [most_likely(p) for p in chances]
+    outputs = outputs_of(model, held_out.inputs)
 
     def plot(figure: Callable[[], Any]) -> Callable[[Path], Any]:
         return lambda path: visualize.save_figure(figure(), path)
@@ -38,18 +35,30 @@ def write_report(
     pictures: list[tuple[str, str, Callable[[Path], Any]]] = []
     if len(history) > 1:
         pictures.append(("curves.png", "training curves", plot(lambda: visualize.plot_history(history))))
-    name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
-    matrix = confusion_matrix(held_out.targets, predicted, len(held_out.classes))
-    confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
-    pictures.append(("confusion.png", "which class was taken for which", confusion))
+    name = "example"
+    if held_out.is_regression:
+        against = plot(lambda: visualize.plot_predictions(outputs, held_out.targets))
+        pictures.append(("predictions.png", "predicted against actual numbers", against))
+    else:
+        chances = [probabilities(output) for output in outputs]
+        predicted = [most_likely(p) for p in chances]
+        name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
+        matrix = confusion_matrix(held_out.targets, predicted, len(held_out.classes))
+        confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
+        pictures.append(("confusion.png", "which class was taken for which", confusion))
     if held_out.image_shape:
         images = held_out.inputs.reshape(-1, *held_out.image_shape)
         sheet = plot(lambda: visualize.plot_digits(images, held_out.targets, chances))
         pictures.append(("predictions.png", "held-out digits with predicted probabilities", sheet))
-    if model.n_in == 2:
-        boundary = plot(lambda: visualize.plot_decision_boundary(_decision(model), training.inputs, training.targets))
+    if model.n_in == 2 and not held_out.is_regression:
+        boundary = plot(
+            lambda: visualize.plot_decision_boundary(
+                _decision(model), training.inputs, training.targets, class_names=training.classes
+            )
+        )
         pictures.append(("boundary.png", "the decision boundary", boundary))
-    y, weights = gradient_flow(model, held_out.inputs[0], int(held_out.targets[0]))
+    loss = mean_squared_error if held_out.is_regression else None
+    y, weights = gradient_flow(model, held_out.inputs[0], held_out.targets[0].item(), loss=loss)
     flow = visualize.draw(y, parameters=weights, title=f"One neuron of the first layer, on a held-out {name}")
     pictures.append(("neuron.svg", "one neuron: how the gradient flows", lambda path: visualize.render(flow, path)))
     before, after = _small_network(seed)
@@ -66,6 +75,12 @@ def write_report(
             yield file, what
 
 
+def outputs_of(model: MLP, inputs: Any) -> list[Any]:
+    """What a model returns for each of many inputs: a number, or a list of them."""
+    program = autograd.trace(model, inputs[0].tolist())
+    return [output for i in range(0, len(inputs), 500) for output in program(inputs[i : i + 500]).tolist()]
+
+
 def _decision(model: MLP) -> Callable[[Any], float]:
     """A number per point of the plane: the probability of class 1, or the likeliest of several classes."""
 
@@ -77,19 +92,22 @@ def _decision(model: MLP) -> Callable[[Any], float]:
     return predict
 
 
-def gradient_flow(model: MLP, x: Any, target: int, terms: int = 3) -> tuple[Value, list[Value]]:
+def gradient_flow(
+    model: MLP, x: Any, target: float, terms: int = 3, loss: Loss | None = None
+) -> tuple[Value, list[Value]]:
     """One neuron of the first layer, after a backward pass: the one through which most gradient flows on this example.
 
     Its `terms` strongest products are spelled out; the others stand together as one. The gradient that arrives is the
-    real one, of the loss of example `x` with class `target`. Returns the neuron's output and its parameters.
+    real one, of the loss of example `x` with class `target`, or of another loss. Returns the neuron's output and its
+    parameters.
     """
     x = [float(number) for number in x]
     hidden = [Value(v.data) for v in model.layers[0](x)]
     outputs: Any = hidden
     for layer in model.layers[1:]:
         outputs = layer(outputs)
-    loss = cross_entropy(outputs, target) if len(outputs) > 1 else binary_cross_entropy(outputs[0], target)
-    slopes = autograd.grad(loss, hidden)
+    loss = loss or (cross_entropy if len(outputs) > 1 else binary_cross_entropy)
+    slopes = autograd.grad(loss(outputs if len(outputs) > 1 else outputs[0], target), hidden)
     place = max(range(len(hidden)), key=lambda i: abs(slopes[i]))
     neuron = model.layers[0].neurons[place]
 

@@ -324,6 +324,31 @@ def test_bad_files(capsys, tmp_path, name, content, words, told):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("task", [[], ["--task", "regression"]])
+def test_a_column_of_numbers_is_predicted(tmp_path, capsys, task):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(30.0, 200.0, (200, 2))
+    y = 2000.0 * x[:, 0] - 900.0 * x[:, 1] + 50_000.0
+    lines = [f"{a:.2f},{b:.2f},{c:.0f}" for (a, b), c in zip(x.tolist(), y.tolist(), strict=True)]
+    (tmp_path / "prices.csv").write_text("size,age,price\n" + "\n".join(lines))
+    out = tmp_path / "out"
+    assert main(["train", str(tmp_path / "prices.csv"), "--out", str(out), "--epochs", "80", *task]) == 0
+    said = capsys.readouterr().out
+    before, after = map(
+        float, re.search(r"error \(root mean square\): (\S+) before training, (\S+) after", said).groups()
+    )
+    assert before > 50_000.0 > 5_000.0 > after
+    assert (out / "predictions.png").exists()
+    assert not (out / "confusion.png").exists()
+    model = nn.load(out / "model.safetensors")
+    assert model([100.0, 50.0]).data == pytest.approx(205_000.0, abs=5_000.0)  # in the units of the file
+
+
+def test_a_task_is_for_csv_files(capsys):
+    assert main(["train", "xor", "--task", "regression"]) == 2
+    assert "--task says what a column of a CSV file holds" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written(capsys, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")

@@ -11,6 +11,7 @@ from visualize import (
     plot_digits,
     plot_histories,
     plot_history,
+    plot_predictions,
     plots,
     save_figure,
 )
@@ -251,3 +252,34 @@ def test_figures_leave_nothing_behind():
 )
 def test_a_share_is_never_said_to_be_all_or_nearly_all_when_it_is_not(p, text):
     assert plots._percentage(p) == text
+
+
+def test_predicted_against_actual_numbers():
+    figure = plot_predictions([1.0, 2.5, 3.0], [1.0, 2.0, 3.5])
+    axes = figure.axes[0]
+    assert axes.collections[0].get_offsets().tolist() == [[1.0, 1.0], [2.0, 2.5], [3.5, 3.0]]
+    assert axes.get_title(loc="left") == "off by 0.408 (root mean square)"
+    assert axes.get_xlim() == axes.get_ylim()
+    plot_predictions([1.0], [1.0])
+    for found, true in (([], []), ([1.0], [1.0, 2.0]), ([[1.0]], [[1.0]])):
+        with pytest.raises(ValueError, match="plot_predictions: needs as many predictions as actual numbers"):
+            plot_predictions(found, true)
+
+
+def test_a_notebook_shows_a_figure_by_itself():
+    figure = plot_predictions([1.0, 2.0], [1.0, 2.0])
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["$x^$", "a_b$", "$$", "50 $ or more", "\\frac{"])
+def test_names_are_no_formulas(name, tmp_path):
+    figures = [
+        plot_confusion_matrix([[1, 0], [0, 1]], [name, "other"], title=name),
+        plot_digits(np.zeros((1, 2, 2)), [0], [[0.5, 0.5]], class_names=[name, "other"], title=name),
+        plot_histories({name: history()}, title=name),
+        plot_decision_boundary(
+            lambda x: x[0], [[0.0, 0.0], [1.0, 1.0]], [0, 1], class_names=[name, "other"], title=name
+        ),
+    ]
+    for i, figure in enumerate(figures):
+        save_figure(figure, tmp_path / f"{i}.svg")

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
         plot_digits,
         plot_histories,
         plot_history,
+        plot_predictions,
         save_figure,
     )
 
 __all__ = [
     "Description", "Drawing", "Edge", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe", "draw",
     "draw_network", "evaluate", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
-    "plot_history", "render", "save_figure",
+    "plot_history", "plot_predictions", "render", "save_figure",
 ]  # fmt: skip
 
 _LATER = {
@@ -47,6 +48,7 @@ _LATER = {
     "plot_digits": "plots",
     "plot_histories": "plots",
     "plot_history": "plots",
+    "plot_predictions": "plots",
     "save_figure": "plots",
 }
 

@@ -6,6 +6,7 @@ opens, and a figure is freed like any other object. `save_figure` writes one to 
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ __all__ = [
     "plot_digits",
     "plot_histories",
     "plot_history",
+    "plot_predictions",
     "save_figure",
 ]
 
@@ -33,14 +35,33 @@ RED = "#c1121f"
 
 
 def _figure(width: float, height: float) -> Any:
+    return _figure_class()(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def _figure_class() -> Any:
+    """matplotlib's Figure, which a notebook shows by itself, whatever backend there is, and without pyplot."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots need matplotlib: run pip install 'glassgrad[plot]'") from error
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+
+    class ShownFigure(Figure):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            FigureCanvasAgg(self)
+
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=110)
+            return picture.getvalue()
+
+    return ShownFigure
+
+
+def _said(text: Any) -> str:
+    """Text of a user's, in which a dollar sign does not begin a formula."""
+    return str(text).replace("$", r"\$")
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
@@ -56,7 +77,7 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
 
 
 def _tidy(axes: Any, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
-    axes.set_title(title, color=INK, fontsize=11, loc="left")
+    axes.set_title(_said(title), color=INK, fontsize=11, loc="left")
     axes.set_xlabel(xlabel, color=SOFT)
     axes.set_ylabel(ylabel, color=SOFT)
     axes.tick_params(colors=SOFT, labelsize=9)
@@ -114,7 +135,7 @@ def plot_history(history: Sequence[Any], *, title: str = "") -> Any:
     if any(row.accuracy is not None or row.validation_accuracy is not None for row in rows):
         panels.append(("accuracy", "accuracy", ".1%"))
     figure = _figure(4.8 * len(panels), 3.4)
-    figure.suptitle(title, color=INK)
+    figure.suptitle(_said(title), color=INK)
     epochs = [row.epoch for row in rows]
     for axes, (name, heading, ending) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         validation = [getattr(row, f"validation_{name}") for row in rows]
@@ -140,7 +161,7 @@ def plot_histories(histories: Mapping[str, Sequence[Any]], *, title: str = "", l
     for i, (name, history) in enumerate(histories.items()):
         rows = _rows("plot_histories", history)
         epochs = [row.epoch for row in rows]
-        _curve(axes, epochs, [row.loss for row in rows], ".3g", color=PALETTE[i % len(PALETTE)], label=name)
+        _curve(axes, epochs, [row.loss for row in rows], ".3g", color=PALETTE[i % len(PALETTE)], label=_said(name))
     if logarithmic:
         axes.set_yscale("log")
     _tidy(axes, title or "loss", "epoch")
@@ -222,7 +243,7 @@ def plot_decision_boundary(
         )  # fmt: skip
     for i, kind in enumerate(kinds):
         chosen = points[classes == kind]
-        name = class_names[i] if class_names is not None else f"class {kind:g}"
+        name = _said(class_names[i]) if class_names is not None else f"class {kind:g}"
         axes.scatter(*chosen.T, s=26, color=colours[i], edgecolor="white", linewidth=0.7, label=name)
     axes.set_xlim(xs[0], xs[-1])
     axes.set_ylim(ys[0], ys[-1])
@@ -243,7 +264,7 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str] | None = None,
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
         raise ValueError(f"plot_confusion_matrix: the matrix must be square, got shape {counts.shape}")
     size = len(counts)
-    names = [str(i) for i in range(size)] if class_names is None else [str(name) for name in class_names]
+    names = [str(i) for i in range(size)] if class_names is None else [_said(name) for name in class_names]
     if len(names) != size:
         raise ValueError(f"plot_confusion_matrix: {size} classes need as many names, got {len(names)}")
     right = np.eye(size, dtype=bool)
@@ -278,6 +299,33 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str] | None = None,
     return figure
 
 
+def plot_predictions(predicted: Iterable[float], actual: Iterable[float], *, title: str = "") -> Any:
+    """Predicted against actual numbers, for regression: what is right lies on the line.
+
+    predicted, actual: n numbers each. The title says the root of the mean squared error unless another is given.
+    """
+    import numpy as np
+
+    found, true = (np.asarray(list(numbers), dtype=float) for numbers in (predicted, actual))
+    if found.ndim != 1 or found.shape != true.shape or not len(true):
+        raise ValueError(
+            f"plot_predictions: needs as many predictions as actual numbers, got {found.shape} and {true.shape}"
+        )
+    figure = _figure(4.4, 4.0)
+    axes = figure.subplots()
+    low, high = float(min(found.min(), true.min())), float(max(found.max(), true.max()))
+    room = 0.05 * (high - low) or 1.0
+    axes.plot([low - room, high + room], [low - room, high + room], color=GREY, linewidth=1.2, zorder=1)
+    axes.scatter(true, found, s=22, color=BLUE, edgecolor="white", linewidth=0.6, zorder=2)
+    axes.set_xlim(low - room, high + room)
+    axes.set_ylim(low - room, high + room)
+    axes.locator_params(nbins=5)
+    axes.ticklabel_format(scilimits=(-3, 4), useMathText=True)
+    error = math.sqrt(float(((found - true) ** 2).mean()))
+    _tidy(axes, title or f"off by {error:.3g} (root mean square)", "actual", "predicted")
+    return figure
+
+
 def plot_digits(
     images: Any,
     labels: Iterable[int],
@@ -304,7 +352,7 @@ def plot_digits(
             f"plot_digits: {len(pictures)} images need as many labels and rows of probabilities, "
             f"got {len(actual)} and shape {chances.shape}"
         )
-    names = [str(i) for i in range(chances.shape[1])] if class_names is None else [str(n) for n in class_names]
+    names = [str(i) for i in range(chances.shape[1])] if class_names is None else [_said(n) for n in class_names]
     predicted = chances.argmax(axis=1)
     sureness = chances.max(axis=1)
     mistakes = sorted(np.flatnonzero(predicted != actual), key=lambda i: -sureness[i])
@@ -314,7 +362,7 @@ def plot_digits(
     rows = -(-len(chosen) // columns)
     figure = _figure(1.35 * columns + 0.2, 1.95 * rows + 0.5)
     heading = title or f"{len(mistakes)} of {len(pictures)} wrong" + (" (in red)" if mistakes else "")
-    figure.suptitle(heading, color=INK, fontsize=11)
+    figure.suptitle(_said(heading), color=INK, fontsize=11)
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=[3.2, 1.0] * rows)
     for place, i in enumerate(chosen):
         row, column = divmod(place, columns)
