@@ -14,7 +14,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from autograd.value import Value
 
 __all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
 
@@ -136,6 +141,17 @@ class Primitive:
         # By name, so that copies and pickles of a graph share the row with everything else.
         return _named, (self.name,)
 
+    # Numbers give a number, and where there is a Value, a Value; the lists are those of sum, mean, dot and logsumexp.
+    @overload
+    def __call__(self, *args: float, **named: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *args: Value | float, **named: float) -> Value: ...
+    @overload
+    def __call__(self, *args: NDArray[Any] | Value | float, **named: float) -> Any: ...
+    @overload
+    def __call__(self, *args: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *args: Iterable[Value | float]) -> Value: ...
     def __call__(self, *args: Any, **named: float) -> Any:
         if shortcut is not None and not named:
             y = shortcut(self, args)
