@@ -8,6 +8,7 @@ from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
+from autograd.display import html_table
 from autograd.primitive import DomainError
 from autograd.transforms import grad
 from autograd.tree import is_array, is_number, map_numbers, named_numbers
@@ -40,11 +41,19 @@ class GradientReport(NamedTuple):
 
     rows: tuple[Comparison, ...]
 
-    def __str__(self) -> str:
-        lines = [("input", "at", "analytic", "numeric", "difference", "")]
+    def _lines(self) -> list[tuple[str, ...]]:
+        lines: list[tuple[str, ...]] = [("input", "at", "analytic", "numeric", "difference", "")]
         for row in self.rows:
             numbers = (f"{row.at:.6g}", f"{row.analytic:.10g}", f"{row.numeric:.10g}", f"{row.difference:.2e}")
             lines.append((row.name, *numbers, "" if row.agrees else "<-- differs"))
+        return lines
+
+    def _repr_html_(self) -> str:
+        heading, *rows = self._lines()
+        return html_table(heading, rows)
+
+    def __str__(self) -> str:
+        lines = self._lines()
         widths = [max(len(line[i]) for line in lines) for i in range(6)]
         return "\n".join(
             "  ".join(

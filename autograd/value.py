@@ -607,6 +607,8 @@ def no_attribute(value: Value, name: str) -> Any:
         return {arg for arg in value.args if isinstance(arg, Value)}
     if name == "_op":
         return _as_micrograd(value)
+    if name == "_repr_svg_":
+        return functools.partial(_as_picture, value)
     row = None if name.startswith("_") else _by_name(name)
     if row is not None and row.public and row.rule is None:
         return functools.partial(row, value)
@@ -614,6 +616,22 @@ def no_attribute(value: Value, name: str) -> Any:
         watch("data", value)
     way_out = advice(name, VALUE) or "; see dir(Value) for those that it has"
     raise AttributeError(f"Value has no attribute {name!r}{way_out}")
+
+
+SHOWN = 60  # nodes of a graph that a notebook draws by itself
+
+
+def _as_picture(value: Value) -> str | None:
+    """What a notebook shows of a computed Value: its graph, if that is small, and there is something to draw with."""
+    if value.primitive is None:
+        return None
+    try:
+        from visualize import draw
+
+        svg: str | None = draw(value, limit=SHOWN)._repr_mimebundle_().get("image/svg+xml")
+    except (ImportError, ValueError):
+        return None
+    return svg
 
 
 def _as_micrograd(value: Value) -> str:

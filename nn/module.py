@@ -9,10 +9,13 @@ from typing import Any
 
 import autograd
 from autograd import Value, tree
+from autograd.display import html_table
 from autograd.elsewhere import MODULE, advice
 from autograd.tree import leaves_of, parts_of, shape_of
 
 __all__ = ["Module"]
+
+SHOWN = 20  # lines of a table in a notebook
 
 
 class Module:
@@ -60,6 +63,11 @@ class Module:
                 "or let an optimiser do it"
             )
         object.__setattr__(self, name, part)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, " × ".join(map(str, part.shape)) or "1") for name, part in self.state_dict().items()]
+        few = rows if len(rows) <= SHOWN else [*rows[:SHOWN], ("...", f"{len(rows) - SHOWN} more")]
+        return html_table(("parameters", "how many"), few, repr(self))
 
     def zero_grad(self) -> None:
         """Clear the gradient of every parameter."""

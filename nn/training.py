@@ -9,6 +9,7 @@ import numbers
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import autograd
 from autograd import DomainError, Value
 from autograd._files import atomic_write
+from autograd.display import html_table
 from autograd.elsewhere import LOSSES, advised
 from nn.losses import Loss
 from nn.optimizers import OPTIMIZERS, SGD, Optimizer, clipped, length
@@ -70,9 +72,13 @@ class History(list[Epoch]):
     compiled: bool = False
     why_eager: str = ""
 
-    def __str__(self) -> str:
+    def _repr_html_(self) -> str:
+        heading, *rows = self._cells()
+        return html_table(heading, rows)
+
+    def _cells(self) -> list[tuple[str, ...]]:
         headings = ("epoch", "loss", "accuracy", "rate", "|gradient|", "val. loss", "val. accuracy", "seconds")
-        cells = [headings]
+        cells: list[tuple[str, ...]] = [headings]
         for row in self:
             texts = [
                 str(row.epoch),
@@ -81,8 +87,12 @@ class History(list[Epoch]):
                 _text(row.learning_rate, ".3g"),
             ]
             texts += [_text(row.gradient_norm, ".3g"), _text(row.validation_loss, ".4f")]
-            cells.append((*texts, _text(row.validation_accuracy, ".1%"), _text(row.seconds, ".2f")))  # type: ignore[arg-type]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(headings))]
+            cells.append((*texts, _text(row.validation_accuracy, ".1%"), _text(row.seconds, ".2f")))
+        return cells
+
+    def __str__(self) -> str:
+        cells = self._cells()
+        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
         return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
 
     def save(self, path: Any) -> None:
@@ -124,7 +134,7 @@ def fit(
     epochs: how often every example is used. batch_size: examples per step. validation: inputs and targets to measure
         on before training and after every epoch. clip_norm: the longest gradient allowed, see `clip_gradients`.
     seed: of the shuffling. callbacks: each is called after every epoch as callback(epoch, model), and ends the training
-        by returning True. progress: show a bar; None shows it when there is a terminal to show it on.
+        by returning True. progress: show a bar; None shows it in a terminal and in a notebook.
     compiled: trace model and loss into a program, see `autograd.trace`, which computes whole batches at array speed.
         They are then called a few times only, and the Values hold the parameters at the end of every epoch only. What
         cannot be traced is computed one scalar at a time, as everything is with False, and the History says why.
@@ -400,18 +410,29 @@ def _is_finite(x: numbers.Real) -> bool:
         return False
 
 
+def _in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
+
+
 @contextmanager
 def _bar(
     progress: bool | None, epochs: int, batches: int
 ) -> Iterator[tuple[Callable[[int, int, _Sums, History], None], Callable[[str], None]]]:
     """A function that shows how far the training is and how well it goes, and one that says something."""
     if progress is None:
-        progress = sys.stderr.isatty()
+        progress = sys.stderr.isatty() or _in_notebook()
     if not progress:
         yield lambda epoch, batch, sums, history: None, lambda text: None
         return
     try:
-        from tqdm import tqdm
+        import tqdm as _  # noqa: F401
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the bar in a notebook will be one of text
+            from tqdm.auto import tqdm
     except ImportError:
 
         def line(epoch: int, batch: int, sums: _Sums, history: History) -> None:

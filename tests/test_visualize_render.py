@@ -1,6 +1,8 @@
 import os
 import stat
 import sys
+import sysconfig
+from pathlib import Path
 
 import graphviz
 import pytest
@@ -17,12 +19,13 @@ def y():
 
 
 def fake_dot(folder, monkeypatch, body):
-    """A `dot` that runs `body`, alone on the PATH."""
+    """A `dot` that runs `body`, alone on the PATH, and no graphviz-pure."""
     script = folder / "bin" / "dot"
     script.parent.mkdir()
     script.write_text(f"#!{sys.executable}\nimport sys\n{body}\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(script.parent))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(script.parent))
     return script
 
 
@@ -94,7 +97,31 @@ def test_graphviz_pure_is_found_beside_the_interpreter(monkeypatch, tmp_path):
 
 
 @needs_posix
-def test_dot_comes_first(tmp_path, monkeypatch):
+def test_graphviz_pure_comes_first(tmp_path, monkeypatch):
+    scripts = sysconfig.get_path("scripts")
+    fake_dot(tmp_path, monkeypatch, "")
+    monkeypatch.setattr("sysconfig.get_path", lambda name: scripts)
+    assert _program() == str(Path(scripts) / "graphviz-pure")
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_a_drawing_needs_no_dot_for_what_a_digraph_does(tmp_path, monkeypatch, form):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    drawing = draw(y())
+    content = drawing.pipe(format=form)
+    assert content.startswith(b"\x89PNG") if form == "png" else b"<svg" in content
+    assert Path(drawing.render("y", format=form)).read_bytes() == content
+    assert drawing.render(directory=tmp_path, outfile=tmp_path / f"z.{form}") == str(tmp_path / f"z.{form}")
+    assert "<svg" in drawing.pipe(encoding="utf-8")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert drawing.view("seen") == "seen.svg"
+    assert opened == [(tmp_path / "seen.svg").as_uri()]
+
+
+@needs_posix
+def test_dot_is_used_without_graphviz_pure(tmp_path, monkeypatch):
     body = "text = sys.stdin.read()\nprint(sys.argv[1:], text)"
     script = fake_dot(tmp_path, monkeypatch, body)
     assert _program() == str(script)

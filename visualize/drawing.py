@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import webbrowser
+from pathlib import Path
 from typing import Any
 
 import graphviz
 
 from autograd import Program, Value
+from autograd._files import atomic_write
 from visualize.description import LIMIT, Description, Edge, Node, describe
 from visualize.rendering import RenderError, picture
 from visualize.style import DASH, FONT, GREY, INK, ORANGE, SOFT, colour, number, plain, relative, text
@@ -37,6 +40,33 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
             return {"image/svg+xml": picture(self.source, "svg", self.engine).decode()}
         except RenderError as error:
             return {"text/plain": f"{error}\n\n{self.source}"}
+
+    # What Digraph does with a `dot` binary only, with whatever there is.
+
+    def pipe(self, format: str | None = None, *_: Any, encoding: str | None = None, **options: Any) -> Any:
+        """The picture: bytes, or text if `encoding` is given. format: as "svg" or "png"; the drawing's own if None."""
+        found = picture(self.source, format or self.format, self.engine)
+        return found if encoding is None else found.decode(encoding)
+
+    def render(
+        self, filename: Any = None, directory: Any = None, view: bool = False, *_: Any, format: str | None = None,
+        outfile: Any = None, **options: Any,
+    ) -> str:  # fmt: skip
+        """Write the picture to `outfile`, or to `filename` with the format behind it; returns the path."""
+        form = format or self.format
+        path = (
+            Path(outfile) if outfile else Path(directory or self.directory or "", f"{filename or self.filename}.{form}")
+        )
+        content = self.pipe(path.suffix[1:] if outfile and format is None else form)
+        with atomic_write(path) as file:
+            file.write(content)
+        if view:
+            webbrowser.open(path.resolve().as_uri())
+        return str(path)
+
+    def view(self, filename: Any = None, directory: Any = None, *_: Any, **options: Any) -> str:
+        """Write the picture, and open it."""
+        return self.render(filename, directory, view=True, **options)
 
 
 def draw(
@@ -95,7 +125,7 @@ def check_precision(name: str, precision: int) -> None:
 
 def blank(title: str, stale: bool = False) -> Drawing:
     """An empty drawing with our font, and a caption if there is something to say."""
-    drawing = Drawing(node_attr={"fontname": FONT, "fontsize": "10.5", "fontcolor": INK})
+    drawing = Drawing(format="svg", node_attr={"fontname": FONT, "fontsize": "10.5", "fontcolor": INK})
     drawing.attr("graph", bgcolor="white", fontname=FONT, fontcolor=INK, fontsize="13", pad="0.15", tooltip=" ")
     warning = "A leaf was changed after this was computed: these numbers do not belong together. Compute it again."
     lines = [f"<B>{text(title)}</B>"] if title else []

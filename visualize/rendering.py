@@ -1,4 +1,4 @@
-"""From DOT text to a file: with Graphviz if it is there, else with graphviz-pure, else with an error that helps."""
+"""From DOT text to a file: with graphviz-pure if it is there, else with Graphviz, else with an error that helps."""
 
 from __future__ import annotations
 
@@ -88,9 +88,11 @@ def picture(source: str, form: str, engine: str = "dot") -> bytes:
 
 
 def _program() -> str | None:
-    """Graphviz, else graphviz-pure: on the PATH, or where pip puts commands of this interpreter."""
+    """graphviz-pure, which draws the same everywhere: where pip puts commands of this interpreter, or on the PATH; else
+    Graphviz.
+    """
     return (
-        shutil.which("dot")
+        shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
         or shutil.which("graphviz-pure")
-        or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
+        or shutil.which("dot")
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.display import html_text
 from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Wanted
@@ -574,6 +575,9 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<{self._title()}>"
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
     def _title(self) -> str:
         nodes = f"{len(self.paths[0].record.op):,} scalar operations, {len(self._theta):,} parameters"
