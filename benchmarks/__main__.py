@@ -33,6 +33,25 @@ from benchmarks import moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
 from benchmarks.measure import Options, Row, ask, paired, python_of, seconds  # noqa: E402
 
+# What the README shows of them, wins and losses: how workload and rival begin.
+IN_README = [
+    ("moons step, 2-16-16-1, 100 examples", "its value alone"),
+    ("moons step, 2-16-16-1, 100 examples", "micrograd 0.1.0, native"),
+    ("moons step, 2-16-16-1, 100 examples", "micrograd 0.1.0, python"),
+    ("gradient of Rosenbrock's function, a loop", "PyTorch 2.13 CPU, a list"),
+    ("gradient of Rosenbrock's function, a loop", "CasADi SX, building included"),
+    ("a binary node", "memory"),
+    ("Nielsen's network 784-30-10", "NumPy by hand"),
+    ("Nielsen's network 784-30-10", "PyTorch 2.13 CPU"),
+    ("Nielsen's network 784-30-10", "JAX, a jitted epoch"),
+    ("gradient of Rosenbrock's function in 30,000", "CasADi SX"),
+    ("gradient of 1,000 Euler steps", "CasADi SX"),
+    ("examples/gpt.py: 1,000 steps", "Value by Value, native"),
+    ("recurrent network", "PyTorch"),
+    ("convolutional network", "PyTorch"),
+    ("memory while a gradient", "NumPy by hand"),
+]
+
 MARKS = ("<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->")
 
 
@@ -204,7 +223,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes and no peers: does it run and agree?")
     parser.add_argument("--only", metavar="GROUP", choices=GROUPS, help=f"one of {', '.join(GROUPS)}")
     parser.add_argument("--mnist", metavar="FILE", help="an .npz with x_train and y_train (default: random data)")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/benchmarks.md, a few rows into README.md"
+    )
     arguments = parser.parse_args()
     if arguments.write and (arguments.only or arguments.quick):
         parser.error("--write wants the whole table")
@@ -213,17 +234,38 @@ def main() -> None:
     chosen = [GROUPS[arguments.only]] if arguments.only else GROUPS.values()
     rows = [row for measure in chosen for row in measure(options)]
 
+    print(table_of(rows))
+    if arguments.write:
+        put(ROOT / "docs" / "benchmarks.md", table_of(rows))
+        put(ROOT / "README.md", table_of(chosen_for_readme(rows)))
+
+
+def table_of(rows: list[Row]) -> str:
+    """The rows as a table, below what they were measured on."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    lines = [f"Measured on {machine}, with the {autograd.engine()} engine unless another is named.", ""]
+    lines = [
+        f"Measured on {machine}, with the {autograd.engine()} engine unless another is named; BLAS on one thread, "
+        "PyTorch and JAX on as many as the row says, else on all.",
+        "",
+    ]
     lines += ["| workload | against | result |", "| --- | --- | --- |"]
     lines += [f"| {row.workload} | {row.against} | {row.result} |" for row in rows]
-    table = "\n".join(lines)
-    print(table)
-    if arguments.write:
-        page = ROOT / "README.md"
-        text = page.read_text(encoding="utf-8")
-        before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-        page.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
+    return "\n".join(lines)
+
+
+def chosen_for_readme(rows: list[Row]) -> list[Row]:
+    """The first row for each pair of IN_README."""
+    found = []
+    for workload, against in IN_README:
+        found += [row for row in rows if row.workload.startswith(workload) and row.against.startswith(against)][:1]
+    return found
+
+
+def put(page: Path, table: str) -> None:
+    """The table between the marks of a page."""
+    text = page.read_text(encoding="utf-8")
+    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
