@@ -24,24 +24,27 @@ help:
 
 $(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx autograd/program/*.pyx autograd/program/*.h) autograd/c_rules.py autograd/primitives.py autograd/symbol.py
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
 	@touch $(READY)
 
 demo: $(READY)
 	$(BIN)/python -m nn train digits --out out/
 
-# On both engines, two tests at a time.
+# On both engines, two tests at a time. COVERAGE: options for the first run; of the Python that there is, the native
+# engine being C.
+COVERAGE :=
 test: $(READY)
-	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2
+	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2 $(COVERAGE)
 	$(BIN)/python -m pytest -n 2
 
-# Of the Python that there is: the native engine is C.
 coverage: $(READY)
 	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 peers:
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --editable ".[test]" torch==2.13.0 jax
+	.venv-peers/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-peers/bin/python -m pip install --quiet --editable ".[all]" --group test torch==2.13.0 jax
 	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts= --override-ini filterwarnings=default
 	.venv-peers/bin/python tests/programs/fuzz.py 10000 20000 --quick
 	.venv-peers/bin/python tests/programs/fuzz.py 0 20000 --hard
