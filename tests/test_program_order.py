@@ -1,6 +1,8 @@
 """Programs add in the order in which the function does: bit for bit as on floats, but for the products of a dot."""
 
+import functools
 import math
+import operator
 import random
 
 import numpy as np
@@ -27,6 +29,10 @@ MAGNITUDES = [
     1e300,
     2.0**53,
 ]
+
+
+def sum(xs, start=0):  # noqa: A001  # the one that is built in adds floats with a correction from Python 3.12 on
+    return functools.reduce(operator.add, xs, start)
 
 
 def two_sum(a, b):

@@ -74,7 +74,7 @@ class Parameters(np.ndarray):
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         if array is self:
             return self
-        return array[()] if return_scalar else np.asarray(array)
+        return array[()] if return_scalar or not array.ndim else np.asarray(array)  # NumPy 1 does not tell
 
     def copy(self, order: Any = "C") -> Any:
         return np.array(self, order=order)

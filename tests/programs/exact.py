@@ -377,7 +377,9 @@ def exact_program(seed: int) -> Case:
     writer.write(f"return {loss}, way, {writer.operand()[0]}")
     return Recipe(
         seed, True, numbers, specs,
-        ["import heapq", "import autograd as ag", "V = ag.Value", f"w = [V(x) for x in {parameters}]"],
+        ["import heapq", "import functools", "import operator", "import autograd as ag", "V = ag.Value",
+         # Of floats, the one that is built in adds with a correction from Python 3.12 on.
+         "sum = lambda xs, start=0: functools.reduce(operator.add, xs, start)", f"w = [V(x) for x in {parameters}]"],
         writer.lines,
         ["parameters = leaves = w", "frozen = []", "def setup():", "    pass"],
         example_of(specs, draw(specs, rng, numbers)),
