@@ -138,7 +138,10 @@ cdef union Operand:
 @cython.final
 @cython.no_gc
 cdef class Value:
-    """A scalar that records what is done to it, so that `backward()` can find its gradient.
+    """Value(data, label='')
+--
+
+A scalar that records what is done to it, so that `backward()` can find its gradient.
 
     data: a real number, kept as a float. label: a name to show in drawings and errors.
     """

@@ -8,6 +8,8 @@ of ours: a type takes part by having `__apply_primitive__`.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import numbers
 import sys
@@ -132,6 +134,8 @@ class Primitive:
         self.linear = rule is None and not any(callable(partial) for partial in partials)
         # A flat primitive (sign, step) is constant wherever it has a derivative, so nothing flows through it.
         self.flat = rule is None and all(partial == 0.0 for partial in partials)
+        self.doc = doc
+        self.__signature__ = _signature(self)
         self.__doc__ = doc or (formula[0] if formula else name)
 
     def __repr__(self) -> str:
@@ -318,6 +322,45 @@ one_by_one: Callable[[Primitive, Any, Any], None] | None = None
 """What the native engine, if it is in use, has for a row that NumPy has no function for: fills an array with values."""
 
 
+def described(row: Primitive) -> str:
+    """The help text of a row: how it is called, what it computes, derivative, domain, kink, an example."""
+    if row.doc:
+        heading, *more = row.doc.split("\n\n")
+    else:
+        heading, more = f"{row.name}{row.__signature__}", []
+        if row.formula and row.formula[0] != heading:
+            more.append(f"{row.formula[0]}.")
+    slopes = [formula for formula in row.formula[1:] if formula]
+    if slopes:
+        more.append(f"Derivative{'s' * (len(slopes) > 1)}: {'; '.join(slopes)}.")
+    if not row.domain.text.endswith(("be numbers", "be a number")):
+        more.append(f"Domain: {row.domain.text}; otherwise DomainError.")
+    if row.kink is not None:
+        more.append(f"Kink: {row.kink.convention}.")
+    if row.rule is None and row.name in _BUILT_IN:
+        intervals = [*row.domain.samples, *row.domain.samples * row.arity][: row.arity - len(row.defaults)]
+        point = [round(0.4 * low + 0.6 * high, 1) for low, high in intervals]
+        with contextlib.suppress(ArithmeticError, ValueError):
+            y = row.on_floats([*point, *row.defaults.values()])
+            more.append(f">>> {row.name}({', '.join(map(repr, point))})\n{y!r}")
+    return "\n\n".join([heading, *filter(None, more)])
+
+
+def _signature(row: Primitive) -> inspect.Signature:
+    """With the names that the value or a partial derivative has for the arguments."""
+    if row.rule is not None:
+        names = ["xs"] if row.groups == 1 else ["ws", "xs"][: row.groups]
+    else:
+        names = ["x"] if row.arity == 1 else [f"x{i + 1}" for i in range(row.arity)]
+        for f in (row.scalar, *row.partials):
+            code = getattr(f, "__code__", None)
+            if code is not None and code.co_argcount >= row.arity > 1:
+                names = list(code.co_varnames[: row.arity])
+                break
+    kind, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    return inspect.Signature([inspect.Parameter(x, kind, default=row.defaults.get(x, empty)) for x in names])
+
+
 def _named(name: str) -> Primitive:
     if name not in TABLE:
         raise LookupError(f"no primitive is called {name!r}: define it with autograd.primitive(...) before loading")
@@ -385,5 +428,6 @@ def primitive(
     if not partials and "rule" not in facts:
         raise TypeError(f"primitive {name}: give one partial derivative per argument")
     row = Primitive(name, _real(scalar) if _BUILT_IN else scalar, array, partials, **facts)
+    row.__doc__ = described(row)
     TABLE[name] = row
     return row

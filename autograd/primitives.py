@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from autograd.primitive import _BUILT_IN, TABLE, Domain, Kink, Primitive
+from autograd.primitive import _BUILT_IN, TABLE, Domain, Kink, Primitive, described
 from autograd.primitive import primitive as row
 
 # What users call, but for what hides a built-in function of Python: abs, pow, round and sum.
@@ -914,3 +914,7 @@ def _sums_of_others(xs: list[Any]) -> list[Any]:
         for i in range(len(block)):
             found.append(dot([*factors[:i], 0.0, *factors[i + 1 :]], terms))
     return found
+
+
+for _row in TABLE.values():  # now that all of them are there
+    _row.__doc__ = described(_row)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import autograd
 from autograd import Value, logsumexp, maximum, mean, softplus
@@ -27,12 +28,14 @@ __all__ = [
 ]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Loss:
     """A loss function; call it with an output and a target, or with lists of them for the mean over a batch.
 
     name: what it is called. one: the loss of one example. decide: the class an output stands for, None where there is
     no such thing. is_one: whether a target is that of one example. check: a complaint about a target, or "". labels:
-    whether a target is the number of a class, to look something up with, rather than a number to compute with.
+    whether a target is the number of a class, to look something up with, rather than a number to compute with. doc:
+    its help text.
 
     All of it can be traced, by `autograd.trace` and so by `fit`: a label is then an Index, and any other target a
     Value, whose number is not looked at.
@@ -44,6 +47,19 @@ class Loss(NamedTuple):
     is_one: Callable[[Any, Any], bool]
     check: Callable[[Any, Any], str]
     labels: bool = False
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        if self.doc:
+            object.__setattr__(self, "__doc__", self.doc)
+
+    def _replace(self, **parts: Any) -> Loss:
+        """The loss with other parts, as of a named tuple."""
+        return replace(self, **parts)
+
+    def __reduce__(self) -> Any:
+        known = globals().get(self.name)
+        return self.name if known is self else object.__reduce__(self)
 
     def __call__(self, output: Any, target: Any) -> Any:
         """The loss, a Value; raises ValueError if output and target do not fit each other."""
@@ -176,8 +192,17 @@ mean_squared_error = Loss(
     _one_hot_class,
     _scalar,
     _number,
+    doc="""mean_squared_error(output, target)
+
+Mean over all numbers of (output - target)², for regression.
+
+Output and target have the same shape: numbers, or (nested) lists. Derivative by an output: 2 · (output - target), over
+how many there are.
+
+>>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
+2.0
+""",
 )
-"""Mean over all numbers of (output - target)². Output and target have the same shape: numbers, or (nested) lists."""
 
 hinge = Loss(
     "hinge",
@@ -185,8 +210,16 @@ hinge = Loss(
     lambda score: 1 if score > 0.0 else -1,
     _scalar,
     _sign_target,
+    doc="""hinge(score, target)
+
+max(0, 1 - target · score): 0 once the score has the right sign by a margin of 1.
+
+Targets are -1 or 1. Derivative by the score: -target, or 0 beyond the margin; 1/2 of it at the margin, the kink.
+
+>>> hinge(0.25, 1)
+0.75
+""",
 )
-"""max(0, 1 - target · score): 0 once the score has the right sign by a margin of 1. Targets are -1 or 1."""
 
 binary_cross_entropy = Loss(
     "binary_cross_entropy",
@@ -194,8 +227,17 @@ binary_cross_entropy = Loss(
     lambda logit: 1 if logit > 0.0 else 0,
     _scalar,
     _unit_target,
+    doc="""binary_cross_entropy(logit, target)
+
+-log of the probability that sigmoid(logit) gives to the target, for two classes.
+
+Targets are 0 or 1, or a probability between; the logit is the plain output of a network, without a last sigmoid.
+Derivative by the logit: sigmoid(logit) - target.
+
+>>> round(binary_cross_entropy(0.0, 1), 4)  # log 2: it could be either
+0.6931
+""",
 )
-"""-log of the probability that sigmoid(logit) gives to the target, 0 or 1 (or a probability between)."""
 
 cross_entropy = Loss(
     "cross_entropy",
@@ -204,8 +246,17 @@ cross_entropy = Loss(
     lambda output, target: not _is_list(target),
     _class_target,
     labels=True,
+    doc="""cross_entropy(logits, target)
+
+-log of the probability that softmax(logits) gives to the target, for n classes.
+
+Takes n logits, the plain outputs of a network without a last softmax, and the number of a class, from 0 to n - 1.
+Derivative by a logit: its probability, less 1 for the target's.
+
+>>> round(cross_entropy([0.0, 0.0], 1), 4)  # log 2: it could be either
+0.6931
+""",
 )
-"""-log of the probability that softmax(logits) gives to the target: n logits, and a class from 0 to n - 1."""
 
 
 def probabilities(logits: Any) -> list[float]:

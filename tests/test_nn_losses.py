@@ -1,6 +1,10 @@
 """Losses by hand, against 50 digits, over batches, and their errors; probabilities."""
 
+import copy
+import doctest
 import math
+import pickle
+import pydoc
 
 import mpmath
 import numpy as np
@@ -275,3 +279,13 @@ def test_probabilities_record_nothing():
 )  # fmt: skip
 def test_probabilities_in_words(chances, names, at_most, text):
     assert probabilities_text(chances, names, at_most) == text
+
+
+@pytest.mark.parametrize("loss", [mean_squared_error, hinge, binary_cross_entropy, cross_entropy], ids=lambda f: f.name)
+def test_help_says_what_a_loss_takes(loss):
+    text = pydoc.plain(pydoc.render_doc(loss))
+    for part in (f"{loss.name}(", "arget", "Derivative by"):
+        assert part in text
+    (example,) = doctest.DocTestParser().get_examples(loss.__doc__)
+    assert repr(eval(example.source, {loss.name: loss})) == example.want.strip()
+    assert pickle.loads(pickle.dumps(loss)) is copy.deepcopy(loss) is loss

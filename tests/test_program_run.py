@@ -309,6 +309,7 @@ def test_gradients_of_many_parameters_belong_to_the_caller():
     np.testing.assert_allclose(again, expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype)")  # which NumPy is about to forbid
 @pytest.mark.parametrize("parameters", [5, 9000])
 def test_what_is_given_away_leaves_nothing_behind(parameters):
     """Neither its shape, nor its type, nor a flag: the memory is used again, the array is not."""

@@ -1,8 +1,11 @@
 """Every row of the table against mpmath at 50 digits, finite differences, and itself. A new row is tested as it is."""
 
 import copy
+import doctest
+import inspect
 import math
 import pickle
+import pydoc
 import re
 from itertools import pairwise
 
@@ -706,3 +709,33 @@ def test_variadic_rows_take_any_iterable_and_add_from_left_to_right():
     assert autograd.dot(xs, [1.0] * 6) == total
     assert autograd.mean(tuple(xs)) == total / 6
     assert autograd.sum(np.array(xs)) == total
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.public], ids=lambda row: row.name)
+def test_help_says_how_a_row_is_called_and_what_it_computes(row):
+    text = pydoc.plain(pydoc.render_doc(row))
+    assert f"{row.name}(" in text
+    assert "Derivative" in text
+    assert ("Kink: " in text) == (row.kink is not None)
+    if not row.domain.text.endswith(("be numbers", "be a number")):
+        assert f"Domain: {row.domain.text}" in text
+    signature = inspect.signature(row)
+    assert len(signature.parameters) == (row.arity or row.groups)
+    assert {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty} == row.defaults
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.public], ids=lambda row: row.name)
+def test_the_example_in_a_help_text_is_right(row):
+    examples = doctest.DocTestParser().get_examples(row.__doc__)
+    assert len(examples) == (row.rule is None)
+    for example in examples:
+        assert repr(eval(example.source, {row.name: row})) == example.want.strip()
+
+
+def test_signatures_are_real_on_both_engines():
+    assert str(inspect.signature(autograd.tanh)) == "(x)"
+    assert str(inspect.signature(autograd.leaky_relu)) == "(x, slope=0.01)"
+    names = {name: p.default for name, p in inspect.signature(Value).parameters.items()}
+    assert list(names) == ["data", "label"]
+    assert names["label"] == ""
+    assert inspect.getdoc(Value).startswith("A scalar that records")
