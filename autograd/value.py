@@ -1082,7 +1082,12 @@ def write(values: Sequence[Value], field: str, numbers: Any) -> None:
     import numpy as np
 
     check_values("write", values)
-    array = np.asarray(numbers, dtype=float)
+    array = np.asarray(numbers)
+    if array.dtype == object:  # None would become nan
+        array = np.array([number(x, "write") for x in array.ravel().tolist()]).reshape(array.shape)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"write: expected numbers, got {array.dtype} data: {numbers!r:.100}")
+    array = array.astype(float)
     if array.shape != (len(values),):
         raise ValueError(f"write: expected {len(values)} numbers, one per Value, got an array of shape {array.shape}")
     if field == "data":

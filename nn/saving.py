@@ -36,6 +36,8 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
 
     Raises ValueError, with nothing changed, if the file is damaged or holds a model of another architecture.
     """
+    import numpy as np
+
     safetensors = require_safetensors()
     path = Path(path)
     if not path.is_file():
@@ -46,6 +48,9 @@ def load(path: str | Path, *, into: Module | None = None) -> Any:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (safetensors.SafetensorError, TypeError, AttributeError) as error:  # the last two: a dtype NumPy has not
         raise ValueError(f"cannot load {path}: it is damaged or not a file that save() wrote ({error})") from None
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"cannot load {path}: {name} holds nan or infinity, as after a training that failed")
     try:
         numbers_in_file = sum(array.size for array in state.values())
         model = _build(metadata.get("architecture", ""), numbers_in_file) if into is None else into

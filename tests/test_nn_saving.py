@@ -317,6 +317,33 @@ def test_strange_files(tmp_path, content, into):
     assert not into or numbers(model) == before
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("into", [False, True], ids=["load", "into"])
+def test_numbers_that_are_none_are_not_loaded(tmp_path, number, into):
+    neuron, other = nn.Neuron(2, seed=1), nn.Neuron(2, seed=2)
+    neuron.weights[1].data = number
+    nn.save(neuron, tmp_path / "m")
+    before = numbers(other)
+    with pytest.raises(ValueError, match="weights holds nan or infinity"):
+        nn.load(tmp_path / "m", into=other if into else None)
+    assert numbers(other) == before
+
+
+@pytest.mark.parametrize("kind", ["MLP", "Layer", "Neuron"])
+def test_a_small_file_that_describes_a_large_model_is_refused(tmp_path, kind):
+    for shape in (
+        {"n_in": 3000, "widths": [10_000]},
+        {"n_in": 3000, "n_out": 10_000},
+        {"n_in": 10**400, "widths": [1]},
+    ):
+        if ("widths" in shape) == (kind == "MLP"):
+            text = json.dumps({"kind": kind, "activation": None, **shape})
+            (tmp_path / "m").write_bytes(foreign(metadata={"architecture": text}))
+            with pytest.raises(ValueError, match="cannot load") as error:
+                nn.load(tmp_path / "m")
+            assert len(str(error.value)) < 400
+
+
 @pytest.mark.parametrize("other", [nn.MLP(3, [3, 1]), nn.MLP(2, [2, 1]), nn.MLP(3, [2, 1, 1]), nn.Neuron(3), Own()])
 def test_a_model_of_another_architecture_stays_as_it_is(saved, other):
     before = numbers(other)

@@ -658,3 +658,15 @@ def test_write_changes_all_or_nothing(field, numbers, error):
     if field == "label":
         with pytest.raises(ValueError, match="'data' or 'grad'"):
             autograd.read(values, field)
+
+
+@pytest.mark.parametrize("field", ["data", "grad"])
+def test_write_takes_numbers_only(field):
+    x = Value(1.0)
+    x.grad = 2.0
+    for wrong in ([None], ["1"], [1j], [[1.0]], [Value(1.0)]):
+        with pytest.raises((TypeError, ValueError)):
+            autograd.write([x], field, wrong)
+        assert (x.data, x.grad) == (1.0, 2.0)
+    autograd.write([x], field, [Fraction(1, 2)])
+    assert getattr(x, field) == 0.5

@@ -37,8 +37,8 @@ class Parameters(np.ndarray):
 
     @staticmethod
     def of(program: Program, theta: Array, moment: int) -> Parameters:
-        """A copy of theta, the program's parameters after so many changes."""
-        found = theta.copy().view(Parameters)
+        """theta, a copy of the program's parameters after so many changes, as a snapshot."""
+        found = theta.view(Parameters)
         found._program, found._moment = program, moment
         found.flags.writeable = False
         return found

@@ -16,7 +16,7 @@ import numpy as np
 from autograd.display import html_text
 from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
-from autograd.program.bind import Bound, Wanted
+from autograd.program.bind import Bound, Results, Wanted
 from autograd.program.loops import aligned
 from autograd.program.node import ProgramRow, on_values
 from autograd.program.parameters import Parameters
@@ -105,6 +105,7 @@ class Program:
         self.dtype = dtype
         self.max_paths = max_paths
         self.moment = 0  # how many times the parameters have changed
+        self._snapshots: Results | None = None  # memory for what `parameters` gives away
         self._last_kinds: tuple[Any, int, bool] = (None, 0, False)  # of arguments, and what they told
         self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
@@ -134,7 +135,9 @@ class Program:
     @property
     def parameters(self) -> Array:
         """The parameters, a vector of n floats: a snapshot. It can be set, whole or in part."""
-        return Parameters.of(self, self._theta, self.moment)
+        if self._snapshots is None:
+            self._snapshots = Results(self._theta.shape, self.dtype)
+        return Parameters.of(self, self._snapshots.copy(self._theta), self.moment)
 
     @parameters.setter
     def parameters(self, theta: Any) -> None:
@@ -147,7 +150,8 @@ class Program:
 
     def take(self, theta: Any) -> int:
         """Make theta, n floats, the parameters. Returns how many times they have changed so far."""
-        array = fitting(theta, self.dtype, "parameter {}")
+        kind = getattr(theta, "dtype", None)
+        array = theta if kind == self.dtype else fitting(theta, self.dtype, "parameter {}")
         with self._lock:
             self._theta[:] = array
             self.moment += 1
@@ -604,6 +608,7 @@ class Program:
     def __getstate__(self) -> dict[str, Any]:
         return {key: part for key, part in vars(self).items() if key not in ("_lock", "row")} | {
             "_f": None,
+            "_snapshots": None,
             "_leaves": None,
         }
 
