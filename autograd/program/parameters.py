@@ -25,6 +25,10 @@ def _in_place(name: str) -> Any:
     return changed
 
 
+class _Memory(np.ndarray):
+    """What a snapshot looks into."""
+
+
 class Parameters(np.ndarray):
     """What a program's parameters were when it was asked. It stays so when the program is given others.
 
@@ -37,8 +41,12 @@ class Parameters(np.ndarray):
 
     @staticmethod
     def of(program: Program, theta: Array, moment: int) -> Parameters:
-        """theta, a copy of the program's parameters after so many changes, as a snapshot."""
-        found = theta.view(Parameters)
+        """The memory of theta, the program's parameters after so many changes, as a snapshot.
+
+        By way of a type of its own: an array that looks into another holds on to the last one of its own type, and
+        whoever looks into the snapshot is to hold on to that.
+        """
+        found = np.ndarray.__new__(Parameters, theta.shape, theta.dtype, theta.view(_Memory))
         found._program, found._moment = program, moment
         found.flags.writeable = False
         return found
@@ -61,7 +69,7 @@ class Parameters(np.ndarray):
             return change()
         finally:
             self.flags.writeable = False
-            self._moment = program.take(self)
+            self._moment = program.changed(self)
 
     def __setitem__(self, key: Any, x: Any) -> None:
         self._write(lambda: super(Parameters, self).__setitem__(key, x))

@@ -70,6 +70,10 @@ _programs: weakref.WeakValueDictionary[int, Program] = weakref.WeakValueDictiona
 """All that there are, by their identity."""
 
 
+def _nothing() -> None:
+    """What is lent to nobody."""
+
+
 def _unlock() -> None:
     """In a process that was forked: the threads that held locks are not there."""
     for program in _programs.values():
@@ -105,7 +109,11 @@ class Program:
         self.dtype = dtype
         self.max_paths = max_paths
         self.moment = 0  # how many times the parameters have changed
-        self._snapshots: Results | None = None  # memory for what `parameters` gives away
+        # `parameters` lends the program's own memory, to one at a time. Who keeps it beyond a change may have it: the
+        # program moves, and gives copies from then on.
+        self._lends = True
+        self._lent: Callable[[], Parameters | None] = _nothing
+        self._snapshots: Results | None = None  # memory for copies
         self._last_kinds: tuple[Any, int, bool] = (None, 0, False)  # of arguments, and what they told
         self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
@@ -135,6 +143,10 @@ class Program:
     @property
     def parameters(self) -> Array:
         """The parameters, a vector of n floats: a snapshot. It can be set, whole or in part."""
+        if self._lends and self._lent() is None:
+            found = Parameters.of(self, self._theta, self.moment)
+            self._lent = weakref.ref(found)
+            return found
         if self._snapshots is None:
             self._snapshots = Results(self._theta.shape, self.dtype)
         return Parameters.of(self, self._snapshots.copy(self._theta), self.moment)
@@ -153,8 +165,18 @@ class Program:
         kind = getattr(theta, "dtype", None)
         array = theta if kind == self.dtype else fitting(theta, self.dtype, "parameter {}")
         with self._lock:
+            if self._lent() is not None:
+                self._lends, self._lent = False, _nothing
+                self._theta = aligned(len(self._theta), self.dtype)
             self._theta[:] = array
             self.moment += 1
+        return self.moment
+
+    def changed(self, parameters: Parameters) -> int:
+        """To be told that a current snapshot was written to. Returns how many times the parameters have changed."""
+        if self._lent() is not parameters:
+            return self.take(parameters)
+        self.moment += 1
         return self.moment
 
     def load(self) -> None:
@@ -609,6 +631,7 @@ class Program:
         return {key: part for key, part in vars(self).items() if key not in ("_lock", "row")} | {
             "_f": None,
             "_snapshots": None,
+            "_lent": _nothing,
             "_leaves": None,
         }
 
