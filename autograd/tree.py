@@ -144,11 +144,14 @@ def map_numbers(f: Callable[[Any], Any], x: Any, other: Callable[[Any], Any] = l
     return map_leaves(lambda part: f(part) if is_number(part) else other(part), x, is_number)
 
 
-def leaves_of(x: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
-    """Each leaf in x, and all else that is no container, in order."""
-    found: list[Any] = []
-    map_leaves(found.append, x, is_leaf)
-    return found
+def leaves_of(x: Any, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()) -> Iterator[Any]:
+    """Each leaf in x, and all else that is no container, in order; what holds itself is looked into once."""
+    parts = None if is_leaf(x) else parts_of(x)
+    if parts is None:
+        yield x
+    elif id(x) not in around:
+        for _, part in parts:
+            yield from leaves_of(part, is_leaf, (*around, id(x)))
 
 
 def copied(x: Any) -> Any:

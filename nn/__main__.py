@@ -38,6 +38,7 @@ RECIPES = {"digits": Recipe((32,), 12), "mnist": Recipe((30,), 3), "spirals": Re
 OTHERWISE = Recipe((8, 8), 60, 16, 0.02)
 HELD_OUT = {"digits": 360}
 WIDEST = 10_000  # scalar by scalar, more would not end
+SMALL = 1e-100  # squares of such numbers, and of their inverses, are floats yet
 MEASURED = 3  # batches, to tell what a training one scalar at a time would take
 
 
@@ -154,27 +155,19 @@ def _train(options: argparse.Namespace) -> None:
         flush=True,
     )
 
-    # Inputs of any unit, from a file of the user's, are brought to mean 0 and spread 1 for training.
-    scaling = _scaling(training.inputs) if own else None
-    inputs, test_inputs = (
-        data.inputs if scaling is None else (data.inputs - scaling[0]) / scaling[1] for data in (training, held_out)
-    )
-    # Numbers to predict likewise; the losses that are shown are of those.
-    middle, spread = _scaling(training.targets) if training.is_regression else (0, 1)
-    targets, test_targets = (
-        (data.targets - middle) / spread if training.is_regression else data.targets for data in (training, held_out)
-    )
+    # Numbers of any unit, from a file of the user's, are brought to mean 0 and spread 1 for training.
+    by_input = Scaling.of(training.inputs, "inputs") if own else Scaling()
+    by_target = Scaling.of(training.targets, "numbers to predict") if training.is_regression else Scaling()
+    data, held = ((by_input.apply(part.inputs), by_target.apply(part.targets)) for part in (training, held_out))
     started = time.perf_counter()
     history = fit(
-        model, loss, inputs, targets,
-        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=(test_inputs, test_targets),
+        model, loss, *data,
+        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held,
         clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
     )  # fmt: skip
     seconds = time.perf_counter() - started
-    if scaling is not None:
-        _fold_in(model, *scaling)
-    if training.is_regression:
-        _fold_out(model, float(middle), float(spread))
+    by_input.fold_in(model)
+    by_target.fold_out(model)
 
     if history.interrupted:
         print("\nstopped early: what was learned so far is kept")
@@ -183,11 +176,12 @@ def _train(options: argparse.Namespace) -> None:
         first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
         what = f"accuracy: {first:.1%} before training, {last:.1%} after"
         if training.is_regression:
-            first, last = (float(spread) * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1]))
+            first, last = (
+                by_target.spread * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1])
+            )
             what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
         print(f"held-out {what}, in {_duration(seconds)}")
     if history.compiled and not history.interrupted:
-        data, held = (inputs, targets), (test_inputs, test_targets)
         with contextlib.suppress(TrainingError):  # of a network that has not learned anything
             took = _duration(_eagerly(network(), loss, data, held, epochs, batch_size))
             print(f"one scalar at a time (--eager) that would have taken about {took}, going by {MEASURED} batches")
@@ -253,30 +247,52 @@ def _prepare(folder: Path) -> None:
         raise OSError(f"cannot write to the folder {folder}: {error.strerror}; choose another with --out") from None
 
 
-def _scaling(inputs: Any) -> tuple[Any, Any]:
-    """Mean and spread of every column; a constant column has spread 1."""
-    import numpy as np
+class Scaling(NamedTuple):
+    """How numbers of any unit become numbers around 0: (x - middle) / spread, for each column."""
 
-    constant = inputs.max(axis=0) == inputs.min(axis=0)  # its standard deviation is 0 only up to rounding
-    return inputs.mean(axis=0), np.where(constant, 1.0, inputs.std(axis=0))
+    middle: Any = 0.0
+    spread: Any = 1.0
 
+    @classmethod
+    def of(cls, x: Any, what: str) -> Scaling:
+        """By mean and standard deviation of every column; a constant one has spread 1. DataError if they overflow."""
+        import numpy as np
 
-def _fold_in(model: MLP, mean: Any, spread: Any) -> None:
-    """Change the first layer so that the model takes inputs as they are in the file: w · (x - m) / s + b, multiplied
-    out.
-    """
-    for neuron in model.layers[0].neurons:
-        for weight, m, s in zip(neuron.weights, mean.tolist(), spread.tolist(), strict=True):
-            weight.data /= s
-            neuron.bias.data -= weight.data * m
+        with np.errstate(all="ignore"):
+            constant = x.max(axis=0) == x.min(axis=0)  # its standard deviation is 0 only up to rounding
+            found = cls(x.mean(axis=0), np.where(constant, 1.0, x.std(axis=0)))
+        if not (
+            np.isfinite(found.middle).all() and (found.spread > SMALL).all() and (found.spread < 1.0 / SMALL).all()
+        ):
+            raise DataError(f"the {what} are too large, too small or too close together to train on: give another unit")
+        return found
 
+    def apply(self, x: Any) -> Any:
+        """x around 0; x itself if there is nothing to do, so that classes stay whole numbers."""
+        return x if self.is_nothing else (x - self.middle) / self.spread
 
-def _fold_out(model: MLP, middle: float, spread: float) -> None:
-    """Change the last layer so that the model returns numbers as they are in the file: s · y + m."""
-    for neuron in model.layers[-1].neurons:
-        for parameter in (*neuron.weights, neuron.bias):
-            parameter.data *= spread
-        neuron.bias.data += middle
+    @property
+    def is_nothing(self) -> bool:
+        """Whether numbers stay as they are."""
+        return type(self.spread) is float
+
+    def fold_in(self, model: MLP) -> None:
+        """Change the first layer so that the model takes inputs as they were: w · (x - m) / s + b, multiplied out."""
+        if self.is_nothing:
+            return
+        for neuron in model.layers[0].neurons:
+            for weight, m, s in zip(neuron.weights, self.middle.tolist(), self.spread.tolist(), strict=True):
+                weight.data /= s
+                neuron.bias.data -= weight.data * m
+
+    def fold_out(self, model: MLP) -> None:
+        """Change the last layer so that the model returns numbers as they were: s · y + m."""
+        if self.is_nothing:
+            return
+        for neuron in model.layers[-1].neurons:
+            for parameter in (*neuron.weights, neuron.bias):
+                parameter.data *= float(self.spread)
+            neuron.bias.data += float(self.middle)
 
 
 if __name__ == "__main__":

@@ -178,65 +178,101 @@ def load_csv(path: str | Path, target: str | int = -1, *, task: str | None = Non
 
     if task not in (None, *TASKS):
         raise ValueError(f"load_csv: task must be 'classification', 'regression' or None, got {task!r}")
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    if not rows:
-        raise DataError(f"{path}: the file is empty")
-    width = len(rows[0][1])
-    other = next((sign for sign in (";", "\t") if width < 2 and sign in rows[0][1][0]), None)
-    if other:
-        raise DataError(
-            f"{path}: the columns are separated by {other!r}, but must be by commas; save it with commas, "
-            "and with points in the numbers"
-        )
-    heading = rows.pop(0)[1] if not any(_is_number(cell) for cell in rows[0][1]) else [str(i) for i in range(width)]
-    heading = [_short(name.strip()) for name in heading]
-    if isinstance(target, str) and target in heading:
-        column = heading.index(target)
-    elif isinstance(target, int) and -width <= target < width:
-        column = target % width
-    else:
-        raise DataError(f"{path}: there is no column {target!r}; the columns are: {', '.join(heading)}")
-    if not rows or width < 2:
-        raise DataError(f"{path}: needs lines of at least one number and a class, below the heading if there is one")
-    inputs, labels = [], []
-    for number, row in rows:
-        if len(row) != width:
-            raise DataError(f"{path}, line {number}: expected {width} columns as in the first line, got {len(row)}")
-        for i, cell in enumerate(row):
-            if i != column and not _is_number(cell):
-                raise DataError(
-                    f"{path}, line {number}, column {heading[i]!r}: expected a number, got {_short(cell)!r}"
-                )
-        if not row[column].strip():
-            raise DataError(f"{path}, line {number}, column {heading[column]!r}: the class is missing")
-        labels.append(row[column].strip())
-        inputs.append([float(cell) for i, cell in enumerate(row) if i != column])
+    table = _Table.read(Path(path))
+    column = table.column(target)
+    inputs = np.array([[table.number(row, i) for i in range(table.width) if i != column] for row in table.rows])
+    labels = [row.cells[column].strip() for row in table.rows]
+    for row, label in zip(table.rows, labels, strict=True):
+        if not label:
+            raise table.error(row, column, "the class is missing")
     if task is None:
-        task = TASKS[_are_measurements(labels)]
+        task = TASKS[_are_measurements([label for label in labels if label.lower() not in GAPS])]
     if task == "regression":
-        for (number, _), label in zip(rows, labels, strict=True):
-            if not _is_number(label):
-                raise DataError(
-                    f"{path}, line {number}, column {heading[column]!r}: expected a number, got {_short(label)!r}; "
-                    "classes are for task='classification'"
-                )
-        return Dataset(path.stem, np.array(inputs), np.array([float(label) for label in labels]), ())
+        way_out = "; remove the line or fill the gap, or give task='classification' if these are classes"
+        numbers = [table.number(row, column, way_out) for row in table.rows]
+        return Dataset(table.path.stem, inputs, np.array(numbers), ())
     classes = sorted(
         set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label)
     )
     if not 2 <= len(classes) <= 1000:
         raise DataError(
-            f"{path}: column {heading[column]!r} holds {len(classes)} different classes; "
+            f"{table.path}: column {table.heading[column]!r} holds {len(classes)} different classes; "
             "choose the class column with target, or task='regression' if it holds numbers to predict"
         )
     places = {label: i for i, label in enumerate(classes)}
-    return Dataset(path.stem, np.array(inputs), np.array([places[label] for label in labels]), tuple(classes))
+    return Dataset(table.path.stem, inputs, np.array([places[label] for label in labels]), tuple(classes))
+
+
+class _Row(NamedTuple):
+    """A line of a table, with its number in the file."""
+
+    line: int
+    cells: list[str]
+
+
+class _Table(NamedTuple):
+    """What a CSV file holds: what its columns are called, and rows of cells, all of one length."""
+
+    path: Path
+    heading: list[str]
+    rows: list[_Row]
+
+    @classmethod
+    def read(cls, path: Path) -> _Table:
+        """Raises DataError for what is no table of at least one number and a class."""
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.reader(file)
+                rows = [_Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        if not rows:
+            raise DataError(f"{path}: the file is empty")
+        first = rows[0].cells
+        other = next((sign for sign in (";", "\t") if len(first) < 2 and sign in first[0]), None)
+        if other:
+            raise DataError(
+                f"{path}: the columns are separated by {other!r}, but must be by commas; save it with commas, "
+                "and with points in the numbers"
+            )
+        has_heading = not any(map(_is_number, first))
+        heading = [_short(name.strip()) for name in first] if has_heading else list(map(str, range(len(first))))
+        return cls(path, heading, rows[has_heading:])
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.heading)
+
+    def column(self, target: str | int) -> int:
+        """The place of a column. Raises DataError if there is none, or no line with something beside it."""
+        if isinstance(target, str) and target in self.heading:
+            place = self.heading.index(target)
+        elif isinstance(target, int) and -self.width <= target < self.width:
+            place = target % self.width
+        else:
+            raise DataError(f"{self.path}: there is no column {target!r}; the columns are: {', '.join(self.heading)}")
+        if not self.rows or self.width < 2:
+            raise DataError(
+                f"{self.path}: needs lines of at least one number and a class, below the heading if there is one"
+            )
+        return place
+
+    def number(self, row: _Row, column: int, way_out: str = "") -> float:
+        """A cell as a number. Raises DataError if it is none, or if the row is of another length."""
+        if len(row.cells) != self.width:
+            expected = f"expected {self.width} columns as in the first line, got {len(row.cells)}"
+            raise DataError(f"{self.path}, line {row.line}: {expected}")
+        if not _is_number(row.cells[column]):
+            raise self.error(row, column, f"expected a number, got {_short(row.cells[column])!r}{way_out}")
+        return float(row.cells[column])
+
+    def error(self, row: _Row, column: int, text: str) -> DataError:
+        """The error for a cell."""
+        return DataError(f"{self.path}, line {row.line}, column {self.heading[column]!r}: {text}")
+
+
+GAPS = {"nan", "na", "n/a", "null", "none", "?", "-", "inf", "-inf"}  # what stands for a number that is missing
 
 
 def _are_measurements(labels: list[str]) -> bool:

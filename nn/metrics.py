@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from autograd import Value
 
 __all__ = ["accuracy", "confusion_matrix"]
+
+MOST = 10_000  # classes of a matrix
 
 
 def accuracy(actual: Sequence[Any], predicted: Sequence[Any]) -> float:
@@ -40,8 +43,9 @@ def confusion_matrix(actual: Sequence[int], predicted: Sequence[int], n_classes:
     true, found = _classes("confusion_matrix", actual, predicted)
     if isinstance(true[0], str):
         raise ValueError("confusion_matrix: classes must be whole numbers; number the names first")
-    largest = max(*true, *found)
-    size = (largest + 1 if 0 <= largest < 1e6 else 1) if n_classes is None else n_classes
+    size = 1 + max(*true, *found) if n_classes is None else n_classes
+    if type(size) is not int or size > MOST:
+        raise ValueError(f"confusion_matrix: there can be up to {MOST:,} classes, counted from 0, got {size!r:.30}")
     for what, classes in (("predicted", found), ("actual", true)):
         for c in classes:
             if not 0 <= c < size:
@@ -69,7 +73,7 @@ def _classes(name: str, actual: Any, predicted: Any) -> tuple[list[Any], list[An
 
 
 def _listed(name: str, what: str, given: Any) -> list[Any]:
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
+    if isinstance(given, str | Mapping | Set) or not hasattr(given, "__iter__"):
         raise TypeError(f"{name}: {what} must be a list of classes, one per example, got {given!r:.200}")
     return [_class(name, what, c) for c in (given.tolist() if hasattr(given, "tolist") else given)]
 
@@ -77,8 +81,8 @@ def _listed(name: str, what: str, given: Any) -> list[Any]:
 def _class(name: str, what: str, c: Any) -> Any:
     if isinstance(c, str):
         return str(c)
-    if isinstance(c, numbers.Real) and float(c) % 1.0 == 0.0:
-        return int(float(c))
+    if isinstance(c, numbers.Real) and math.isfinite(c) and c % 1 == 0:
+        return math.floor(c)
     hint = "a class is a whole number or a name"
     if isinstance(c, Value) or hasattr(c, "__len__"):
         hint = "of a model's outputs, give the class: nn.most_likely(output), or int(output > 0) for one logit"

@@ -54,8 +54,8 @@ class Module:
         before = vars(self).get(name)
         if (
             before is not None
-            and any(map(_is_computed, _values_in(part)))
             and any(map(_is_parameter, _values_in(before)))
+            and any(map(_is_computed, _values_in(part)))
         ):
             raise TypeError(
                 f"{type(self).__name__}.{name} would lose its parameters: what is to take their place was computed, so "
@@ -77,7 +77,7 @@ class Module:
         """The numbers in all parameters: name to NumPy array, a list of n Values being one array of shape (n,)."""
         found: dict[str, Any] = {}
         for name, part in _walk(self, _is_array):
-            found[name] = autograd.read(leaves_of(part, _is_parameter), "data").reshape(_shape(part))
+            found[name] = autograd.read([*leaves_of(part, _is_parameter)], "data").reshape(_shape(part))
         return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ class Module:
             shown = "\n  ".join(problems[:10]) + ("\n  ..." if len(problems) > 10 else "")
             raise ValueError(f"load_state_dict: the state does not fit this model; nothing was changed.\n  {shown}")
         for name, part in own.items():
-            autograd.write(leaves_of(part, _is_parameter), "data", arrays[name].ravel())
+            autograd.write([*leaves_of(part, _is_parameter)], "data", arrays[name].ravel())
 
 
 def _walk(
@@ -120,7 +120,7 @@ def _walk(
         return
     if id(part) in path:
         return
-    parts = list(vars(part).items()) if isinstance(part, Module) else parts_of(part)
+    parts = None if _is_of_numbers(part) else list(vars(part).items()) if isinstance(part, Module) else parts_of(part)
     if parts is None:
         _look_for_parameters(part, name)
         return
@@ -138,11 +138,18 @@ def _look_for_parameters(part: Any, name: str) -> None:
         )
 
 
-def _values_in(part: Any) -> list[Value]:
+def _values_in(part: Any) -> Iterator[Value]:
     """The Values in an attribute, but for those in other Modules and in what is no container."""
-    if not isinstance(part, Value | list | tuple | dict) and not tree.is_array(part):
-        return []
-    return [leaf for leaf in leaves_of(part, lambda x: isinstance(x, Value | Module)) if isinstance(leaf, Value)]
+    return (leaf for leaf in leaves_of(part, _is_whole) if isinstance(leaf, Value))
+
+
+def _is_whole(part: Any) -> bool:
+    """Whether there is nothing to look for inside: in a Value, another Module, an array of numbers."""
+    return isinstance(part, Value | Module | float | int | str) or _is_of_numbers(part)
+
+
+def _is_of_numbers(part: Any) -> bool:
+    return tree.is_array(part) and part.dtype != object
 
 
 def _is_computed(part: Value) -> bool:
@@ -156,7 +163,7 @@ def _is_parameter(part: Any) -> bool:
 def _shape(part: Any) -> tuple[int, ...] | None:
     """The shape of an array, or of lists that could be one, of nothing but Values; None if they are not that."""
     if tree.is_array(part):
-        return part.shape if all(map(_is_parameter, part.ravel().tolist())) else None
+        return part.shape if not _is_of_numbers(part) and all(map(_is_parameter, part.ravel().tolist())) else None
     return shape_of(part, _is_parameter)
 
 

@@ -158,32 +158,86 @@ def fit(
     batches = math.ceil(len(examples.targets) / batch_size)
     rng = random.Random(seed)
     order = list(range(len(examples.targets)))
-    history = History()
-    steps: Compiled | Eager = Eager(task)
-    kept = _Kept(optimizer)
+    with _bar(progress, epochs, batches) as (show, say), ExitStack() as threads:
+        training = _Training(task, say)
+        history = training.history
+        with training.ending():
+            began = time.perf_counter()
+            training.begin(compiled)
+            threads.enter_context(few_threads(training.steps))
+            history.append(training.measured(0, began, None))
+            for epoch in range(1, epochs + 1):
+                started = time.perf_counter()
+                rng.shuffle(order)
+                sums = _Sums()
+                for batch in range(batches):
+                    chosen = order[batch * batch_size : (batch + 1) * batch_size]
+                    where = f"in epoch {epoch}, batch {batch + 1} of {batches}, after {optimizer.steps} steps"
+                    training.step(chosen, clip_norm, sums, where)
+                    show(epoch, batch + 1, sums, history)
+                training.end_epoch(sums)
+                history.append(training.measured(epoch, started, sums))
+                show(epoch, batches, sums, history)
+                # A list, not a generator: every callback is to be called.
+                if any([callback(history[-1], model) is True for callback in callbacks]):  # noqa: C419
+                    break
+                if callbacks:
+                    training.steps.load()
+    return history
 
-    def begin(found: Compiled | Eager, why: str) -> None:
-        nonlocal steps
-        steps, history.compiled, history.why_eager = found, found.compiled, why
+
+class _Training:
+    """What is under way: the steps, by a program or one scalar at a time, their history, and what to go back to.
+
+    say: called with what the user should know.
+    """
+
+    def __init__(self, task: Task, say: Callable[[str], None]) -> None:
+        self.task, self._say = task, say
+        self.history = History()
+        self.steps: Compiled | Eager = Eager(task)
+        self._kept = _Kept(task.optimizer)
+
+    def begin(self, compiled: bool) -> None:
+        """Choose how to step."""
+        found, why = start(self.task, compiled)
+        self._use(found, why)
         if compiled and why:
-            say(f"one scalar at a time: {why}")
+            self._say(f"one scalar at a time: {why}")
 
-    def attempt(action: Callable[..., T], *args: Any) -> T:
-        """`action` with `steps`, one scalar at a time if it turns out that a program cannot do it."""
+    def _use(self, steps: Compiled | Eager, why: str) -> None:
+        self.steps, self.history.compiled, self.history.why_eager = steps, steps.compiled, why
+
+    def _attempt(self, action: Callable[[Compiled | Eager], T]) -> T:
+        """`action` with the steps, one scalar at a time if it turns out that a program cannot do it."""
         try:
-            return action(steps, *args)
+            return action(self.steps)
         except autograd.TraceError as error:
-            if not steps.compiled:
+            if not self.steps.compiled:
                 raise
-            steps.store()
-            begin(Eager(task), str(error))
-            return action(steps, *args)
+            self.steps.store()
+            self._use(Eager(self.task), str(error))
+            self._say(f"one scalar at a time: {error}")
+            return action(self.steps)
 
-    def measured(epoch: int, started: float, sums: _Sums | None) -> Epoch:
+    def step(self, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str) -> None:
+        """One step on the chosen examples. where: when it is, for errors."""
+        is_first = self._kept.first is None
+        loss = self._attempt(lambda steps: _step(steps, chosen, clip_norm, sums, where, is_first))
+        if sums.steps == 1:
+            self._kept.begin(loss)
+
+    def end_epoch(self, sums: _Sums) -> None:
+        """See to it that the Values hold what the epoch has left."""
+        self.steps.store()
+        self._kept.end(sums.loss / sums.examples)
+
+    def measured(self, epoch: int, started: float, sums: _Sums | None) -> Epoch:
+        """How an epoch went, with the validation data looked at now."""
         held_loss, held_accuracy = None, None
-        if held:
+        if self.task.held:
             try:
-                held_loss, held_accuracy = attempt(lambda steps: steps.evaluate())
+                held_loss, held_accuracy = self._attempt(lambda steps: steps.evaluate())
             except DomainError as error:
                 raise TrainingError(
                     f"fit: the model has no value on the validation data, {_when(epoch)}. {error}"
@@ -192,49 +246,27 @@ def fit(
                 raise TrainingError(
                     f"fit: the validation loss became {held_loss}, {_when(epoch)}; lower the learning rate"
                 )
+        optimizer = self.task.optimizer
         rate = optimizer.schedule(max(optimizer.steps - 1, 0))
         training_loss, training_accuracy, norm = sums.means() if sums else (None, None, None)
         seconds = time.perf_counter() - started
         return Epoch(epoch, training_loss, training_accuracy, rate, norm, held_loss, held_accuracy, seconds)
 
-    with _bar(progress, epochs, batches) as (show, say), ExitStack() as threads:
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """However it ends, the Values hold what was learned; what was good, if it failed."""
         try:
-            began = time.perf_counter()
-            begin(*start(task, compiled))
-            threads.enter_context(few_threads(steps))
-            history.append(measured(0, began, None))
-            for epoch in range(1, epochs + 1):
-                started = time.perf_counter()
-                rng.shuffle(order)
-                sums = _Sums()
-                for batch in range(batches):
-                    chosen = order[batch * batch_size : (batch + 1) * batch_size]
-                    where = f"in epoch {epoch}, batch {batch + 1} of {batches}, after {optimizer.steps} steps"
-                    found = attempt(_step, chosen, clip_norm, sums, where, kept)
-                    if batch == 0:
-                        kept.begin(found)
-                    show(epoch, batch + 1, sums, history)
-                steps.store()
-                kept.end(sums.loss / sums.examples)
-                history.append(measured(epoch, started, sums))
-                show(epoch, batches, sums, history)
-                # A list, not a generator: every callback is to be called.
-                if any([callback(history[-1], model) is True for callback in callbacks]):  # noqa: C419
-                    break
-                if callbacks:
-                    steps.load()
+            yield
         except KeyboardInterrupt:
-            history.interrupted = True
-            steps.store()
+            self.history.interrupted = True
         except TrainingError as error:
-            kept.restore()
-            error.history = history
+            self._kept.restore()
+            error.history = self.history
             raise
         except BaseException:
-            steps.store()
+            self.steps.store()
             raise
-        steps.store()
-    return history
+        self.steps.store()
 
 
 def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
@@ -333,14 +365,14 @@ class _Sums:
 
 
 def _step(
-    steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str, kept: _Kept
+    steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str, is_first: bool
 ) -> float:
     """One step of the optimiser on the chosen examples: their loss before it. The parameters change as the last thing,
     all or none.
     """
     optimizer = steps.task.optimizer
     remedy = f"the learning rate is {optimizer.learning_rate:g}: try a tenth of it, or clip_norm=1.0"
-    if kept.first is None:
+    if is_first:
         remedy = (
             "no step was taken yet, so the learning rate is not to blame: are inputs, targets or the parameters that "
             "the model starts with far from 1? Scale the inputs to about -1 to 1, or make the model anew"

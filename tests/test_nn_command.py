@@ -344,6 +344,15 @@ def test_a_column_of_numbers_is_predicted(tmp_path, capsys, task):
     assert model([100.0, 50.0]).data == pytest.approx(205_000.0, abs=5_000.0)  # in the units of the file
 
 
+@pytest.mark.parametrize("row", ["{i},{i}e307", "{i},{i}.5e200", "{i},{i}e-300", "{i}e307,{i}.5", "{i}e-200,{i}.5"])
+def test_numbers_in_an_impossible_unit_are_refused(tmp_path, capsys, row):
+    (tmp_path / "a.csv").write_text("x,y\n" + "\n".join(row.format(i=i % 17) for i in range(34)))
+    assert main(["train", str(tmp_path / "a.csv"), "--task", "regression", "--out", str(tmp_path / "out")]) == 2
+    captured = capsys.readouterr()
+    assert "are too large, too small or too close together to train on: give another unit" in captured.err
+    assert "Warning" not in captured.err
+
+
 def test_a_task_is_for_csv_files(capsys):
     assert main(["train", "xor", "--task", "regression"]) == 2
     assert "--task says what a column of a CSV file holds" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 import resource
 import struct
 import zipfile
@@ -325,8 +326,13 @@ def test_which_columns_hold_measurements(csv_file):
             assert not load_csv(csv_file(content), task="classification").is_regression
     assert load_csv(csv_file("x,y\n1,0\n2,1\n3,2\n"), task="regression").targets.tolist() == [0.0, 1.0, 2.0]
     assert len(load_csv(csv_file(prices(120)), task="classification").classes) == 120
-    with pytest.raises(DataError, match="line 2, column 'y': expected a number, got 'a'; classes are for"):
+    with pytest.raises(DataError, match=r"line 2, column 'y': expected a number, got 'a'; .*task='classification'"):
         load_csv(csv_file("x,y\n1,a\n2,b\n"), task="regression")
+    for gap in ("nan", "NA", "?", "inf"):
+        with pytest.raises(
+            DataError, match=rf"line 3, column 'y': expected a number, got '{re.escape(gap)}'; remove the line"
+        ):
+            load_csv(csv_file(f"x,y\n1,0.5\n2,{gap}\n3,1.75\n"))
     with pytest.raises(ValueError, match="task must be 'classification', 'regression' or None"):
         load_csv(csv_file("x,y\n1,a\n2,b\n"), task="ranking")
 

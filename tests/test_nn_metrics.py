@@ -89,3 +89,14 @@ def test_classes_must_be_whole_numbers(predicted, actual, n_classes, told):
 def test_what_is_no_class_is_refused(f, actual, predicted, told):
     with pytest.raises((ValueError, TypeError), match=f"{f.__name__}: {told}"):
         f(actual, predicted)
+
+
+def test_classes_beyond_what_a_float_tells_apart():
+    assert accuracy([10**16, 10**16], [10**16, 10**16 + 1]) == 0.5
+    with pytest.raises(ValueError, match="up to 10,000 classes, counted from 0, got 10000001"):
+        confusion_matrix([10**7], [1])
+    with pytest.raises(ValueError, match="up to 10,000 classes"):
+        confusion_matrix([0], [0], n_classes=2.5)
+    for given in ({0: 1}, {0, 1}):
+        with pytest.raises(TypeError, match="actual must be a list of classes"):
+            accuracy(given, given)

@@ -90,6 +90,36 @@ def test_parameters_that_would_not_be_found_are_refused(make, part):
     assert len(model.parameters()) == 2
 
 
+class Untouchable(np.ndarray):
+    """An array of numbers, none of which is to be looked at."""
+
+    def ravel(self, *args):
+        raise AssertionError("a module looked into an array of numbers")
+
+    __iter__ = __getitem__ = tolist = ravel
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [np.zeros((3000, 784)).view(Untouchable), np.ma.array([1.0, 2.0], mask=[True, False]), np.eye(2).view(np.matrix),
+     np.array(["a"])],
+    ids=lambda x: type(x).__name__,
+)  # fmt: skip
+def test_arrays_of_numbers_are_no_parameters_of_any_kind(kept):
+    model = Line()
+    model.data = kept
+    model.data = kept
+    assert list(numbers(model)) == list(model.state_dict()) == ["slope", "offset"]
+
+
+def test_a_list_that_holds_itself_is_looked_into_once():
+    model, endless = Line(), [Value(1.0)]
+    endless.append(endless)
+    model.parts = endless
+    model.parts = endless
+    assert list(numbers(model)) == ["slope", "offset", "parts.0"]
+
+
 def test_order_is_the_order_of_setting():
     line = Line()
     line.another = Value(3.0)

@@ -520,6 +520,35 @@ def test_an_array_that_computes_in_its_own_way_is_refused(argument):
         program(argument)
 
 
+def test_what_is_no_number_may_be_changed_by_the_function():
+    def f(x, names):
+        names.add("new")
+        return x * len(names)
+
+    given = {"old"}
+    program = trace(f, 1.0, given)
+    assert given == {"old"}
+    assert program([2.0, 3.0], {"old"}).tolist() == [4.0, 6.0]
+    with pytest.raises(ValueError, match="so it must be that again"):
+        program(2.0, {"old", "new"})
+
+
+def test_truth_is_the_same_of_python_and_of_numpy():
+    program = trace(lambda x, up: x if up else -x, 1.0, np.bool_(True))
+    assert program(2.0, True) == program(2.0, np.True_) == 2.0
+    for other in (False, np.False_, 1, 1.0):
+        with pytest.raises((ValueError, TypeError), match="so it must be that again"):
+            program(2.0, other)
+
+
+def test_an_argument_that_holds_itself():
+    endless = [1.0]
+    endless.append(endless)
+    with pytest.raises(TraceError, match=r"^trace: argument 0\[1\] cannot be an argument: it holds itself") as error:
+        trace(lambda x: x[0], endless)
+    assert len(str(error.value)) < 120
+
+
 class Shelf:
     def __array__(self, dtype=None, copy=None):
         return np.ones(2)

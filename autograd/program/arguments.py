@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, MutableSet, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Integral, Real
@@ -50,6 +52,9 @@ class Slot:
         object.__setattr__(self, "place", slice(self.start, self.start + self.size))
 
 
+CHANGEABLE = (MutableSet, MutableSequence, np.ndarray)  # of what is no container here, what a function may change
+
+
 @dataclass(frozen=True)
 class Fixed:
     """What is no number among the arguments: the same in every example. name: what to call it in errors."""
@@ -57,21 +62,40 @@ class Fixed:
     name: str
     what: Any
 
+    def given(self) -> Any:
+        """What a function gets: it may change it."""
+        return copy.copy(self.what) if isinstance(self.what, CHANGEABLE) else self.what
+
+    def is_again(self, x: Any) -> bool:
+        """Whether x is the same. What raises an error when it is compared does not say so."""
+        if x is self.what:
+            return True
+        if isinstance(x, bool | np.bool_) and isinstance(self.what, bool | np.bool_):
+            return bool(x == self.what)
+        if isinstance(self.what, np.ndarray):
+            return same(self.what, x)
+        with contextlib.suppress(Exception):
+            return type(x) is type(self.what) and bool(x == self.what)
+        return False
+
 
 def describe(example: tuple[Any, ...]) -> tuple[tuple[Any, ...], Array]:
     """The Slots that the arguments of an example consist of, and what is Fixed, nested as they are; and its numbers."""
     row: list[float] = []
 
-    def described(x: Any, name: str) -> Any:
+    def described(x: Any, name: str, around: tuple[int, ...] = ()) -> Any:
         try:
             flat, shape, template = _numbers_in(x)
-            if flat is None:
-                parts = parts_of(x)
-                if parts is None:
-                    return Fixed(name, x)
-                return like(x, [described(part, name + written(x, key)) for key, part in parts])
-        except (TypeError, RecursionError) as error:
+            parts = parts_of(x) if flat is None else None
+        except TypeError as error:
             raise TraceError(f"trace: {name} cannot be an argument: {error}") from None
+        if id(x) in around:
+            raise TraceError(f"trace: {name} cannot be an argument: it holds itself, so its numbers have no end")
+        if parts is not None:
+            around = (*around, id(x))
+            return like(x, [described(part, name + written(x, key), around) for key, part in parts])
+        if flat is None:
+            return Fixed(name, copy.copy(x) if isinstance(x, CHANGEABLE) else x)
         whole = bool(flat) and all(isinstance(part, Integral) for part in flat)
         slot = Slot(name, shape, whole, len(row), template)
         row.extend(x if type(x) is float else x.data if isinstance(x, Value) else number(x, "trace") for x in flat)
@@ -146,7 +170,7 @@ def _arguments(description: Any, row: Sequence[float], number_at: Callable[[floa
             return array.reshape(slot.shape)
         return _filled(slot.template, iter(found))
 
-    return rebuild(description, made, lambda fixed: fixed.what)
+    return rebuild(description, made, Fixed.given)
 
 
 def _filled(template: Any, items: Iterator[Any]) -> Any:
@@ -167,7 +191,7 @@ def collect(description: Any, given: Any, name: Any, found: list[Array]) -> None
         found.append(given if ready else _array_for(description, given))
         return
     if isinstance(description, Fixed):
-        if not _is_the_same(description.what, given):
+        if not description.is_again(given):
             raise ValueError(
                 f"program: {description.name} is no number, and was {description.what!r:.100} when the function was "
                 f"traced, so it must be that again, got {given!r:.100}; trace it again for another"
@@ -249,17 +273,6 @@ def _as_array(given: Any, slot: Slot) -> Array:
         return np.asarray(given)
     except (ValueError, TypeError):
         return np.empty(0, dtype=object)
-
-
-def _is_the_same(x: Any, given: Any) -> bool:
-    if x is given:
-        return True
-    if isinstance(x, np.ndarray):
-        return same(x, given)
-    try:
-        return type(x) is type(given) and bool(x == given)
-    except Exception:  # whatever it raises, it does not say that it is the same
-        return False
 
 
 def _shapes(slot: Slot) -> str:
