@@ -1077,17 +1077,22 @@ def read(values: Sequence[Value], field: str, out: Any = None) -> Any:
     return out
 
 
-def write(values: Sequence[Value], field: str, numbers: Any) -> None:
-    """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
+def as_floats(given: Any, what: str) -> Any:
+    """Numbers as an array of floats. Raises TypeError or ValueError where NumPy would take None for nan, and text."""
     import numpy as np
 
-    check_values("write", values)
-    array = np.asarray(numbers)
-    if array.dtype == object:  # None would become nan
-        array = np.array([number(x, "write") for x in array.ravel().tolist()]).reshape(array.shape)
+    array = np.asarray(given)
+    if array.dtype == object:
+        array = np.array([number(x, what) for x in array.ravel().tolist()]).reshape(array.shape)
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"write: expected numbers, got {array.dtype} data: {numbers!r:.100}")
-    array = array.astype(float)
+        raise ValueError(f"{what}: expected numbers, got {array.dtype} data: {given!r:.100}")
+    return array.astype(float)
+
+
+def write(values: Sequence[Value], field: str, numbers: Any) -> None:
+    """Set the `"data"` or the `"grad"` of n Values to n numbers, all of them or, on an error, none."""
+    check_values("write", values)
+    array = as_floats(numbers, "write")
     if array.shape != (len(values),):
         raise ValueError(f"write: expected {len(values)} numbers, one per Value, got an array of shape {array.shape}")
     if field == "data":

@@ -106,6 +106,12 @@ class SGD(Optimizer):
 
     momentum: μ (Polyak 1964; in the form of Sutskever et al. 2013 with η outside, as PyTorch has it).
     nesterov: step by g + μ v instead (Nesterov 1983; Sutskever et al. 2013, equations 3 and 4 rearranged).
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> SGD([w], 0.1).step()  # 1 - 0.1 · 2
+    >>> w.data
+    0.8
     """
 
     @advised
@@ -135,6 +141,12 @@ class RMSprop(Optimizer):
     """θ ← θ - η g / (√s + ε), with s ← α s + (1 - α) g².
 
     Tieleman and Hinton 2012, Coursera lecture 6.5; ε outside the root, as PyTorch has it.
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> RMSprop([w], 0.01).step()
+    >>> round(w.data, 6)  # η / √(1 - α) = 0.1, however steep it is
+    0.9
     """
 
     @advised
@@ -164,6 +176,12 @@ class Adam(Optimizer):
 
     Kingma and Ba 2015, algorithm 1: m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 -
     β₂ᵗ).
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> Adam([w], 0.01).step()
+    >>> round(w.data, 6)  # the first step is η, however steep it is
+    0.99
     """
 
     @advised
@@ -200,6 +218,12 @@ class AdamW(Adam):
     """Adam whose weight decay shrinks the parameters themselves: θ ← θ - η λ θ first, and the gradient is left alone.
 
     Loshchilov and Hutter 2019, algorithm 2, with η as the paper's schedule multiplier times α, as PyTorch has it.
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> AdamW([w], 0.01, weight_decay=0.5).step()
+    >>> round(w.data, 6)  # 1 - η λ - η
+    0.985
     """
 
     decoupled = True

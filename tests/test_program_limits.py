@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -249,3 +250,30 @@ def test_snapshots_are_as_if_they_were_copies(seed):
         if len(array) == 4:
             program.parameters = array
             assert program.parameters.tolist() == wanted
+
+
+def test_parameters_wait_for_a_run_of_another_thread():
+    w0 = Value(1.0)
+    program = trace(lambda x: x * w0, 1.0)
+    theta, done = program.parameters, threading.Event()
+
+    def change():
+        theta[0] = 2.0
+        done.set()
+
+    thread = threading.Thread(target=change)
+    with program.alone():
+        thread.start()
+        assert not done.wait(0.05)
+        assert program(1.0) == 1.0
+    thread.join()
+    assert program(1.0) == 2.0
+
+
+@pytest.mark.parametrize("wrong", [[None], ["1"], [1j], [Value(1.0)], [[1.0]], [1.0, 2.0], None])
+def test_parameters_are_numbers(wrong):
+    w0 = Value(1.0)
+    program = trace(lambda x: x * w0, 1.0)
+    with pytest.raises((TypeError, ValueError)):
+        program.parameters = wrong
+    assert program.parameters.tolist() == [1.0]

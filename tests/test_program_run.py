@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -627,6 +628,16 @@ def test_what_is_no_array_of_numbers_is_refused():
             TypeError, match=r"program: argument 0 must be an array of numbers of shape \(2,\), or \(n, 2\)"
         ):
             program(wrong)
+
+
+def test_whole_numbers_beyond_those_of_numpy():
+    program = trace(lambda x: x * 2.0, 1.0)
+    assert program(10**30) == 2e30
+    assert program([10**30, Fraction(1, 2)]).tolist() == [2e30, 1.0]
+    with pytest.raises(ValueError, match="argument 0 holds a number that is too large, got 1000"):
+        program(10**400)
+    with pytest.raises(ValueError, match="argument 0 holds a number that is too large"):
+        trace(lambda i: take([1.0, 2.0], i), 0)(10**30)
 
 
 def test_the_number_of_arguments_is_checked():

@@ -233,7 +233,11 @@ def _collect_examples(description: Any, given: list[Any], name: str, found: list
 def _array_for(slot: Slot, given: Any) -> Array:
     array = given if type(given) is np.ndarray else _as_array(given, slot)
     if array.dtype.kind == "O" and array.size and all(isinstance(x, Real) for x in array.flat):  # fractions, say
-        array = array.astype(int if all(isinstance(x, Integral) for x in array.flat) else float)
+        indices = slot.whole and all(isinstance(x, Integral) for x in array.flat)
+        try:
+            array = array.astype(int if indices else float)
+        except OverflowError:
+            raise ValueError(f"program: {slot.name} holds a number that is too large, got {given!r:.60}") from None
     kind = array.dtype.kind
     if kind not in "fiu" and not _is_of_values(array):
         raise TypeError(

@@ -64,12 +64,13 @@ class Parameters(np.ndarray):
                 "program: the parameters have changed since these were taken, so it is not clear what shall become of "
                 "a part of them; take program.parameters again, or change a copy of these"
             )
-        self.flags.writeable = True
-        try:
-            return change()
-        finally:
-            self.flags.writeable = False
-            self._moment = program.changed(self)
+        with program.alone():
+            self.flags.writeable = True
+            try:
+                return change()
+            finally:
+                self.flags.writeable = False
+                self._moment = program.changed(self)
 
     def __setitem__(self, key: Any, x: Any) -> None:
         self._write(lambda: super(Parameters, self).__setitem__(key, x))

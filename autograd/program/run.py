@@ -25,7 +25,7 @@ from autograd.program.record import FAILS, Array, same
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.tracing import TraceError, trace_once, trace_path
 from autograd.tree import map_leaves
-from autograd.value import Value, holding, mode_of_this_thread, read, write
+from autograd.value import Value, as_floats, holding, mode_of_this_thread, read, write
 
 __all__ = ["Program", "trace"]
 
@@ -155,7 +155,7 @@ class Program:
     def parameters(self, theta: Any) -> None:
         if isinstance(theta, Parameters) and theta.is_of(self):  # changed in place, and taken then
             return
-        array = np.asarray(theta, dtype=float)
+        array = as_floats(theta, "program: a parameter")
         if array.shape != self._theta.shape:
             raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
         self.take(array)
@@ -171,6 +171,10 @@ class Program:
             self._theta[:] = array
             self.moment += 1
         return self.moment
+
+    def alone(self) -> Any:
+        """A context in which no other thread runs the program, or changes it."""
+        return self._lock
 
     def changed(self, parameters: Parameters) -> int:
         """To be told that a current snapshot was written to. Returns how many times the parameters have changed."""
