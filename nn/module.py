@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import autograd
@@ -14,6 +16,35 @@ from autograd.elsewhere import MODULE, advice
 from autograd.tree import leaves_of, parts_of, shape_of
 
 __all__ = ["Module"]
+
+# What holds parameters, Modules and optimisers, in the order of their making; so pictures find the names of leaves.
+_holders: dict[int, weakref.ref[Any]] = {}
+_count = itertools.count()
+
+
+def remember(holder: Any) -> None:
+    """Note a Module or an optimiser as one that holds parameters, as long as it lives."""
+    place = next(_count)
+    _holders[place] = weakref.ref(holder, lambda _: _holders.pop(place, None))
+
+
+def known_parameters(leaves: Iterable[Value]) -> dict[Value, str]:
+    """Those of some leaves that a Module or an optimiser holds: with the name in the largest Module, or with none."""
+    wanted = set(leaves)
+    found: dict[Value, str] = {}
+    holdings: list[tuple[int, int, list[tuple[str, Value]]]] = []
+    for made, reference in list(_holders.items()):
+        holder: Any = reference()
+        with contextlib.suppress(AttributeError, TypeError):  # not yet complete, or with parameters that have no name
+            named = isinstance(holder, Module)
+            held = list(holder.named_parameters()) if named else [("", p) for p in holder.parameters]
+            holdings.append((-len(held) if named else 1, made, held))
+    for _, _, held in sorted(holdings, key=lambda holding: holding[:2]):
+        for name, parameter in held:
+            if parameter in wanted:
+                found.setdefault(parameter, name)
+    return found
+
 
 SHOWN = 20  # lines of a table in a notebook
 
@@ -51,6 +82,8 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{advice(name, MODULE)}")
 
     def __setattr__(self, name: str, part: Any) -> None:
+        if not vars(self):
+            remember(self)
         before = vars(self).get(name)
         if (
             before is not None
@@ -63,6 +96,10 @@ class Module:
                 "or let an optimiser do it"
             )
         object.__setattr__(self, name, part)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        remember(self)
 
     def _repr_html_(self) -> str:
         rows = [(name, " × ".join(map(str, part.shape)) or "1") for name, part in self.state_dict().items()]

@@ -15,6 +15,7 @@ from typing import Any
 import autograd
 from autograd import Value
 from autograd.elsewhere import advised
+from nn.module import remember
 from nn.schedules import Schedule, as_schedule
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_gradients"]
@@ -44,6 +45,7 @@ class Optimizer:
         self.schedule = as_schedule(learning_rate)
         self.weight_decay = _at_least_0(name, "weight_decay", weight_decay)
         self.steps = 0
+        remember(self)
         self.memory: dict[str, Any] = {}  # what `update` wants to know at the next step: vectors like θ
 
     decoupled = False

@@ -11,7 +11,7 @@ from autograd import Value
 from visualize import GraphTooLarge, draw
 from visualize.drawing import Drawing
 from visualize.rendering import picture
-from visualize.style import BLUE, GREY, ORANGE, colour, number, relative
+from visualize.style import BLUE, GREY, ORANGE, RED, colour, number, relative
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -64,10 +64,10 @@ def test_a_dash_is_not_a_zero():
 def test_edges_show_the_chain_rule():
     x = Value(3.0, "x")
     y = x * x - 2.0
-    assert [texts(group) for _, group in elements(draw(y), "edge")] == [[], [], [], []]
+    assert [texts(group) for _, group in elements(draw(y), "edge")] == [[], [], []]
     y.backward()
     said = ["".join(texts(group)) for _, group in elements(draw(y), "edge")]
-    assert sorted(said) == ["", "1 × 1 = 1", "3 × 1 = 3", "3 × 1 = 3"]
+    assert sorted(said) == ["1 × 1 = 1", "3 × 1 = 3", "3 × 1 = 3"]
 
 
 def test_edges_have_the_colour_of_the_sign_and_the_width_of_the_size():
@@ -145,7 +145,7 @@ def test_a_changed_leaf_is_told():
     y = x * 2.0
     assert "changed" not in draw(y).source
     x.data = 3.0
-    assert "A leaf was changed after this was computed" in draw(y, title="t").source
+    assert "A&#160;leaf&#160;was&#160;changed&#160;after&#160;this&#160;was&#160;computed" in draw(y, title="t").source
 
 
 def test_infinite_and_missing_contributions_are_drawn():
@@ -164,9 +164,14 @@ NASTY = [
 
 
 def labels_come_out(labels):
-    drawing = draw(autograd.sum([Value(0.0, label) for label in labels]), data=False, gradients=False)
-    found = shown(drawing)
-    assert [found[f"n{i}"] for i in range(len(labels))] == [label.split("\n") for label in labels]
+    for some in batched(labels, 10):  # more than twelve that are alike would be abridged
+        drawing = draw(autograd.sum([Value(0.0, label) for label in some]), data=False, gradients=False)
+        found = shown(drawing)
+        assert [found[f"n{i}"] for i in range(len(some))] == [label.split("\n") for label in some]
+
+
+def batched(items, size):
+    return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 def test_labels_come_out_as_typed():
@@ -229,5 +234,5 @@ def test_numbers_are_short(x, precision, written):
 
 
 def test_colours_and_sizes():
-    assert [colour(x) for x in (None, 0.0, float("nan"), 1e-9, -1e-9)] == [GREY, GREY, GREY, BLUE, ORANGE]
-    assert [relative(x, 4.0) for x in (None, 0.0, float("nan"), 1.0, -4.0, float("-inf"))] == [0, 0, 0, 0.5, 1, 1]
+    assert [colour(x) for x in (None, 0.0, float("nan"), 1e-9, -1e-9)] == [GREY, GREY, RED, BLUE, ORANGE]
+    assert [relative(x, 4.0) for x in (None, 0.0, float("nan"), 1.0, -4.0, float("-inf"))] == [0, 0, 1, 0.5, 1, 1]

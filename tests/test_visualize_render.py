@@ -70,7 +70,7 @@ def test_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("name", ["y.jpg", "y", "y.svg.gz", ""])
 def test_an_unknown_extension(tmp_path, name):
-    with pytest.raises(ValueError, match=r"must end in one of \.svg, \.png, \.dot, \.gv"):
+    with pytest.raises(ValueError, match=r"must end in one of \.svg, \.png, \.pdf, \.dot, \.gv, \.mmd"):
         render(y(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

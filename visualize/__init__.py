@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from visualize.description import Description, Edge, GraphTooLarge, Node, describe
 from visualize.expression import ExpressionError, evaluate
+from visualize.folding import fold
 from visualize.rendering import RenderError, render
+from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
     from visualize.drawing import Drawing, draw
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Description", "Drawing", "Edge", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe", "draw",
-    "draw_network", "evaluate", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
-    "plot_history", "plot_predictions", "render", "save_figure",
+    "draw_network", "evaluate", "fold", "mermaid", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
+    "plot_history", "plot_predictions", "render", "save_figure", "tree",
 ]  # fmt: skip
 
 _LATER = {

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from autograd import DomainError, Primitive, Value, topological
 
-__all__ = ["LIMIT", "Description", "Edge", "GraphTooLarge", "Kind", "Node", "describe"]
+__all__ = [
+    "LIMIT",
+    "Description",
+    "Edge",
+    "GraphTooLarge",
+    "Kind",
+    "Node",
+    "contribution_of",
+    "describe",
+    "short_names",
+]
 
 LIMIT = 300
 """How many nodes a picture may have unless told otherwise: beyond, nobody can read it."""
 
-Kind = Literal["leaf", "parameter", "constant", "operation", "result"]
+MOST_NOTES = 4
+"""How many notes on mixed gradients a picture carries."""
+
+Kind = Literal["leaf", "parameter", "constant", "operation", "result", "group"]
 
 
 class GraphTooLarge(ValueError):
@@ -25,7 +40,8 @@ class Node(NamedTuple):
 
     id: unique in the drawing. symbol: of the operation, empty for leaves and constants. gradient: None when no backward
     pass has reached the node, which is not the same as 0; always None for constants. facts: what is known about the
-    operation, one line each.
+    operation, one line each. name: the full name, where `label` is a short one. members: of a group that stands for
+    many nodes, the data and the gradient of each node that the group hands on.
     """
 
     id: str
@@ -35,6 +51,8 @@ class Node(NamedTuple):
     data: float
     gradient: float | None
     facts: tuple[str, ...] = ()
+    name: str = ""
+    members: tuple[tuple[float, float | None], ...] = ()
 
 
 class Edge(NamedTuple):
@@ -42,6 +60,9 @@ class Edge(NamedTuple):
 
     contribution = local · upstream, where local is the partial derivative of target by source, and upstream the
     gradient of target. None: not computed, or does not exist; all three for constants.
+    parts: what the edge stands for in the whole graph: operations and the argument's place in each. More than one if it
+    leads to or from a group; then local and upstream are those of all parts if they agree, and the contributions of the
+    parts add up to that of the edge.
     """
 
     source: str
@@ -50,6 +71,7 @@ class Edge(NamedTuple):
     local: float | None
     upstream: float | None
     contribution: float | None
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 class Description(NamedTuple):
@@ -57,21 +79,26 @@ class Description(NamedTuple):
 
     After a backward pass from the result, the contributions of the edges that leave a node add up to its gradient;
     exactly, if added in the order of the sweep, which is that of `reversed(nodes)`. Two gradients hold more: that of
-    the result is the seed, and that of a leaf adds up over all sweeps since `zero_grad`.
+    the result is the seed, and that of a leaf adds up over all sweeps since `zero_grad`. Where that is not so, and
+    wherever else the numbers do not belong together, `notes` say it, a sentence each.
 
     stale: the data of some node no longer follows from its arguments, because a leaf was changed after it was computed.
+    foreign: the gradients are those of another result: no backward pass has started here.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     stale: bool
+    notes: tuple[str, ...] = ()
+    foreign: bool = False
 
 
-def describe(value: Value, *, parameters: Any = (), constants: bool = True, limit: int = LIMIT) -> Description:
-    """The graph that leads to `value`.
+def describe(value: Value, *, parameters: Any = None, constants: bool = True, limit: int = LIMIT) -> Description:
+    """The graph that leads to `value`, whole: `visualize.fold` makes of it what a drawing shows.
 
     parameters: the leaves to show as parameters: Values, or a model with `named_parameters()`, whose names then label
-        those that have no label. constants: whether plain numbers among the arguments get nodes of their own.
+        those that have no label. If None, those of all Modules and optimisers there are.
+    constants: whether plain numbers among the arguments get nodes of their own.
     limit: raises GraphTooLarge if there are more nodes than this.
 
     >>> x = Value(3.0, label="x")
@@ -84,8 +111,8 @@ def describe(value: Value, *, parameters: Any = (), constants: bool = True, limi
         raise TypeError(f"takes a Value, such as the result of a computation with Values; got {value!r}")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit: must be a whole number of nodes, at least 1; got {limit!r}")
-    names = _names(parameters)
     order = topological(value)
+    names = _known_parameters(order) if parameters is None else _names(parameters)
     count = len(order)
     if constants:
         count += sum(isinstance(arg, float) for v in order for arg in v.args)
@@ -96,6 +123,7 @@ def describe(value: Value, *, parameters: Any = (), constants: bool = True, limi
             f"neurons. To draw it all the same, give limit={count}."
         )
 
+    short = short_names([name for v, name in names.items() if name])
     ids = {v: f"n{i}" for i, v in enumerate(order)}
     nodes: list[Node] = []
     edges: list[Edge] = []
@@ -105,19 +133,158 @@ def describe(value: Value, *, parameters: Any = (), constants: bool = True, limi
         gradient = v.grad if v.has_grad else None
         if v.primitive is None:
             kind: Kind = "result" if v is value else "parameter" if v in names else "leaf"
-            nodes.append(Node(target, kind, v.label or names.get(v, ""), "", v.data, gradient))
+            name = names.get(v, "")
+            nodes.append(Node(target, kind, v.label or short.get(name, ""), "", v.data, gradient, (), v.label or name))
             continue
         operands = [arg if isinstance(arg, float) else arg.data for arg in v.args]
         stale = stale or not _follows(v.primitive, operands, v.data)
         for i, (arg, local) in enumerate(zip(v.args, _slopes(v.primitive, operands, v.data), strict=True)):
             if not isinstance(arg, float):
-                edges.append(Edge(ids[arg], target, i, local, gradient, _contribution(local, gradient)))
+                part = ((target, i),)
+                edges.append(Edge(ids[arg], target, i, local, gradient, contribution_of(local, gradient), part))
             elif constants:
                 nodes.append(Node(f"{target}c{i}", "constant", "", "", arg, None))
                 edges.append(Edge(f"{target}c{i}", target, i, None, None, None))
         kind = "result" if v is value else "operation"
-        nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, _facts(v.primitive, operands)))
-    return Description(tuple(nodes), tuple(edges), stale)
+        facts = _facts(v.primitive, operands)
+        nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, facts, v.label))
+    return _annotated(Description(tuple(nodes), tuple(edges), stale))
+
+
+# ---------------------------------------------------------------- what the numbers do not say by themselves
+
+
+def _annotated(description: Description) -> Description:
+    """The description with notes on numbers that do not belong together, or are none."""
+    nodes = [node for node in description.nodes if node.kind != "constant"]
+    root = nodes[-1]
+    notes: list[str] = []
+    if description.stale:
+        notes.append(
+            "A leaf was changed after this was computed: these numbers do not belong together. Compute it again."
+        )
+    notes += _not_finite(nodes, description.edges)
+    known = [node for node in nodes if node.gradient is not None]
+    foreign = root.gradient is None and bool(known)
+    if foreign:
+        notes.append(
+            f"No backward() has started from {_called(root)} yet: the gradients shown are those of another result."
+        )
+    elif known and not description.stale:
+        notes += _mixed(nodes, description.edges)
+    return description._replace(notes=tuple(notes), foreign=foreign)
+
+
+def _not_finite(nodes: list[Node], edges: tuple[Edge, ...]) -> list[str]:
+    found: list[str] = []
+    for what, name in ((math.isnan, "nan"), (math.isinf, "infinite")):
+        data = [node for node in nodes if what(node.data)]
+        slopes = [node for node in nodes if node.gradient is not None and what(node.gradient)]
+        flows = [edge for edge in edges if any(x is not None and what(x) for x in edge[3:6])]
+        if data:
+            found.append(f"The data of {_listed(data)} is {name}.")
+        if slopes:
+            # The sweep goes from the result to the leaves, so the last one in this order was the first to be so.
+            found.append(f"The gradient of {_listed(slopes[::-1])} is {name}.")
+        elif flows and not data:
+            source = next(node for node in nodes if node.id == flows[-1].source)
+            target = next(node for node in nodes if node.id == flows[-1].target)
+            found.append(f"The slope of {_called(target)} by {_called(source)} is {name}.")
+    return found
+
+
+def _mixed(nodes: list[Node], edges: tuple[Edge, ...]) -> list[str]:
+    """Notes on gradients that the contributions of the edges do not add up to."""
+    sums = _sums(nodes, edges)
+    notes: list[str] = []
+    cleared = [node for node in nodes[:-1] if node.gradient is None]
+    if cleared:
+        notes.append(f"The gradient of {_listed(cleared)} was cleared after backward().")
+    inner = [node for node in nodes[:-1] if node.symbol and _differs(node.gradient, sums.get(node.id, 0.0))]
+    if inner:
+        node = inner[-1]
+        notes.append(
+            f"{_called(node)} has gradient {node.gradient:.4g}, but the edges here add up to "
+            f"{sums.get(node.id, 0.0):.4g}: it is also used outside of this picture, or backward() of another result "
+            "came in between."
+        )
+    for node in nodes[:-1]:
+        here = sums.get(node.id, 0.0)
+        if not node.symbol and not inner and _differs(node.gradient, here):
+            assert node.gradient is not None
+            notes.append(
+                f"{_called(node)}: {node.gradient:.4g} = {here:.4g} here + {node.gradient - here:.4g} from an earlier "
+                "backward(), or from outside of this picture."
+            )
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES - 1 :] = [f"{len(notes) - MOST_NOTES + 1} more gradients hold more than what is drawn here."]
+    return notes
+
+
+def _sums(nodes: list[Node], edges: tuple[Edge, ...]) -> dict[str, float]:
+    """For each node the contributions of its edges, added in the order of the sweep."""
+    into: dict[str, list[Edge]] = {}
+    for edge in edges:
+        into.setdefault(edge.target, []).append(edge)
+    sums: dict[str, float] = {}
+    for node in reversed(nodes):
+        for edge in into.get(node.id, []):
+            if edge.contribution is not None:
+                sums[edge.source] = sums.get(edge.source, 0.0) + edge.contribution
+    return sums
+
+
+def _differs(gradient: float | None, here: float) -> bool:
+    if gradient is None or not math.isfinite(gradient) or not math.isfinite(here):
+        return False
+    return not math.isclose(gradient, here, rel_tol=1e-14, abs_tol=0.0)
+
+
+def _called(node: Node) -> str:
+    return (
+        f"{node.label!r}" if node.label else f"the node {node.symbol}" if node.symbol else f"a leaf ({node.data:.4g})"
+    )
+
+
+def _listed(nodes: list[Node]) -> str:
+    """The first two of some nodes by name, and how many there are."""
+    named = " and ".join(map(_called, nodes[:2])) if len(nodes) < 3 else _called(nodes[0])
+    return named if len(nodes) < 3 else f"{named} and {len(nodes) - 1} more"
+
+
+# ---------------------------------------------------------------- parameters and their names
+
+
+def _known_parameters(order: Iterable[Value]) -> dict[Value, str]:
+    """The leaves that a Module or an optimiser holds, with their names; nn is asked only if it is there."""
+    nn = sys.modules.get("nn.module")
+    found: dict[Value, str] = nn.known_parameters([v for v in order if v.primitive is None]) if nn is not None else {}
+    return found
+
+
+SUBSCRIPTS = str.maketrans("0123456789,", "₀₁₂₃₄₅₆₇₈₉,")
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+ABBREVIATED = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """A short name for each full one, as a textbook writes it: w with layer above, neuron and input below. Where two
+    would be the same, the full ones.
+
+    >>> short_names(["layers.0.neurons.1.weights.2", "layers.1.neurons.0.bias"])
+    {'layers.0.neurons.1.weights.2': 'w⁰₁₂', 'layers.1.neurons.0.bias': 'b¹₀'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        words = [part for part in parts if not part.isdecimal()]
+        numbers = [part for part in parts if part.isdecimal()]
+        above = numbers.pop(0) if parts[0] == "layers" and numbers else ""
+        below = (",".join if any(len(n) > 1 for n in numbers) else "".join)(numbers)
+        word = ABBREVIATED.get(words[-1], words[-1]) if words else "p"
+        found[name] = word + above.translate(SUPERSCRIPTS) + below.translate(SUBSCRIPTS)
+    once = Counter(found.values())
+    return {name: short if once[short] == 1 else name for name, short in found.items()}
 
 
 def _names(parameters: Any) -> dict[Value, str]:
@@ -142,7 +309,7 @@ def _slopes(primitive: Primitive, operands: list[float], y: float) -> list[float
         return [None] * len(operands)
 
 
-def _contribution(local: float | None, upstream: float | None) -> float | None:
+def contribution_of(local: float | None, upstream: float | None) -> float | None:
     """local · upstream as the sweep takes it: where nothing flows, nothing is added, even through an infinite slope."""
     if upstream is None:
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import textwrap
 import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +12,66 @@ import graphviz
 
 from autograd import Program, Value
 from autograd._files import atomic_write
-from visualize.description import LIMIT, Description, Edge, Node, describe
-from visualize.rendering import RenderError, picture
-from visualize.style import DASH, FONT, GREY, INK, ORANGE, SOFT, colour, number, plain, relative, text
+from visualize.description import LIMIT, describe
+from visualize.folding import fold
+from visualize.program import program_scene
+from visualize.rendering import RenderError, content_of
+from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
+from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, plain, text
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "digraph", "draw"]
 
 ORIENTATIONS = ("LR", "TB", "RL", "BT")
 
-# Corners tell leaves (square) from operations (round) where colours cannot.
+# Corners tell leaves (square) from operations (round) where colours cannot. As `page/picture.css` has it.
 LOOKS = {
-    "leaf": {"style": "filled", "fillcolor": "#e4f2e7", "color": "#6fa37b"},
-    "parameter": {"style": "filled", "fillcolor": "#fdf0cf", "color": "#c49a34"},
+    "leaf": {"style": "filled", "fillcolor": "#e6f3e9", "color": "#4f8a5c"},
+    "parameter": {"style": "filled", "fillcolor": "#fdf3d8", "color": "#9a7417"},
     "constant": {"style": "rounded,dashed", "color": GREY, "fontcolor": SOFT},
-    "operation": {"style": "rounded,filled", "fillcolor": "#eef2f7", "color": "#8697aa"},
-    "result": {"style": "rounded,filled", "fillcolor": "#dde3f8", "color": "#3c4a8f", "penwidth": "2.2"},
+    "group": {"style": "rounded,dashed", "color": GREY},
+    "operation": {"style": "rounded,filled", "fillcolor": "#eef2f7", "color": "#74859a"},
+    "result": {"style": "rounded,filled", "fillcolor": "#e3e8fa", "color": "#3c4a8f", "penwidth": "2.2"},
 }
+BAD = {"fillcolor": "#ffe3ea", "color": RED, "penwidth": "4"}
+
+INKS = {"pos": BLUE, "neg": ORANGE, "bad": RED, "plain": INK}
+"""By the class of a number; for all others, the quiet one."""
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package has no types
     """A `graphviz.Digraph` that a notebook shows inline with whichever renderer there is.
 
-    It can be changed and added to like any Digraph; `source` is its DOT text.
+    It can be changed and added to like any Digraph; `source` is its DOT text. As long as it is as it was made, its SVG,
+    PNG and PDF are our own picture; changed, what Graphviz makes of it.
     """
+
+    scene: Scene | None = None
+    _made = ""
+
+    def __init__(self, *args: Any, scene: Scene | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.scene = scene
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         try:
-            return {"image/svg+xml": picture(self.source, "svg", self.engine).decode()}
+            return {"image/svg+xml": self.pipe("svg", encoding="utf-8")}
         except RenderError as error:
             return {"text/plain": f"{error}\n\n{self.source}"}
+
+    def seal(self) -> Drawing:
+        """Note that it is complete: from now on a change is a user's."""
+        self._made = self.source
+        return self
+
+    def untouched(self) -> Scene | None:
+        """The scene that it was made of, if nothing has been changed since."""
+        return self.scene if self.source == self._made else None
 
     # What Digraph does with a `dot` binary only, with whatever there is.
 
     def pipe(self, format: str | None = None, *_: Any, encoding: str | None = None, **options: Any) -> Any:
         """The picture: bytes, or text if `encoding` is given. format: as "svg" or "png"; the drawing's own if None."""
-        found = picture(self.source, format or self.format, self.engine)
+        found = content_of(self, format or self.format)
         return found if encoding is None else found.decode(encoding)
 
     def render(
@@ -78,7 +104,7 @@ def draw(
     gradients: bool = True,
     contributions: bool = True,
     constants: bool = True,
-    parameters: Any = (),
+    parameters: Any = None,
     title: str = "",
     limit: int = LIMIT,
 ) -> Drawing:
@@ -87,11 +113,16 @@ def draw(
     Each box shows label, operation, data and gradient (a dash: not computed). Once gradients are there, each edge shows
     `local × upstream = contribution`: local derivative of the operation, times gradient of its result. Width is its
     size, blue is positive, orange negative. The contributions at the edges that leave a node add up to its gradient
-    (exactly; the gradient of a leaf also holds what earlier backward passes added).
+    (the gradient of a leaf also holds what earlier backward passes added; where numbers do not belong together, a line
+    above the picture says so).
+
+    To read like a page, plain numbers stand in the operation (`× 1.1`), chains of `+` are one Σ, and of many inputs that
+    are alike a few are drawn, with a box for those between.
 
     orientation: the direction of the computation, "LR", "TB", "RL" or "BT". precision: significant digits, 1 to 17.
     data, gradients, contributions, constants: what to show. parameters: the leaves to show as parameters: Values, or a
-    model. title: a line above. limit: raises GraphTooLarge beyond this many nodes.
+    model; if None, those that any Module or optimiser holds. title: a line above. limit: raises GraphTooLarge beyond
+    this many nodes.
 
     Of a Program, the array operations that it was rolled into, with their shapes; orientation, title and limit apply.
     """
@@ -99,22 +130,32 @@ def draw(
         raise ValueError(f"draw: orientation must be one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
     check_precision("draw", precision)
     if isinstance(value, Program):
-        from visualize.program import draw_program
-
-        return draw_program(value, orientation=orientation, title=title, limit=limit)
+        return digraph(program_scene(value, orientation=orientation, title=title, limit=limit))
     try:
-        description = describe(value, parameters=parameters, constants=constants, limit=limit)
+        description = fold(describe(value, parameters=parameters, limit=limit), constants=constants)
     except (TypeError, ValueError) as error:
         raise type(error)(f"draw: {error}") from None
+    return digraph(
+        compose(
+            description, orientation=orientation, precision=precision, data=data, gradients=gradients,
+            contributions=contributions, title=title,
+        )
+    )  # fmt: skip
 
-    drawing = blank(title, description.stale)
-    drawing.attr("graph", rankdir=orientation, nodesep="0.22", ranksep="0.35", ordering="in")
+
+def digraph(scene: Scene) -> Drawing:
+    """A scene for Graphviz."""
+    drawing = blank(scene.title, scene.notes)
+    drawing.scene = scene
+    drawing.attr("graph", rankdir=scene.orientation, nodesep="0.22", ranksep="0.35", ordering="in")
     drawing.attr("node", shape="box", margin="0.06,0.03", height="0.3", width="0.4")
     drawing.attr("edge", fontname=FONT, fontsize="9.5", arrowsize="0.7")
-    for node in description.nodes:
-        drawing.node(node.id, _box(node, precision, data, gradients), tooltip=_story(node), **LOOKS[node.kind])
-    _add_edges(drawing, description, precision, contributions)
-    return drawing
+    for box in scene.boxes:
+        look = LOOKS[box.kind] | (BAD if box.bad else {})
+        drawing.node(box.id, _box(box), tooltip=plain(box.story), **look)
+    for arrow in scene.arrows:
+        drawing.edge(arrow.source, arrow.target, **_line(arrow))
+    return drawing.seal()
 
 
 def check_precision(name: str, precision: int) -> None:
@@ -123,87 +164,65 @@ def check_precision(name: str, precision: int) -> None:
         raise ValueError(f"{name}: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
 
 
-def blank(title: str, stale: bool = False) -> Drawing:
+def blank(title: str, notes: Iterable[str] = ()) -> Drawing:
     """An empty drawing with our font, and a caption if there is something to say."""
     drawing = Drawing(format="svg", node_attr={"fontname": FONT, "fontsize": "10.5", "fontcolor": INK})
     drawing.attr("graph", bgcolor="white", fontname=FONT, fontcolor=INK, fontsize="13", pad="0.15", tooltip=" ")
-    warning = "A leaf was changed after this was computed: these numbers do not belong together. Compute it again."
     lines = [f"<B>{text(title)}</B>"] if title else []
-    lines += [f'<FONT COLOR="{ORANGE}" POINT-SIZE="11">{warning}</FONT>'] if stale else []
+    for note in notes:
+        for line in textwrap.wrap(note, 80):
+            lines.append(f'<FONT COLOR="{ORANGE}" POINT-SIZE="11">{text(line)}</FONT>')
     if lines:
         drawing.attr("graph", label=f"<{'<BR/>'.join(lines)}>", labelloc="t")
     return drawing
 
 
-def _box(node: Node, precision: int, data: bool, gradients: bool) -> str:
+def _box(box: Box) -> str:
     """The HTML-like label: label and symbol above, a line, then a row for each number."""
-    if node.kind == "constant":
-        return number(node.data, precision)
     rows: list[str] = []
     # Both in bold: Graphviz sets bold letters a little higher than others, so they would not stand on one line.
-    label = f"<B>{text(node.label)}</B>"
-    symbol = text(node.symbol)
-    if node.label and node.symbol:
+    label = f"<B>{text(chr(10).join(box.label))}</B>" if box.label else ""
+    symbol = text(box.symbol)
+    if label and symbol:
         rows.append(
             f'<TR><TD ALIGN="LEFT">{label}</TD><TD ALIGN="RIGHT"><FONT COLOR="{SOFT}"><B>{symbol}</B></FONT></TD></TR>'
         )
-    elif node.label:
+    elif label:
         rows.append(f'<TR><TD COLSPAN="2">{label}</TD></TR>')
-    elif node.symbol:
-        size = 12 if node.symbol.isalnum() else 15  # signs are small letters
-        rows.append(f'<TR><TD COLSPAN="2"><FONT POINT-SIZE="{size}"><B>{symbol}</B></FONT></TD></TR>')
-    numbers: list[str] = []
-    if data:
-        numbers.append(_row("data", number(node.data, precision)))
-    if gradients:
-        shown = DASH if node.gradient is None else number(node.gradient, precision)
-        ink = colour(node.gradient) if node.gradient else INK
-        numbers.append(_row("grad", f'<FONT COLOR="{ink}">{shown}</FONT>'))
-    if rows and numbers:
+    elif symbol:
+        size = symbol_size(box.symbol)
+        rows.append(f'<TR><TD COLSPAN="2"><FONT POINT-SIZE="{size:.0f}"><B>{symbol}</B></FONT></TD></TR>')
+    if rows and box.rows:
         rows.append("<HR/>")
-    rows += numbers
+    rows += map(_row, box.rows)
     if not rows:
         return ""
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>>'
 
 
-def _row(name: str, shown: str) -> str:
+def _row(row: Row) -> str:
     # One font size for the row: cells are centred, and would not stand on one line otherwise.
-    name = f'<FONT COLOR="{SOFT}">{name}&#160;</FONT>'
+    shown = f'<FONT COLOR="{INKS.get(row.look, SOFT)}">{text(row.text)}</FONT>'
+    if not row.name:
+        return f'<TR><TD COLSPAN="2">{shown}</TD></TR>'
+    name = f'<FONT COLOR="{SOFT}">{row.name}&#160;</FONT>'
     return f'<TR><TD ALIGN="LEFT">{name}</TD><TD ALIGN="RIGHT">{shown}</TD></TR>'
 
 
-def _story(node: Node) -> str:
-    """The tooltip of a node: every digit, and what is known about its operation."""
-    lines = [f"{node.label or node.kind} = {node.data!r}"]
-    if node.gradient is not None:
-        lines.append(f"gradient {node.gradient!r}")
-    return plain("\n".join([*lines, *node.facts]))
-
-
-def _add_edges(drawing: Drawing, description: Description, precision: int, contributions: bool) -> None:
-    sizes = [abs(edge.contribution) for edge in description.edges if edge.contribution is not None]
-    largest = max((size for size in sizes if math.isfinite(size)), default=1.0) or 1.0
-    constants = {node.id for node in description.nodes if node.kind == "constant"}
-    for edge in description.edges:
-        flow = edge.contribution if contributions else None
-        attributes = {"color": colour(flow), "penwidth": f"{1.0 + 3.0 * relative(flow, largest):.2f}"}
-        if flow is not None:
-            equation = _equation(edge, precision)
-            attributes["label"] = _beside(f'<FONT COLOR="{colour(flow) if flow else SOFT}">{equation}</FONT>')
-            attributes["tooltip"] = attributes["labeltooltip"] = plain(
-                f"local {edge.local!r} × upstream {edge.upstream!r} = {flow!r}"
-            )
-        if edge.source in constants:
-            attributes["style"] = "dashed"
-        drawing.edge(edge.source, edge.target, **attributes)
-
-
-def _equation(edge: Edge, precision: int) -> str:
-    local, upstream, contribution = (
-        DASH if x is None else number(x, precision) for x in (edge.local, edge.upstream, edge.contribution)
-    )
-    return f"{local} × {upstream} = <B>{contribution}</B>"
+def _line(arrow: Arrow) -> dict[str, str]:
+    """The attributes of an edge."""
+    ink = INKS.get(arrow.look, GREY)
+    factors, total = arrow.equation
+    attributes = {"color": ink, "penwidth": f"{1.0 + 3.0 * arrow.size:.2f}"}
+    attributes["tooltip"] = attributes["labeltooltip"] = plain(arrow.story)
+    if arrow.dashed or arrow.look == "neg":
+        attributes["style"] = "dashed"
+    if arrow.look == "bad":
+        attributes |= {"style": "dotted", "penwidth": "6"}
+    if total or factors:
+        words = text(f"{factors} {total}".strip())  # one run: between two, letters of another font leave a hole
+        attributes["label"] = _beside(f'<FONT COLOR="{INKS.get(arrow.look, SOFT)}">{words}</FONT>')
+    return attributes
 
 
 def _beside(markup: str) -> str:

@@ -128,7 +128,7 @@ def draw_network(
     )
     for k, key in enumerate(keys):
         _add_markup(drawing, f"key{k}", key, middle, bottom - 0.2 * k)
-    return drawing
+    return drawing.seal()
 
 
 def _layers(model: Any) -> list[_Layer]:

@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from autograd import Value
 from autograd._files import atomic_write
 
-__all__ = ["RenderError", "picture", "render"]
+__all__ = ["RenderError", "content_of", "picture", "render"]
 
-EXTENSIONS = {".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
+EXTENSIONS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 
 REMEDY = (
     "run 'pip install graphviz-pure', or install Graphviz (https://graphviz.org/download) so that 'dot' is on the PATH"
@@ -30,7 +31,9 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
 
     what: a Value or a Program (`options` are then those of `draw`), a drawing, or any graph or source of the graphviz
         package.
-    path: ends in .svg, .png, or .dot (the text, which needs no Graphviz).
+    path: ends in .svg, .png, .pdf, .dot (the text, which needs no Graphviz) or .mmd (Mermaid).
+
+    PNG and PDF of our own drawings come out of the SVG by typst if that is installed; else Graphviz draws them.
 
     If there is neither Graphviz nor graphviz-pure, or they fail, the DOT text is saved under the same name with .dot,
     and RenderError says what to do.
@@ -58,15 +61,46 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     with atomic_write(path) as file:
         if form == "dot":
             file.write(source.encode())
+        elif form == "mermaid":
+            from visualize.text import of_drawing
+
+            file.write(of_drawing(what).encode())
         else:
             try:
-                file.write(picture(source, form, what.engine))
+                file.write(content_of(what, form))
             except RenderError as error:
                 text = path.with_suffix(".dot")
                 with atomic_write(text) as dot_file:
                     dot_file.write(source.encode())
                 raise RenderError(f"{error}. The DOT text is saved in {text}.") from None
     return path
+
+
+def content_of(graph: Any, form: str) -> bytes:
+    """The picture of a graph of the graphviz package: of a drawing of ours that is as it was made, our own."""
+    untouched = getattr(graph, "untouched", None)
+    scene = untouched() if untouched is not None else None
+    if scene is None or form not in ("svg", "png", "pdf"):
+        return picture(graph.source, form, graph.engine)
+    from visualize.svg import picture_of
+
+    svg = picture_of(scene)
+    if form == "svg":
+        return svg.encode()
+    try:
+        import typst
+    except ImportError:
+        return picture(graph.source, form, graph.engine)
+    return _typeset(typst, svg, form)
+
+
+def _typeset(typst: Any, svg: str, form: str) -> bytes:
+    """An SVG as PNG or PDF, of its own size."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "picture.svg").write_text(svg, encoding="utf-8")
+        page = Path(folder, "page.typ")
+        page.write_text('#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")\n', encoding="utf-8")
+        return bytes(typst.compile(str(page), format=form, **({"ppi": 150.0} if form == "png" else {})))
 
 
 def picture(source: str, form: str, engine: str = "dot") -> bytes:
@@ -83,6 +117,8 @@ def picture(source: str, form: str, engine: str = "dot") -> bytes:
         raise RenderError(f"{program} does not run ({error.strerror}); {REMEDY}") from None
     if run.returncode != 0 or not run.stdout:
         answer = run.stderr.decode(errors="replace").strip()
+        if "not recognized" in answer:
+            raise RenderError(f"{program} cannot write {form}; run 'pip install typst', or install Graphviz")
         raise RenderError(f"{program} failed with exit code {run.returncode}: {answer or 'it said nothing'}")
     return run.stdout
 

@@ -1,0 +1,256 @@
+"""From the whole graph to what a page has room for: the same description, with fewer boxes.
+
+Plain numbers move into the operation that they are an argument of (`× 1.1`, `x²`), chains of `+` become one Σ, what
+only passes a number on is left out, and of many inputs that are alike a few are shown, with a box for those between. Labels are cut to what fits. No number is computed anew: contributions of what is taken together add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from autograd.primitives import largest, logsumexp, mean
+from visualize.description import SUPERSCRIPTS, Description, Edge, Node
+from visualize.style import number
+
+__all__ = ["fold"]
+
+ALIKE = 12
+"""More inputs than this that are alike are abridged."""
+
+FIRST, LAST = 3, 1
+"""How many of them are drawn before the dots and after."""
+
+LETTERS = 24
+"""Labels are cut after as many."""
+
+LISTS = {row.symbol for row in (logsumexp, mean, largest)}
+
+
+def fold(description: Description, *, constants: bool = True) -> Description:
+    """`description`, which has its constants as nodes, as a drawing shows it.
+
+    constants: whether plain numbers stay visible, inside the operation.
+    """
+    graph = _Graph(description)
+    graph.pass_identities()
+    graph.chain_sums()
+    if constants:
+        graph.write_constants()
+    graph.name_pairs()
+    graph.abridge()
+    return graph.described(description)
+
+
+class _Graph:
+    """A description under change: nodes by id, and for each the edges of its arguments."""
+
+    def __init__(self, description: Description) -> None:
+        self.constants = {node.id: node for node in description.nodes if node.kind == "constant"}
+        self.nodes = {node.id: node for node in description.nodes if node.kind != "constant"}
+        self.root = description.nodes[-1].id
+        self.into: dict[str, list[Edge]] = {key: [] for key in self.nodes}
+        self.dots: set[str] = set()
+        for edge in description.edges:
+            self.into[edge.target].append(edge)
+
+    def readers(self) -> dict[str, list[str]]:
+        """For each node the targets of its edges, one entry per edge."""
+        found: dict[str, list[str]] = {key: [] for key in self.nodes}
+        for target, edges in self.into.items():
+            for edge in edges:
+                if edge.source in found:
+                    found[edge.source].append(target)
+        return found
+
+    def drop(self, key: str) -> None:
+        del self.nodes[key], self.into[key]
+
+    # ------------------------------------------------------------ identities and sums
+
+    def pass_identities(self) -> None:
+        """Leave out what transforms mark their arguments with."""
+        for key, node in list(self.nodes.items()):
+            if node.symbol != "=" or node.label or key == self.root:
+                continue
+            (inner,) = self.into[key]
+            if inner.source in self.constants:
+                # A derivative is taken by it: a leaf, as far as the reader is concerned.
+                self.into[key] = []
+                self.nodes[key] = node._replace(kind="leaf", symbol="", facts=())
+                continue
+            for edges in self.into.values():
+                edges[:] = [edge._replace(source=inner.source) if edge.source == key else edge for edge in edges]
+            self.drop(key)
+
+    def chain_sums(self) -> None:
+        """Additions whose result is used once, by another addition, become one Σ with all the terms in order."""
+        readers = self.readers()
+        for key, node in list(self.nodes.items()):
+            if node.symbol not in ("+", "Σ"):
+                continue
+            terms: list[Edge] = []
+            for edge in self.into[key]:
+                inner = self.nodes.get(edge.source)
+                inside = inner is not None and inner.symbol in ("+", "Σ") and not inner.label
+                if inside and len(readers[edge.source]) == 1:
+                    terms += [term._replace(target=key) for term in self.into[edge.source]]
+                    self.drop(edge.source)
+                else:
+                    terms.append(edge)
+            if len(terms) > 2:
+                self.into[key] = [term._replace(position=i) for i, term in enumerate(terms)]
+                self.nodes[key] = node._replace(symbol="Σ")
+
+    # ------------------------------------------------------------ what is written inside a box
+
+    def write_constants(self) -> None:
+        for key, node in self.nodes.items():
+            edges = self.into[key]
+            plain = {
+                i: self.constants[edge.source].data for i, edge in enumerate(edges) if edge.source in self.constants
+            }
+            if plain and node.symbol != "dot":
+                self.nodes[key] = node._replace(symbol=_with_numbers(node.symbol, len(edges), plain))
+
+    def name_pairs(self) -> None:
+        """A dot says which of its inputs are multiplied with each other, if there are few; they enter side by side."""
+        for key, node in self.nodes.items():
+            if node.symbol != "dot":
+                continue
+            edges = self.into[key]
+            half = len(edges) // 2
+            pairs = list(zip(edges[:half], edges[half:], strict=True))
+            self.into[key] = [edge for pair in pairs for edge in pair]
+            self.dots.add(key)
+            if half <= 3:
+                terms = [f"{self._factor(a)}·{self._factor(b)}" for a, b in pairs]
+                if all(self._factor(edge) for edge in edges):
+                    self.nodes[key] = node._replace(symbol=" + ".join(terms))
+
+    def _factor(self, edge: Edge) -> str:
+        if edge.source in self.constants:
+            return number(self.constants[edge.source].data, 4)
+        label = self.nodes[edge.source].label
+        return label if len(label) <= 6 else ""
+
+    # ------------------------------------------------------------ many that are alike
+
+    def abridge(self) -> None:
+        """Of more than a dozen arguments in a row that are alike, show a few and put the others into a group."""
+        order = {key: i for i, key in enumerate(self.nodes)}
+        for target in list(self.nodes):
+            if target not in self.nodes or len(self.into[target]) <= ALIKE:
+                continue
+            readers = self.readers()
+            units = list(self._units(target))
+            kinds = [tuple(self._kind(edge.source, target, readers) for edge in unit) for unit in units]
+            start = 0
+            for kind, run in groupby(kinds):
+                size = len(list(run))
+                if size > ALIKE and kind is not None:
+                    hidden = units[start + FIRST : start + size - LAST]
+                    self._group(target, [edge for unit in hidden for edge in unit], readers, order)
+                start += size
+
+    def _units(self, target: str) -> Iterator[tuple[Edge, ...]]:
+        """The arguments of an operation as they belong together: of a dot, pairs."""
+        edges = [edge for edge in self.into[target] if edge.source in self.nodes]
+        step = 2 if target in self.dots and len(edges) == len(self.into[target]) else 1
+        for i in range(0, len(edges), step):
+            yield tuple(edges[i : i + step])
+
+    def _kind(self, key: str, target: str, readers: dict[str, list[str]]) -> tuple[object, ...]:
+        """What an argument is, with all it is computed from; where it is also used elsewhere, which node it is."""
+        node = self.nodes[key]
+        if key == self.root or any(reader != target for reader in readers[key]) or (node.symbol and node.label):
+            return ("shared", key)
+        inner = tuple(self._kind(e.source, key, readers) for e in self.into[key] if e.source in self.nodes)
+        return (node.kind, node.symbol, *inner)
+
+    def _group(self, target: str, edges: list[Edge], readers: dict[str, list[str]], order: dict[str, int]) -> None:
+        tops = list(dict.fromkeys(edge.source for edge in edges if readers[edge.source] == [target] * 1))
+        hidden: dict[str, None] = {}
+        stack = list(reversed(tops))
+        while stack:
+            key = stack.pop()
+            if key in hidden or key not in self.nodes:
+                continue
+            hidden[key] = None
+            for edge in self.into[key]:
+                if edge.source in self.nodes and set(readers[edge.source]) <= {key, *hidden}:
+                    stack.append(edge.source)
+        if len(tops) < 2:
+            return
+        members = tuple((self.nodes[key].data, self.nodes[key].gradient) for key in tops)
+        group = f"{target}g{min(order[key] for key in tops)}"
+        first = self.nodes[tops[0]]
+        label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
+        box = Node(group, "group", label, "", members[0][0], None, (), f"{len(tops)} more like the one above", members)
+        outside = [
+            edge for key in hidden for edge in self.into[key] if edge.source in self.nodes and edge.source not in hidden
+        ]
+        incoming = [
+            _together(list(found), source, group)
+            for source, found in groupby(sorted(outside, key=lambda e: order.get(e.source, 0)), key=lambda e: e.source)
+        ]
+        for key in hidden:
+            self.drop(key)
+        mine = [edge for edge in edges if edge.source in hidden]
+        place = self.into[target].index(mine[0])
+        kept = [edge for edge in self.into[target] if edge not in mine]
+        self.into[target] = [*kept[:place], _together(mine, group, target), *kept[place:]]
+        # Arguments before results: the group stands where its target does.
+        before = list(self.nodes.items())
+        at = next(i for i, (key, _) in enumerate(before) if key == target)
+        self.nodes = dict([*before[:at], (group, box), *before[at:]])
+        self.into[group] = incoming
+
+    # ------------------------------------------------------------ back
+
+    def described(self, description: Description) -> Description:
+        nodes = tuple(
+            node._replace(label=_cut(node.label), name=node.name or node.label) for node in self.nodes.values()
+        )
+        edges = tuple(edge for key in self.nodes for edge in self.into[key] if edge.source in self.nodes)
+        return description._replace(nodes=nodes, edges=edges)
+
+
+def _together(edges: list[Edge], source: str, target: str) -> Edge:
+    """Several edges as one: contributions add up; local and upstream are told where all agree."""
+    locals_, upstreams = {edge.local for edge in edges}, {edge.upstream for edge in edges}
+    known = [edge.contribution for edge in edges if edge.contribution is not None]
+    total = None if len(known) < len(edges) else sum(known)
+    return Edge(
+        source, target, edges[0].position,
+        locals_.pop() if len(locals_) == 1 else None,
+        upstreams.pop() if len(upstreams) == 1 else None,
+        total,
+        tuple(part for edge in edges for part in edge.parts),
+    )  # fmt: skip
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
+
+
+SIGNS = {"+": "+", "-": "−", "*": "×", "/": "/"}
+
+
+def _with_numbers(symbol: str, count: int, plain: dict[int, float]) -> str:
+    """An operation with the plain numbers among its arguments written into it; x is the argument that is none."""
+    shown = {i: number(x, 4) for i, x in plain.items()}
+    if symbol == "Σ" or symbol in LISTS:
+        few = ", ".join(shown.values()) if len(shown) < 4 else f"{len(shown)} numbers"
+        return f"Σ + {few}" if symbol == "Σ" and len(shown) == 1 else f"{symbol} ({few})"
+    if count == 2 and len(shown) == 1:
+        ((place, x),) = shown.items()
+        if symbol == "**":
+            if place == 0:
+                return f"{x}^x"
+            return f"x{x.translate(SUPERSCRIPTS)}" if set(x) <= set("0123456789-") else f"x^{x}"
+        if symbol in SIGNS:
+            sign = SIGNS[symbol]
+            return f"{x} {sign} x" if place == 0 and symbol in "-/" else f"{sign} {x}"
+    free = "x" if count - len(shown) == 1 else "·"
+    return f"{symbol}({', '.join(shown.get(i, free) for i in range(count))})"

@@ -1,0 +1,204 @@
+"""Where everything stands: Graphviz reckons the places of boxes and the course of arrows, and no more.
+
+Boxes and labels have a fixed size, so that places depend on no font. What is wider than a page is cut between boxes
+into strips, one below the other, as lines of text are.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import NamedTuple
+
+from visualize.rendering import picture
+from visualize.scene import Arrow, Scene
+
+__all__ = ["Course", "Layout", "Point", "arrange"]
+
+Point = tuple[float, float]
+
+PAGE = 1900.0
+"""Points: what is wider is cut into strips."""
+
+THREADS = 4
+"""At most as many arrows may cross from one strip to the next."""
+
+GUTTER = 34.0
+"""Points between two strips."""
+
+
+class Course(NamedTuple):
+    """The way of an arrow: the start and three points for each Bézier curve, or with `straight`, a chain of points;
+    the tip, and the middle of its label, if it has one.
+    """
+
+    points: tuple[Point, ...]
+    tip: Point
+    label: Point | None
+    straight: bool = False
+
+
+class Layout(NamedTuple):
+    """The middle of each box and the course of each arrow, by id; x to the right, y down, from (0, 0) to `size`."""
+
+    boxes: dict[str, Point]
+    arrows: dict[str, Course]
+    size: Point
+
+
+def arrange(scene: Scene) -> Layout:
+    """The places of a scene. Raises RenderError if there is no Graphviz."""
+    answer = json.loads(picture(_dot(scene), "json0"))
+    left, bottom, right, top = map(float, answer["bb"].split(","))
+
+    def point(text: str) -> Point:
+        x, y = text.split(",")
+        return (float(x) - left, top - float(y))
+
+    boxes = {o["id"]: point(o["pos"]) for o in answer.get("objects", [])}
+    arrows: dict[str, Course] = {}
+    for edge in answer.get("edges", []):
+        # "e,x,y x,y x,y ...": the tip, then the curve up to where the arrow's head begins.
+        tip, *points = edge["pos"].removeprefix("e,").split(" ")
+        label = point(edge["lp"]) if "lp" in edge else None
+        arrows[edge["id"]] = Course(tuple(map(point, points)), point(tip), label)
+    layout = Layout(boxes, arrows, (right - left, top - bottom))
+    return _strips(scene, layout) if scene.orientation == "LR" and layout.size[0] > PAGE else layout
+
+
+def _dot(scene: Scene) -> str:
+    """The scene as DOT text, of nothing but sizes."""
+    lines = [
+        f"digraph {{ rankdir={scene.orientation}; nodesep=0.25; ranksep=0.38; ordering=in;",
+        'node [shape=box, fixedsize=true, label=""]; edge [arrowsize=0.7];',
+    ]
+    places = {box.id: i for i, box in enumerate(scene.boxes)}
+    for box in scene.boxes:
+        size = f"width={box.width / 72.0:.4f}, height={box.height / 72.0:.4f}"
+        lines.append(f'{places[box.id]} [id="{box.id}", {size}];')
+    for arrow in scene.arrows:
+        lines.append(f'{places[arrow.source]} -> {places[arrow.target]} [id="{arrow.id}"{_room(arrow)}];')
+    return "\n".join([*lines, "}"])
+
+
+def _room(arrow: Arrow) -> str:
+    if not arrow.width:
+        return ""
+    table = f'<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{arrow.width:.0f}" HEIGHT="18"><TR><TD></TD></TR></TABLE>'
+    return f", label=<{table}>"
+
+
+# ---------------------------------------------------------------- strips
+
+
+def _strips(scene: Scene, layout: Layout) -> Layout:
+    """A wide layout cut at places where few arrows cross."""
+    cuts = _cuts(scene, layout)
+    if not cuts:
+        return layout
+    edges = [0.0, *cuts, layout.size[0]]
+    widest = max(b - a for a, b in pairwise(edges))
+    spans = [_span(scene, layout, a, b) for a, b in pairwise(edges)]
+    tops: list[float] = []
+    y = 0.0
+    for low, high in spans:
+        tops.append(y - low)
+        y += high - low + GUTTER
+
+    def strip(x: float) -> int:
+        return sum(x > cut for cut in cuts)
+
+    def move(point: Point, k: int) -> Point:
+        return (point[0] - edges[k] + GUTTER / 2.0, point[1] + tops[k])
+
+    boxes = {key: move(place, strip(place[0])) for key, place in layout.boxes.items()}
+    arrows: dict[str, Course] = {}
+    lanes = [0] * len(edges)
+    for key, course in layout.arrows.items():
+        first, last = strip(course.points[0][0]), strip(course.tip[0])
+        label = course.label and move(course.label, strip(course.label[0]))
+        if first == last:
+            arrows[key] = Course(tuple(move(p, first) for p in course.points), move(course.tip, first), label)
+            continue
+        points: list[Point] = []
+        chain = _sampled(course.points)
+        for k in range(first, last + 1):
+            inside = [p for p in chain if edges[k] <= p[0] <= edges[k + 1] or (k == last and p[0] > edges[k])]
+            points += [move(p, k) for p in inside]
+            if k < last:
+                # To the right margin, down between the strips, and back to the left margin.
+                lane = 4.0 * lanes[k]
+                lanes[k] += 1
+                between = spans[k][1] + tops[k] + GUTTER / 2.0 + lane - 4.0
+                height = _height_at(chain, edges[k + 1])
+                right, left = widest + GUTTER / 2.0 + 6.0 + lane, GUTTER / 2.0 - 6.0 - lane
+                points += [(right, height + tops[k]), (right, between), (left, between), (left, height + tops[k + 1])]
+        arrows[key] = Course(tuple(points), move(course.tip, last), label, straight=True)
+    return Layout(boxes, arrows, (widest + GUTTER * 1.5, y - GUTTER))
+
+
+def _cuts(scene: Scene, layout: Layout) -> list[float]:
+    """Where to cut: the last place in each page that no box or label stands in and few arrows cross."""
+    taken = [(layout.boxes[box.id][0], box.width) for box in scene.boxes]
+    for arrow in scene.arrows:
+        label = layout.arrows[arrow.id].label
+        if label is not None:
+            taken.append((label[0], arrow.width))
+    spans = sorted((x - width / 2.0 - 3.0, x + width / 2.0 + 3.0) for x, width in taken)
+    free: list[float] = []
+    reach = spans[0][1]
+    for low, high in spans[1:]:
+        if low > reach:
+            free.append((low + reach) / 2.0)
+        reach = max(reach, high)
+    crossings = [(course.points[0][0], course.tip[0]) for course in layout.arrows.values()]
+    usable = [x for x in free if sum(a < x < b for a, b in crossings) <= THREADS]
+    cuts: list[float] = []
+    start = 0.0
+    while layout.size[0] - start > PAGE:
+        near = [x for x in usable if start < x <= start + PAGE]
+        later = [x for x in usable if x > start + PAGE]
+        if not near and not later:
+            break
+        start = near[-1] if near else later[0]
+        cuts.append(start)
+    return cuts
+
+
+def _span(scene: Scene, layout: Layout, a: float, b: float) -> Point:
+    """From where to where, from top to bottom, the boxes and labels between two cuts reach."""
+    heights = {box.id: box.height for box in scene.boxes}
+    low, high = [], []
+    for key, (x, y) in layout.boxes.items():
+        if a <= x <= b:
+            low.append(y - heights[key] / 2.0)
+            high.append(y + heights[key] / 2.0)
+    for course in layout.arrows.values():
+        if course.label is not None and a <= course.label[0] <= b:
+            low.append(course.label[1] - 9.0)
+            high.append(course.label[1] + 9.0)
+        for x, y in course.points:
+            if a <= x <= b:
+                low.append(y)
+                high.append(y)
+    return (min(low, default=0.0), max(high, default=0.0))
+
+
+def _sampled(points: tuple[Point, ...]) -> list[Point]:
+    """Points along a chain of Bézier curves."""
+    found = [points[0]]
+    for i in range(0, len(points) - 3, 3):
+        p0, p1, p2, p3 = points[i : i + 4]
+        for step in range(1, 17):
+            t = step / 16.0
+            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+            x, y = (sum(w * p[c] for w, p in zip(weights, (p0, p1, p2, p3), strict=True)) for c in (0, 1))
+            found.append((x, y))
+    return found
+
+
+def _height_at(chain: list[Point], x: float) -> float:
+    for (x1, y1), (x2, y2) in pairwise(chain):
+        if x1 <= x <= x2:
+            return y1 + (y2 - y1) * (x - x1) / ((x2 - x1) or 1.0)
+    return chain[-1][1]
