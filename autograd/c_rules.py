@@ -87,7 +87,7 @@ def _partial(row: Primitive, i: int) -> str:
 
 
 # The loops of programs have functions of their own, of several numbers at once, for what takes long.
-ABREAST = {**C, "exp": "exp_of({0})", "tanh": "tanh_of({0})"}
+ABREAST = C._replace(rows={**C.rows, "exp": "exp_of({0})", "tanh": "tanh_of({0})"})
 LONG_ONES = {"exp", "tanh"}
 AT_ONCE = LONG_ONES | {"add", "sub", "mul", "div", "ratio", "neg", "abs", "minimum", "maximum", "where"}
 
@@ -115,7 +115,7 @@ def _operations(formula: Any) -> Iterator[str]:
     if not isinstance(formula, Symbol):
         return
     operation: Any = formula.operation
-    if isinstance(operation, Primitive) and operation.name not in C and callable(operation.array):
+    if isinstance(operation, Primitive) and operation.name not in C.rows and callable(operation.array):
         yield from _operations(operation.array(*formula.args))
         return
     if isinstance(operation, Primitive):

@@ -40,7 +40,7 @@ SOME = Domain("needs at least one number", lambda *xs: len(xs) > 0, (ORDINARY,))
 
 
 def _nonzero(x: Any) -> Any:
-    # `x != 0` would compare identity on Values.
+    # Not `x != 0`, which would hold for nan.
     return (x < 0.0) | (x > 0.0)
 
 
@@ -358,7 +358,7 @@ hypot: Primitive = row(
     "hypot", _hypot, _hypot,
     lambda x1, x2, y: direction(x1, x2),
     lambda x1, x2, y: direction(x2, x1),
-    overflows=True, domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, POSITIVE)),
+    domain=Domain("arguments must be numbers", TWO_NUMBERS.contains, (ORDINARY, POSITIVE)),
     formula=("√(x1² + x2²), without overflow", "x1 / y", "x2 / y"),
 )  # fmt: skip
 

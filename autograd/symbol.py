@@ -1,18 +1,20 @@
 """Symbols: arguments that only write down what is done to them.
 
 Run a partial derivative of the table on symbols, and what it returns is its own formula, to be printed in another
-language. So the C of the native core comes out of the same row as everything else.
+language. So the C of the native core and the JavaScript of the explorer's page come out of the same row as everything
+else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
 
-__all__ = ["C", "SLOPE", "VALUE", "Symbol", "factored", "to_text"]
+__all__ = ["C", "SLOPE", "VALUE", "Language", "Symbol", "factored", "spelled_out", "to_text"]
 
 
 VALUE, SLOPE = "value_of_", "slope_of_"
@@ -71,11 +73,33 @@ class Symbol:
     def __ge__(self, other: Any) -> Symbol:
         return Symbol(">=", (self, other))
 
-    def __or__(self, other: Any) -> Symbol:
-        return Symbol("||", (self, other))
+    def __eq__(self, other: object) -> Symbol:  # type: ignore[override]  # a formula, as of the other comparisons
+        return Symbol("==", (self, other))
+
+    def __ne__(self, other: object) -> Symbol:  # type: ignore[override]
+        return Symbol("!=", (self, other))
+
+    __hash__ = object.__hash__
+
+    def __or__(self, other: Any) -> Any:
+        return True if other is True else self if other is False else Symbol("||", (self, other))
+
+    def __and__(self, other: Any) -> Any:
+        return self if other is True else False if other is False else Symbol("&&", (self, other))
+
+    __ror__, __rand__ = __or__, __and__
+
+    def __mod__(self, other: Any) -> Symbol:
+        return Symbol(table.mod, (self, other))
+
+    def __floordiv__(self, other: Any) -> Symbol:
+        return Symbol(table.floordiv, (self, other))
+
+    def __pow__(self, other: Any) -> Symbol:
+        return Symbol(table.pow, (self, other))
 
     def __bool__(self) -> bool:
-        raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), and | for or")
+        raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), | for or, and & for and")
 
 
 def _decided(part: Any, known: dict[int, Any]) -> Any:
@@ -131,9 +155,30 @@ def factored(formula: Symbol) -> tuple[list[tuple[str, Symbol]], Any]:
     return (found, written[id(formula)]) if found else ([], formula)
 
 
+class Language(NamedTuple):
+    """How formulas look in another language.
+
+    rows: what a row looks like that has no function there, by name. functions: what is the function for the name of a
+        NumPy ufunc, where it is not called as in Python's math module. called: the name of a function for any other
+        row; None: the row is spelled out by its own definition on arrays. truth: a number as a condition.
+    """
+
+    rows: Mapping[str, str]
+    functions: Mapping[str, str] = {}
+    called: Callable[[Primitive, int], str] | None = None
+    truth: str = "{0}"
+    infinite: str = "inf"
+    missing: str = "nan"
+
+    def number(self, x: float) -> str:
+        if not math.isfinite(x):
+            return self.missing if x != x else self.infinite if x > 0 else f"(-{self.infinite})"
+        return f"({x!r})" if x < 0 else repr(x)
+
+
 # What the rows that no C function stands for look like in C. All others are a function of <math.h>, named as in
 # Python's math module, or are spelled out by their own definition on arrays.
-C: Mapping[str, str] = {
+C = Language({
     "add": "({0} + {1})",
     "sub": "({0} - {1})",
     "mul": "({0} * {1})",
@@ -151,19 +196,37 @@ C: Mapping[str, str] = {
     "floordiv": "floor_quotient({0}, {1})",
     "mod": "modulo({0}, {1})",
     "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : 0.0 * {0})",
-}
+})  # fmt: skip
 
 
-def to_text(formula: Any, language: Mapping[str, str] = C) -> str:
-    """`formula`, a Symbol or a number, as an expression of `language`."""
+def to_text(formula: Any, language: Language = C) -> str:
+    """`formula`, a Symbol or a number, as an expression of `language`. Raises TypeError if a row has no formula."""
+    if isinstance(formula, bool):
+        return "true" if formula else "false"
     if not isinstance(formula, Symbol):
-        return f"({float(formula)!r})" if formula < 0 else repr(float(formula))
+        return language.number(float(formula))
     args = [to_text(arg, language) for arg in formula.args]
     operation = formula.operation
     if isinstance(operation, str):
         return f"({args[0]} {operation} {args[1]})" if args else operation
-    if operation.name in language:
-        return language[operation.name].format(*args)
+    if operation.name in language.rows:
+        if operation is table.where and not _is_condition(formula.args[0]):
+            args[0] = language.truth.format(args[0])
+        return language.rows[operation.name].format(*args)
+    if language.called is not None:
+        listed = f"[{', '.join(args)}]" if operation.rule is not None else ", ".join(args)
+        return f"{language.called(operation, len(args))}({listed})"
     if callable(operation.array):
-        return to_text(operation.array(*formula.args), language)
+        return to_text(spelled_out(operation, formula.args), language)
     return f"{operation.scalar.__name__}({', '.join(args)})"
+
+
+def spelled_out(row: Primitive, args: Sequence[Any]) -> Any:
+    """A row's value as a formula of other rows: its definition on arrays."""
+    if not callable(row.array):
+        raise TypeError(f"{row.name} has no formula")
+    return row.array(*args) if row.rule is None else row.array(list(args))
+
+
+def _is_condition(part: Any) -> bool:
+    return isinstance(part, bool) or (isinstance(part, Symbol) and isinstance(part.operation, str) and bool(part.args))

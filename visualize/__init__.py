@@ -24,6 +24,7 @@ from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
     from visualize.drawing import Drawing, draw
+    from visualize.explorer import Explorer, explore
     from visualize.network import draw_network
     from visualize.plots import (
         plot_confusion_matrix,
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Description", "Drawing", "Edge", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe", "draw",
-    "draw_network", "evaluate", "fold", "mermaid", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
-    "plot_history", "plot_predictions", "render", "save_figure", "tree",
+    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe",
+    "draw", "draw_network", "evaluate", "explore", "fold", "mermaid", "plot_confusion_matrix",
+    "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history", "plot_predictions", "render",
+    "save_figure", "tree",
 ]  # fmt: skip
 
 _LATER = {
     "Drawing": "drawing",
+    "Explorer": "explorer",
+    "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",
     "plot_confusion_matrix": "plots",

@@ -41,7 +41,7 @@ class Node(NamedTuple):
     id: unique in the drawing. symbol: of the operation, empty for leaves and constants. gradient: None when no backward
     pass has reached the node, which is not the same as 0; always None for constants. facts: what is known about the
     operation, one line each. name: the full name, where `label` is a short one. members: of a group that stands for
-    many nodes, the data and the gradient of each node that the group hands on.
+    many nodes, id, data and gradient of each node whose number the group hands on.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Node(NamedTuple):
     gradient: float | None
     facts: tuple[str, ...] = ()
     name: str = ""
-    members: tuple[tuple[float, float | None], ...] = ()
+    members: tuple[tuple[str, float, float | None], ...] = ()
 
 
 class Edge(NamedTuple):

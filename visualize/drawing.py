@@ -116,8 +116,8 @@ def draw(
     (the gradient of a leaf also holds what earlier backward passes added; where numbers do not belong together, a line
     above the picture says so).
 
-    To read like a page, plain numbers stand in the operation (`× 1.1`), chains of `+` are one Σ, and of many inputs that
-    are alike a few are drawn, with a box for those between.
+    To read like a page, plain numbers stand in the operation (`× 1.1`), chains of `+` are one Σ, and of many inputs
+    that are alike a few are drawn, with a box for those between.
 
     orientation: the direction of the computation, "LR", "TB", "RL" or "BT". precision: significant digits, 1 to 17.
     data, gradients, contributions, constants: what to show. parameters: the leaves to show as parameters: Values, or a

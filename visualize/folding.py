@@ -1,7 +1,8 @@
 """From the whole graph to what a page has room for: the same description, with fewer boxes.
 
 Plain numbers move into the operation that they are an argument of (`× 1.1`, `x²`), chains of `+` become one Σ, what
-only passes a number on is left out, and of many inputs that are alike a few are shown, with a box for those between. Labels are cut to what fits. No number is computed anew: contributions of what is taken together add up.
+only passes a number on is left out, and of many inputs that are alike a few are shown, with a box for those between.
+Labels are cut to what fits. No number is computed anew: contributions of what is taken together add up.
 """
 
 from __future__ import annotations
@@ -182,11 +183,11 @@ class _Graph:
                     stack.append(edge.source)
         if len(tops) < 2:
             return
-        members = tuple((self.nodes[key].data, self.nodes[key].gradient) for key in tops)
+        members = tuple((key, self.nodes[key].data, self.nodes[key].gradient) for key in tops)
         group = f"{target}g{min(order[key] for key in tops)}"
         first = self.nodes[tops[0]]
         label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
-        box = Node(group, "group", label, "", members[0][0], None, (), f"{len(tops)} more like the one above", members)
+        box = Node(group, "group", label, "", members[0][1], None, (), f"{len(tops)} more like the one above", members)
         outside = [
             edge for key in hidden for edge in self.into[key] if edge.source in self.nodes and edge.source not in hidden
         ]

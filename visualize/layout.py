@@ -46,8 +46,8 @@ class Layout(NamedTuple):
     size: Point
 
 
-def arrange(scene: Scene) -> Layout:
-    """The places of a scene. Raises RenderError if there is no Graphviz."""
+def arrange(scene: Scene, page: float = PAGE) -> Layout:
+    """The places of a scene, cut into strips no wider than `page`. Raises RenderError if there is no Graphviz."""
     answer = json.loads(picture(_dot(scene), "json0"))
     left, bottom, right, top = map(float, answer["bb"].split(","))
 
@@ -63,7 +63,7 @@ def arrange(scene: Scene) -> Layout:
         label = point(edge["lp"]) if "lp" in edge else None
         arrows[edge["id"]] = Course(tuple(map(point, points)), point(tip), label)
     layout = Layout(boxes, arrows, (right - left, top - bottom))
-    return _strips(scene, layout) if scene.orientation == "LR" and layout.size[0] > PAGE else layout
+    return _strips(scene, layout, page) if scene.orientation == "LR" and layout.size[0] > page else layout
 
 
 def _dot(scene: Scene) -> str:
@@ -91,9 +91,9 @@ def _room(arrow: Arrow) -> str:
 # ---------------------------------------------------------------- strips
 
 
-def _strips(scene: Scene, layout: Layout) -> Layout:
+def _strips(scene: Scene, layout: Layout, page: float) -> Layout:
     """A wide layout cut at places where few arrows cross."""
-    cuts = _cuts(scene, layout)
+    cuts = _cuts(scene, layout, page)
     if not cuts:
         return layout
     edges = [0.0, *cuts, layout.size[0]]
@@ -137,7 +137,7 @@ def _strips(scene: Scene, layout: Layout) -> Layout:
     return Layout(boxes, arrows, (widest + GUTTER * 1.5, y - GUTTER))
 
 
-def _cuts(scene: Scene, layout: Layout) -> list[float]:
+def _cuts(scene: Scene, layout: Layout, page: float) -> list[float]:
     """Where to cut: the last place in each page that no box or label stands in and few arrows cross."""
     taken = [(layout.boxes[box.id][0], box.width) for box in scene.boxes]
     for arrow in scene.arrows:
@@ -155,9 +155,9 @@ def _cuts(scene: Scene, layout: Layout) -> list[float]:
     usable = [x for x in free if sum(a < x < b for a, b in crossings) <= THREADS]
     cuts: list[float] = []
     start = 0.0
-    while layout.size[0] - start > PAGE:
-        near = [x for x in usable if start < x <= start + PAGE]
-        later = [x for x in usable if x > start + PAGE]
+    while layout.size[0] - start > page:
+        near = [x for x in usable if start < x <= start + page]
+        later = [x for x in usable if x > start + page]
         if not near and not later:
             break
         start = near[-1] if near else later[0]

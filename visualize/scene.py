@@ -149,7 +149,7 @@ def symbol_size(symbol: str) -> float:
 
 def _ranges(node: Node, data: bool, gradients: bool) -> list[Row]:
     """Of a group, from where to where its numbers go."""
-    columns = (("data", [x for x, _ in node.members], data), ("grad", [g for _, g in node.members], gradients))
+    columns = (("data", [x for _, x, _ in node.members], data), ("grad", [g for _, _, g in node.members], gradients))
     rows: list[Row] = []
     for name, found, wanted in columns:
         known = [x for x in found if x is not None]
@@ -161,7 +161,7 @@ def _ranges(node: Node, data: bool, gradients: bool) -> list[Row]:
 
 
 def _is_bad(node: Node) -> bool:
-    numbers = [node.data, node.gradient, *(x for member in node.members for x in member)]
+    numbers = [node.data, node.gradient, *(x for member in node.members for x in member[1:])]
     return any(x is not None and not math.isfinite(x) for x in numbers)
 
 

@@ -40,8 +40,8 @@ def picture_of(scene: Scene) -> str:
     return to_svg(scene, arrange(scene))
 
 
-def to_svg(scene: Scene, layout: Layout, *, style: bool = True) -> str:
-    """The scene with everything in its place. style: with its style sheet, to stand alone."""
+def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
+    """The scene with everything in its place. alone: to stand by itself, with its style sheet and tooltips."""
     width = max(layout.size[0] + 2.0 * MARGIN, LEAST)
     above = [*_wrapped(scene.title, 14.0, width)] if scene.title else []
     notes = [line for note in scene.notes for line in _wrapped(f"⚠ {note}", 11.0, width)]
@@ -61,8 +61,8 @@ def to_svg(scene: Scene, layout: Layout, *, style: bool = True) -> str:
         for i, line in enumerate(notes)
     ]
     body.append(f'<g class="graph" transform="translate({_n(left)} {_n(top)})">')
-    body += [_arrow(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows]
-    body += [_box(box, layout.boxes[box.id]) for box in scene.boxes]
+    body += [_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows]
+    body += [_box(box, layout.boxes[box.id], alone) for box in scene.boxes]
     body += [_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width]
     body.append("</g>")
     if keys:
@@ -75,7 +75,7 @@ def to_svg(scene: Scene, layout: Layout, *, style: bool = True) -> str:
         f'height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
         f"<title>{_e(name)}</title>",
         f"<desc>{_e(scene.about)}</desc>",
-        *([f"<style>{asset('picture.css')}</style>"] if style else []),
+        *([f"<style>{asset('picture.css')}</style>"] if alone else []),
         f'<rect class="paper" width="{_n(width)}" height="{_n(height)}"/>',
         *body,
         "</svg>",
@@ -83,13 +83,14 @@ def to_svg(scene: Scene, layout: Layout, *, style: bool = True) -> str:
     ])  # fmt: skip
 
 
-def _box(box: Box, middle: Point) -> str:
-    """A box with its texts; the origin of the group is its upper left corner."""
+def _box(box: Box, middle: Point, told: bool) -> str:
+    """A box with its texts; the origin of the group is its upper left corner. told: with its story as a tooltip."""
     square = box.kind in ("leaf", "parameter")
     classes = f"box {box.kind}" + (" bad" if box.bad else "")
     x, y = middle[0] - box.width / 2.0, middle[1] - box.height / 2.0
     parts = [
-        f'<g class="{classes}" id="{box.id}" transform="translate({_n(x)} {_n(y)})"><title>{_e(box.story)}</title>',
+        f'<g class="{classes}" id="{box.id}" transform="translate({_n(x)} {_n(y)})">',
+        f"<title>{_e(box.story)}</title>" if told else "",
         f'<rect width="{_n(box.width)}" height="{_n(box.height)}" rx="{0 if square else 7}"/>',
     ]
     centre = "" if box.label and box.symbol else " middle"
@@ -120,11 +121,12 @@ def thickness(size: float) -> float:
     return 1.0 + 3.0 * size
 
 
-def _arrow(arrow: Arrow, course: Course) -> str:
+def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
     width = thickness(arrow.size)
     dash = ' stroke-dasharray="4 3"' if arrow.dashed else ""
+    title = f"<title>{_e(arrow.story)}</title>" if told else ""
     return (
-        f'<g class="arrow {arrow.look}" id="{arrow.id}"><title>{_e(arrow.story)}</title>'
+        f'<g class="arrow {arrow.look}" id="{arrow.id}">{title}'
         f'<path class="line" d="{path_of(course)}" stroke-width="{_n(width)}"{dash}/>'
         f'<path class="head" d="{arrow_head(course, width)}"/></g>'
     )
@@ -194,7 +196,7 @@ def _key(x: float, line: int, look: str, words: str) -> str:
 
 def _n(x: float) -> str:
     """A length, to a tenth."""
-    return f"{x:.1f}".removesuffix(".0").replace("-0", "-0") if round(x, 1) else "0"
+    return f"{x:.1f}".removesuffix(".0") if round(x, 1) else "0"
 
 
 def _e(words: str) -> str:

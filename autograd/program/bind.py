@@ -479,12 +479,14 @@ def _same_rows(x1: Ref, x2: Ref) -> bool:
 
 def _times(c: Symbol, slope: Any) -> Symbol:
     """c · slope, in as few steps as it takes."""
-    if slope == 1.0:
+    if isinstance(slope, Symbol):
+        first = slope.args[0] if slope.operation in (table.div, table.ratio) else None
+        if isinstance(first, float) and first == 1.0:
+            return Symbol(table.div, (c, slope.args[1]))
+    elif slope == 1.0:
         return c
-    if slope == -1.0:
+    elif slope == -1.0:
         return Symbol(table.neg, (c,))
-    if isinstance(slope, Symbol) and slope.operation in (table.div, table.ratio) and slope.args[0] == 1.0:
-        return Symbol(table.div, (c, slope.args[1]))
     return Symbol(table.mul, (c, slope))
 
 

@@ -40,7 +40,8 @@ from autograd.symbol import SLOPE, VALUE, Symbol, factored
 __all__ = ["DOUBLE_PRODUCT", "Forward", "assign", "matrices", "view_of"]
 
 COMPARE: Mapping[str, Any] = {
-    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "||": np.logical_or,
+    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
+    "||": np.logical_or, "&&": np.logical_and,
 }  # fmt: skip
 DOUBLE_PRODUCT = "2··"  # 2 · x · y, the slope of a square
 # On numbers that are no nan, these come to the same as the table's own formulas.

@@ -1,0 +1,326 @@
+"""The page as somebody uses it: with buttons, keys, sliders, on a phone, in the dark, with a screen reader."""
+
+import json
+
+import pytest
+from axe_core_python.base import AXE_FILE_PATH
+from graphs import kinds, network, neuron
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+import autograd
+from autograd import Value, tanh
+from visualize import explore
+
+STATE = "return document.querySelector('svg.glassgrad').outerHTML + document.getElementById('told').outerHTML"
+
+
+def loss(w, x, b, target):
+    return (tanh(w * x + b) - target) ** 2
+
+
+@pytest.fixture
+def opened(page, tmp_path):
+    return page.open(explore(loss, tmp_path / "page.html", at=[2.0, 0.5, -1.5, 0.9]))
+
+
+def press(page, *keys):
+    for key in keys:
+        ActionChains(page.driver).send_keys(key).perform()
+
+
+def test_to_the_end_and_back_to_the_beginning_restores_the_page(opened):
+    opened.click("first")
+    before = opened.run(STATE)
+    assert opened.text("count").startswith("0 /")
+    opened.click("last")
+    assert opened.run(STATE) != before
+    opened.click("first")
+    assert opened.run(STATE) == before
+    forwards = []
+    for step in range(opened.run("return explorer.steps") + 1):
+        opened.run("explorer.go(arguments[0])", step)
+        forwards.append(opened.run(STATE))
+    assert len(set(forwards)) == len(forwards)
+    for step in reversed(range(len(forwards))):
+        opened.run("explorer.go(arguments[0])", step)
+        assert opened.run(STATE) == forwards[step]
+
+
+def test_keys_walk_through_the_steps(opened):
+    press(opened, Keys.HOME)
+    assert opened.text("count").startswith("0 /")
+    press(opened, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    assert opened.text("count").startswith("2 /")
+    press(opened, Keys.END)
+    assert opened.run("return document.getElementById('time').value") == str(opened.run("return explorer.steps"))
+    press(opened, " ")
+    assert opened.text("play") == "pause"
+    press(opened, " ")
+    assert opened.text("play") == "play"
+
+
+def test_everything_can_be_reached_and_used_by_keys_alone(opened):
+    reached = set()
+    for _ in range(60):
+        press(opened, Keys.TAB)
+        reached.add(
+            opened.run(
+                "const a = document.activeElement; return a.id || a.textContent.trim().slice(0, 20) || a.tagName"
+            )
+        )
+    assert {"first", "back", "play", "time", "smaller", "fit", "n1"} <= reached
+    opened.run("document.getElementById('n1').focus()")
+    press(opened, Keys.ENTER)
+    assert "a leaf: " in opened.text("about")
+    press(opened, Keys.ESCAPE)
+    assert "Choose a box" in opened.text("about")
+
+
+def test_the_chain_rule_in_words_symbols_and_numbers(opened):
+    said = []
+    for step in range(opened.run("return explorer.steps") + 1):
+        opened.run("explorer.go(arguments[0])", step)
+        said.append(opened.run("return document.getElementById('step').innerText"))
+    whole = "\n".join(said)
+    assert "v1 = w · x" in whole
+    assert "∂L/∂L = 1" in whole
+    assert "How much does L feel v2 through v3?" in whole
+    assert "∂L/∂v2 += ∂L/∂v3 · (1 - v3²)" in whole
+    assert "-2.724 · 0.7864 = -2.142" in whole
+    assert "so far ∂L/∂w = -1.071" in whole
+
+
+def test_gradients_accumulate_step_by_step(page, tmp_path):
+    page.open(explore(lambda x: x * x + x * 3.0, tmp_path / "page.html", at=[2.0]))
+    shown = []
+    for step in range(page.run("return explorer.steps") + 1):
+        page.run("explorer.go(arguments[0])", step)
+        shown.append(page.run("return document.querySelector('.leaf text.grad').textContent"))
+    assert list(dict.fromkeys(shown)) in (["–", "3", "5", "7"], ["–", "2", "4", "7"])
+
+
+def test_sliders_and_fields_move_everything(opened):
+    field = opened.driver.find_element("css selector", "input[aria-label='w, number']")
+    field.clear()
+    field.send_keys("3")
+    expected = [Value(x) for x in (3.0, 0.5, -1.5, 0.9)]
+    y = loss(*expected)
+    y.backward()
+    assert opened.run("return explorer.value('L')") == pytest.approx(y.data, rel=1e-13)
+    assert opened.run("return explorer.gradient('x')") == pytest.approx(expected[1].grad, rel=1e-13)
+    shown = opened.run("return document.querySelector('.result text.data').textContent")
+    assert shown == f"{y.data:.4g}"
+    slider = opened.driver.find_element("css selector", "input[aria-label='w, slider']")
+    assert float(slider.get_attribute("value")) == 3.0
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert opened.run("return explorer.value('w')") > 3.0
+    field.clear()
+    field.send_keys("nonsense")
+    assert field.get_attribute("aria-invalid") == "true"
+    opened.click("reset")
+    assert opened.run("return explorer.value('w')") == 2.0
+
+
+def test_gradient_descent_goes_down_and_never_out_of_the_domain(page, tmp_path):
+    page.open(explore(lambda x: autograd.log(x) ** 2, tmp_path / "page.html", at=[3.0]))
+    first = page.run("return explorer.value('L')")
+    page.run("document.getElementById('rate').value = 0.3")
+    page.click("down10")
+    assert page.run("return explorer.value('L')") < 0.02 * first
+    assert "10 steps" in page.text("fell")
+    assert page.run("return document.querySelectorAll('#curve path').length") == 1
+    page.click("reset")
+    page.run("document.getElementById('rate').value = 100")
+    page.click("down")
+    assert "take a smaller rate" in page.text("fell")
+    assert page.run("return explorer.value('x')") == 3.0
+
+
+def test_stops(page, tmp_path):
+    page.open(explore(lambda z, w: autograd.sqrt(z) * 2.0 + w * w, tmp_path / "page.html", at=[1.0, 5.0]))
+    page.click("first")
+    page.run("document.getElementById('where').value = 'bad'")
+    page.click("run")
+    assert page.text("stopped") == "No later step does that."
+    page.run("explorer.set('z', 0)")
+    page.click("run")
+    assert "z has gradient inf" in page.text("stopped")
+    page.click("first")
+    page.run("document.getElementById('where').value = 'large'; document.getElementById('bound').value = 4")
+    page.run("explorer.set('z', 1)")
+    page.click("run")
+    assert "w has gradient 5" in page.text("stopped")
+    page.click("first")
+    page.run("document.getElementById('where').value = 'reach'")
+    page.run("const s = document.getElementById('leaf'); s.value = [...s.options].find(o => o.text === 'z').value")
+    page.click("run")
+    assert "z has gradient 1" in page.text("stopped")
+
+
+def test_the_quiz_knows_right_answers_and_usual_mistakes(page, tmp_path):
+    page.open(explore(lambda a, b: (a * b) * (a - 3.0 * b), tmp_path / "page.html", at=[2.0, 5.0]))
+    page.run("document.getElementById('asking').checked = true")
+    page.click("first")
+    mistakes, right = set(), 0
+
+    def answer(x):
+        page.run("document.getElementById('answer').value = arguments[0]", str(x))
+        page.run("document.getElementById('quiz').requestSubmit()")
+        return page.text("verdict")
+
+    for _ in range(page.run("return explorer.steps")):
+        page.click("next")
+        if page.run("return document.getElementById('quiz').hidden"):
+            continue
+        before = page.text("count")
+        page.click("next")
+        assert page.text("count") == before  # it waits for the answer
+        told = page.text("told")
+        arrow = page.run("return document.querySelector('.arrow.now').id")
+        source, target, local, up = EDGES(page, arrow)
+        so_far = float(told.split(" so far")[0].rsplit(" is ", 1)[1])
+        for wrong, words in (
+            (so_far + up, "multiplied by the slope"), (so_far + local, "slope of this operation alone"),
+            (so_far - local * up, "the sign is not"), (local * up, "Gradients add up"), (so_far + 12345.0, "Not yet"),
+        ):  # fmt: skip
+            verdict = answer(wrong)
+            if "Right" in verdict:
+                break
+            if words in verdict:
+                mistakes.add(words)
+        else:
+            assert answer(so_far + local * up) == "Right.", (source, target)
+            right += 1
+            continue
+        right += 1
+    assert right == len(page.run("return [...document.querySelectorAll('.line')]"))
+    assert mistakes == {
+        "multiplied by the slope",
+        "slope of this operation alone",
+        "the sign is not",
+        "Gradients add up",
+        "Not yet",
+    }
+
+
+def EDGES(page, arrow):  # noqa: N802  # a table, made from the page's own data
+    data = json.loads(page.run("return document.getElementById('data').textContent"))
+    source, target, parts = data["arrows"][int(arrow[1:])]
+    [[node, place]] = parts
+    slope = page.run("return explorer.slope(arguments[0], arguments[1])", node, place)
+    return source, target, slope, page.run("return explorer.gradients()[arguments[0]]", node)
+
+
+def test_a_box_tells_where_its_numbers_come_from_over_all_paths(page, tmp_path):
+    def f(x):
+        for _ in range(40):
+            x = x + x * 0.01
+        return x
+
+    page.open(explore(f, tmp_path / "page.html", at=[1.0]))
+    page.run("document.getElementById('n0').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert f"all {2**40:,} paths" in page.text("about")
+    assert page.run("return document.querySelectorAll('.box.on').length") == page.run(
+        "return document.querySelectorAll('.box').length"
+    )
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\u2028 \u2029", "NaN", "v1", "@@DATA@@", "${1}",
+    "a&b<c>", '"quoted"', "]]>", "<!--", "\\u003c", "javascript:alert(1)",
+]  # fmt: skip
+
+
+def test_hostile_labels_are_inert(page, tmp_path):
+    xs = [Value(1.0 + i, label) for i, label in enumerate(HOSTILE)]
+    y = autograd.sum([x * (i + 1.0) for i, x in enumerate(xs)])
+    page.open(explore(y, tmp_path / "page.html", title="<b>title</b></title><script>alert(1)</script>"))
+    assert page.run("return document.scripts.length") == 3
+    assert page.run("return document.images.length") == 0
+    assert page.run("return explorer.names").count("NaN") == 1
+    assert page.run("return document.querySelector('h1').textContent").startswith("<b>title</b>")
+    for i, label in enumerate(HOSTILE):
+        assert page.run("return explorer.gradient(arguments[0])", label) == i + 1.0
+    page.run(
+        "for (const b of document.querySelectorAll('.box')) b.dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    assert page.run("return document.images.length") == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(opened, scheme):
+    opened.scheme(scheme)
+    opened.run("for (const d of document.querySelectorAll('details')) d.open = true")
+    opened.run("explorer.go(8)")
+    opened.run(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    found = opened.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    serious = [
+        (v["id"], [node["html"][:200] + node.get("failureSummary", "") for node in v["nodes"][:3]])
+        for v in found["violations"] if v["impact"] in ("serious", "critical")
+    ]  # fmt: skip
+    assert serious == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (700, 450), (320, 640)])
+def test_narrow_windows_and_large_zoom_need_no_sideways_scrolling(page, tmp_path, width, height):
+    page.size(width, height)
+    for y in (neuron(), network()):
+        page.open(explore(y, tmp_path / "page.html"))
+        page.run("for (const d of document.querySelectorAll('details')) d.open = true")
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        for name in ("first", "next", "play", "time"):
+            box = page.run(
+                f"const r = document.getElementById('{name}').getBoundingClientRect(); return [r.left, r.right]"
+            )
+            assert box[0] >= 0
+            assert box[1] <= width
+
+
+def test_nothing_moves_while_it_plays(opened):
+    opened.run(
+        "window.shifts = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) window.shifts += e.value })"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    for step in range(opened.run("return explorer.steps") + 1):
+        opened.run("explorer.go(arguments[0])", step)
+        opened.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert opened.run("return window.shifts") < 0.02
+
+
+def test_printed_it_shows_the_whole_graph_and_no_buttons(opened):
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert opened.run("return getComputedStyle(document.querySelector('.bar')).display") == "none"
+    assert opened.run("return getComputedStyle(document.getElementById('graph')).overflow") == "visible"
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_every_kind_of_graph_opens_without_an_error(page, tmp_path):
+    for name, y in kinds().items():
+        page.open(explore(y, tmp_path / "page.html"))
+        for step in {0, 1, page.run("return explorer.steps") // 2, page.run("return explorer.steps")}:
+            page.run("explorer.go(arguments[0])", step)
+        page.run(
+            "for (const b of document.querySelectorAll('.box')) b.dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+        )
+        assert page.errors() == [], name
+
+
+def test_nothing_is_asked_of_the_network(opened):
+    assert opened.run("return performance.getEntriesByType('resource').length") == 0
+    policy = opened.run("return document.querySelector('meta[http-equiv]').content")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    refused = opened.driver.execute_async_script(
+        "const done = arguments[0]; fetch('http://localhost:9/').then(() => done(false), () => done(true))"
+    )
+    assert refused
+    opened.errors()
+
+
+def test_in_a_notebook_it_runs_in_a_frame_of_its_own(page, tmp_path):
+    file = tmp_path / "notebook.html"
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{explore(neuron())._repr_html_()}", encoding="utf-8")
+    page.open(file)
+    page.driver.switch_to.frame(page.driver.find_element("tag name", "iframe"))
+    assert page.run("return explorer.value('y')") == pytest.approx(-0.46211715726)
+    page.driver.switch_to.default_content()
