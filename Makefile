@@ -8,11 +8,12 @@ BIN := .venv/Scripts
 endif
 READY := .venv/.ready
 
-.PHONY: help demo test coverage peers sanitize mutants lint docs bench pictures clean
+.PHONY: help demo test browser coverage peers sanitize mutants lint docs bench pictures clean
 
 help:
 	@echo "make demo      train on handwritten digits and draw what happened, into out/"
 	@echo "make test      run the tests, on both engines"
+	@echo "make browser   run the tests of the explorer's page in Chromium (apt-get install chromium chromium-driver)"
 	@echo "make coverage  run the tests and say which lines they reach"
 	@echo "make peers     hold conventions against PyTorch and JAX, and 20,000 random programs against the engine"
 	@echo "make sanitize  run the engine's tests with a native engine that looks at every access to memory"
@@ -37,6 +38,10 @@ COVERAGE :=
 test: $(READY)
 	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2 $(COVERAGE)
 	$(BIN)/python -m pytest -n 2
+
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
+	$(BIN)/python -m pytest tests/browser --override-ini addopts=
 
 coverage: $(READY)
 	GLASSGRAD_ENGINE=python $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered

@@ -16,8 +16,8 @@ from autograd.symbol import Language, Symbol, factored, to_text
 
 __all__ = ["rule_name", "rules"]
 
-# What JavaScript lacks, or does otherwise than Python: powers of ±1, whole numbers, the error function. `T` is the truth
-# of a number, for which nan is true.
+# What JavaScript lacks, or does otherwise than Python: powers of ±1, whole numbers, the error function. `T` is the
+# truth of a number, for which nan is true.
 HELPERS = {
     "T": "const T=c=>c!==c||!!c;",
     "lo": "const lo=(a,b)=>a<=b||a!==a?a:b;",

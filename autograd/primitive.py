@@ -32,7 +32,27 @@ everywhere.
 
 
 class DomainError(ValueError):
-    """A primitive was asked for a value, or for a derivative, where it has none."""
+    """A primitive was asked for a value, or for a derivative, where it has none.
+
+    primitive, arguments: which, and what it was given, floats and Values, if that is known. A notebook shows them as a
+    picture. Copies of the error that go to other processes do without.
+    """
+
+    primitive: Primitive | None = None
+    arguments: tuple[Any, ...] = ()
+
+    def at(self, primitive: Primitive, arguments: Iterable[Any]) -> DomainError:
+        """The error itself, with the place where it arose."""
+        self.primitive, self.arguments = primitive, tuple(arguments)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args
+
+    def _render_traceback_(self) -> list[str]:
+        from autograd.display import error_in_notebook
+
+        return error_in_notebook(self)
 
 
 # What plain floats raise is what a function may be written to catch, so that is what it catches on Values.
@@ -291,7 +311,7 @@ class Primitive:
                 "Scale the argument down, or work with logarithms. If this is the side of a where() that is not taken: "
                 "both are computed, so limit the argument first, as in exp(minimum(x, 700)), or use if."
             )
-        return kind(f"{self.name}: {reason}, got {got}{node}{place}. {remedy}".rstrip())
+        return kind(f"{self.name}: {reason}, got {got}{node}{place}. {remedy}".rstrip()).at(self, args)
 
     def local_derivatives(self, operands: Sequence[Any], y: Any) -> list[Any]:
         """The partial derivative for each argument, in order, at the given operands and output.

@@ -22,6 +22,7 @@ from types import FunctionType
 from typing import Any, SupportsFloat
 
 from autograd import primitives as table
+from autograd.display import picture_of
 from autograd.elsewhere import VALUE, advice
 from autograd.primitive import TABLE, DomainError, Primitive
 
@@ -618,20 +619,9 @@ def no_attribute(value: Value, name: str) -> Any:
     raise AttributeError(f"Value has no attribute {name!r}{way_out}")
 
 
-SHOWN = 60  # nodes of a graph that a notebook draws by itself
-
-
 def _as_picture(value: Value) -> str | None:
-    """What a notebook shows of a computed Value: its graph, if that is small, and there is something to draw with."""
-    if value.primitive is None:
-        return None
-    try:
-        from visualize import draw
-
-        svg: str | None = draw(value, limit=SHOWN)._repr_mimebundle_().get("image/svg+xml")
-    except (ImportError, ValueError):
-        return None
-    return svg
+    """What a notebook shows of a computed Value."""
+    return None if value.primitive is None else picture_of(value)
 
 
 def _as_micrograd(value: Value) -> str:
@@ -844,7 +834,8 @@ def no_derivative(value: Value, place: int | None, error: Exception) -> DomainEr
     way_out = "Keep away from this point, or choose the case with if."
     if by:
         way_out = "If this argument shall not be differentiated by, give a plain number or stop_gradient(...)."
-    return DomainError(f"{primitive.name}: has no derivative at ({point}){_node_name(value)}{by}: {reason}. {way_out}")
+    words = f"{primitive.name}: has no derivative at ({point}){_node_name(value)}{by}: {reason}. {way_out}"
+    return DomainError(words).at(primitive, value._args)
 
 
 def _node_name(value: Value) -> str:
@@ -927,12 +918,12 @@ def explain_nan(value: Value, place: int, cotangent: float, partial: float, befo
             f"argument {arg._number!r}{_node_name(arg)} is {partial!r}; their product is not known. Write the two "
             "steps as one that has a slope there: hypot(x, y) for sqrt(x*x + y*y), x for sqrt(x)**2; "
             "or keep away from the point: sqrt(x + tiny)."
-        )
+        ).at(primitive, value._args)
     raise DomainError(
         f"backward: the gradient at {arg._number!r}{_node_name(arg)} has no value: "
         f"infinite contributions of opposite sign meet, the last one from {where}. "
         "Keep away from the edge of sqrt, asin, acos or of a power, for example with sqrt(x + tiny)."
-    )
+    ).at(primitive, value._args)
 
 
 def read_data(value: Value) -> float:

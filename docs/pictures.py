@@ -1,5 +1,7 @@
-"""Draw the pictures in docs/images again: python docs/pictures.py"""
+"""Draw the pictures in docs/images again: python docs/pictures.py; that of the explorer needs Chromium and selenium."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import nn
@@ -15,6 +17,29 @@ def neuron() -> None:
     y = tanh(w * x + b)
     y.backward()
     visualize.render(visualize.draw(y, parameters=[w, b]), IMAGES / "neuron.svg")
+
+
+def loss(w: Value, x: Value, b: Value, target: Value) -> Value:
+    """The loss of the neuron."""
+    return (tanh(w * x + b) - target) ** 2
+
+
+def explorer() -> None:
+    """The page of the neuron's loss, half way back, as Chromium shows it."""
+    from selenium import webdriver
+
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for option in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,760"):
+        options.add_argument(option)
+    with tempfile.TemporaryDirectory() as folder, webdriver.Chrome(options=options, service=service) as driver:
+        page = visualize.explore(
+            loss, Path(folder, "page.html"), at=[2.0, 0.5, -1.5, 0.9], title="L = (tanh(w·x + b) − target)²"
+        )
+        driver.get(page.as_uri())
+        driver.execute_script("explorer.go(10)")
+        driver.save_screenshot(str(IMAGES / "explorer.png"))
 
 
 def program() -> None:
@@ -39,5 +64,6 @@ def predictions() -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     neuron()
+    explorer()
     program()
     predictions()

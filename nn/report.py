@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, no_grad
+from autograd._files import atomic_write
 from nn.datasets import Dataset, xor
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, mean_squared_error, most_likely, probabilities
@@ -15,64 +17,137 @@ from nn.metrics import confusion_matrix
 from nn.optimizers import Adam
 from nn.training import History, fit
 
-__all__ = ["gradient_flow", "outputs_of", "write_report"]
+__all__ = ["Picture", "gradient_flow", "outputs_of", "write_index", "write_report"]
+
+
+class Picture(NamedTuple):
+    """A file of a report: its name, what it shows, and what writes it to a path."""
+
+    file: str
+    what: str
+    write: Callable[[Path], Any]
 
 
 def write_report(
     folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, seed: int
 ) -> Iterator[tuple[str, str]]:
-    """Draw the training, the mistakes, one neuron's gradient flow and a small network into `folder`.
+    """Draw the training, the mistakes, one neuron's gradient flow and a small network into `folder`, and a page
+    `index.html` that shows all of it.
 
     Yields the name of each file with what it shows, as it is written; a picture that cannot be drawn yields the reason.
     """
+    from visualize import RenderError
+
+    made: list[Picture] = []
+    for picture in [*_plots(model, history, training, held_out), *_flows(model, held_out), *_small_network(seed)]:
+        try:
+            picture.write(folder / picture.file)
+        except (ImportError, RenderError) as error:
+            yield picture.file, f"not drawn: {error}"
+        else:
+            made.append(picture)
+            yield picture.file, picture.what
+    write_index(folder / "index.html", f"{training.name}: {model}", made, history)
+    yield "index.html", "all of it on one page"
+
+
+def _plots(model: MLP, history: History, training: Dataset, held_out: Dataset) -> Iterator[Picture]:
+    """What matplotlib draws: curves, mistakes, examples, the boundary."""
     import visualize
 
     outputs = outputs_of(model, held_out.inputs)
 
-    def plot(figure: Callable[[], Any]) -> Callable[[Path], Any]:
-        return lambda path: visualize.save_figure(figure(), path)
+    def plot(file: str, what: str, figure: Callable[[], Any]) -> Picture:
+        return Picture(file, what, lambda path: visualize.save_figure(figure(), path))
 
-    pictures: list[tuple[str, str, Callable[[Path], Any]]] = []
     if len(history) > 1:
-        pictures.append(("curves.png", "training curves", plot(lambda: visualize.plot_history(history))))
-    name = "example"
+        yield plot("curves.png", "training curves", lambda: visualize.plot_history(history))
     if held_out.is_regression:
-        against = plot(lambda: visualize.plot_predictions(outputs, held_out.targets))
-        pictures.append(("predictions.png", "predicted against actual numbers", against))
-    else:
-        chances = [probabilities(output) for output in outputs]
-        predicted = [most_likely(p) for p in chances]
-        name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
-        matrix = confusion_matrix(held_out.targets, predicted, len(held_out.classes))
-        confusion = plot(lambda: visualize.plot_confusion_matrix(matrix, held_out.classes))
-        pictures.append(("confusion.png", "which class was taken for which", confusion))
+        against = "predicted against actual numbers"
+        yield plot("predictions.png", against, lambda: visualize.plot_predictions(outputs, held_out.targets))
+        return
+    chances = [probabilities(output) for output in outputs]
+    matrix = confusion_matrix(held_out.targets, [most_likely(p) for p in chances], len(held_out.classes))
+    yield plot(
+        "confusion.png", "which class was taken for which",
+        lambda: visualize.plot_confusion_matrix(matrix, held_out.classes),
+    )  # fmt: skip
     if held_out.image_shape:
         images = held_out.inputs.reshape(-1, *held_out.image_shape)
-        sheet = plot(lambda: visualize.plot_digits(images, held_out.targets, chances))
-        pictures.append(("predictions.png", "held-out digits with predicted probabilities", sheet))
-    if model.n_in == 2 and not held_out.is_regression:
-        boundary = plot(
+        yield plot(
+            "predictions.png", "held-out digits with predicted probabilities",
+            lambda: visualize.plot_digits(images, held_out.targets, chances),
+        )  # fmt: skip
+    if model.n_in == 2:
+        yield plot(
+            "boundary.png", "the decision boundary",
             lambda: visualize.plot_decision_boundary(
                 _decision(model), training.inputs, training.targets, class_names=training.classes
-            )
-        )
-        pictures.append(("boundary.png", "the decision boundary", boundary))
+            ),
+        )  # fmt: skip
+
+
+def _flows(model: MLP, held_out: Dataset) -> Iterator[Picture]:
+    """How the gradient flows through one neuron on a held-out example: a drawing, and a page to walk through it."""
+    import visualize
+
+    name = "example"
+    if not held_out.is_regression:
+        name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
     loss = mean_squared_error if held_out.is_regression else None
     y, weights = gradient_flow(model, held_out.inputs[0], held_out.targets[0].item(), loss=loss)
-    flow = visualize.draw(y, parameters=weights, title=f"One neuron of the first layer, on a held-out {name}")
-    pictures.append(("neuron.svg", "one neuron: how the gradient flows", lambda path: visualize.render(flow, path)))
-    before, after = _small_network(seed)
-    for when, drawing in (("before", before), ("after", after)):
-        what = f"a small network {when} training on xor"
-        pictures.append((f"network-{when}.svg", what, lambda path, drawing=drawing: visualize.render(drawing, path)))  # type: ignore[misc]  # bound now, on purpose
+    title = f"One neuron of the first layer, on a held-out {name}"
+    yield Picture(
+        "neuron.svg", "one neuron: how the gradient flows",
+        lambda path: visualize.render(visualize.draw(y, parameters=weights, title=title), path),
+    )  # fmt: skip
+    yield Picture(
+        "neuron.html", "one neuron, to walk through step by step in a browser",
+        lambda path: visualize.explore(y, path, parameters=weights, title=title),
+    )  # fmt: skip
 
-    for file, what, write in pictures:
-        try:
-            write(folder / file)
-        except (ImportError, visualize.RenderError) as error:
-            yield file, f"not drawn: {error}"
-        else:
-            yield file, what
+
+def write_index(path: Path, title: str, pictures: Sequence[Picture], history: History) -> None:
+    """A page of everything in a report: pages as links, pictures as they are, the history as a table."""
+    pages = [picture for picture in pictures if picture.file.endswith(".html")]
+    shown = [picture for picture in pictures if not picture.file.endswith(".html")]
+    parts = [f'<li><a href="{p.file}">{escape(p.what)}</a></li>' for p in pages]
+    body = [f"<ul>{''.join(parts)}</ul>"] if parts else []
+    body += [
+        f'<figure><img src="{p.file}" alt="{escape(p.what)}"><figcaption>{escape(p.what)}</figcaption></figure>'
+        for p in shown
+    ]
+    if history:
+        body.append(f"<details><summary>epoch by epoch</summary>{history._repr_html_()}</details>")
+    page = PAGE.format(title=escape(title), body="\n".join(body))
+    with atomic_write(path) as file:
+        file.write(page.encode())
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 Helvetica, Arial, "Liberation Sans", sans-serif; max-width: 75rem; margin: 1rem auto;
+  padding: 0 1rem; }}
+h1 {{ font-size: 1.3rem; overflow-wrap: anywhere; }}
+figure {{ margin: 1.5rem 0; overflow-x: auto; }}
+img {{ max-width: 100%; height: auto; background: #fff; border-radius: 6px; }}
+figcaption {{ opacity: .85; }}
+td, th {{ padding: .1rem .6rem; text-align: right; }}
+a {{ color: LinkText; font-size: 1.1rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
 
 
 def outputs_of(model: MLP, inputs: Any) -> list[Any]:
@@ -126,22 +201,29 @@ def gradient_flow(
     return y, [*weights, bias]
 
 
-def _small_network(seed: int) -> tuple[Any, Any]:
-    """Drawings of a 2-4-1 network before and after it has learned xor."""
-    from visualize import draw_network
+def _small_network(seed: int) -> Iterator[Picture]:
+    """A 2-4-1 network before and after it has learned xor: drawings, and a page of its loss on one example."""
+    import visualize
 
     data = xor(40, seed=seed)
     model = MLP(2, [4, 1], seed=seed)
-    before = draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title="Before training")
+
+    def network(when: str) -> Picture:
+        drawing = visualize.draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title=f"{when} training")
+        what = f"a small network {when.lower()} training on xor"
+        return Picture(f"network-{when.lower()}.svg", what, lambda path: visualize.render(drawing, path))
+
+    yield network("Before")
     optimizer = Adam(model.parameters(), 0.1)
     fit(
-        model,
-        binary_cross_entropy,
-        data.inputs,
-        data.targets,
-        optimizer=optimizer,
-        epochs=30,
-        seed=seed,
-        progress=False,
-    )
-    return before, draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title="After training")
+        model, binary_cross_entropy, data.inputs, data.targets,
+        optimizer=optimizer, epochs=30, seed=seed, progress=False,
+    )  # fmt: skip
+    yield network("After")
+    x = [Value(float(number), f"x{i + 1}") for i, number in enumerate(data.inputs[0])]
+    loss: Value = binary_cross_entropy(model(x), float(data.targets[0]))
+    loss.label = "loss"
+    yield Picture(
+        "network.html", "a small network, to walk through step by step in a browser",
+        lambda path: visualize.explore(loss, path, parameters=model, title="A small network on one example of xor"),
+    )  # fmt: skip

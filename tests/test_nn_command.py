@@ -389,7 +389,10 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 
 # ---------------------------------------------------------------- pictures
 
-PICTURES = ["confusion.png", "curves.png", "network-after.svg", "network-before.svg", "neuron.svg"]
+PICTURES = [
+    "confusion.png", "curves.png", "index.html", "network-after.svg", "network-before.svg", "network.html",
+    "neuron.html", "neuron.svg",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -417,20 +420,21 @@ def no_drawing(monkeypatch):
     import visualize
 
     def failing(error):
-        def fail(*args):
+        def fail(*args, **options):
             raise error
 
         return fail
 
     monkeypatch.setattr("visualize.render", failing(visualize.RenderError("no program draws")))
+    monkeypatch.setattr("visualize.explore", failing(visualize.RenderError("no program draws")))
     monkeypatch.setattr("visualize.save_figure", failing(ImportError("plots need matplotlib")))
 
 
 def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "model.safetensors"]
-    assert printed.count("not drawn: no program draws") == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "index.html", "model.safetensors"]
+    assert printed.count("not drawn: no program draws") == 5
     assert printed.count("not drawn: plots need matplotlib") == 3
 
 

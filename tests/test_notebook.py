@@ -18,6 +18,8 @@ CELLS = {
     "model": "model",
     "figure": "visualize.plot_history(history)",
     "program": "autograd.trace(lambda a: a * x, 1.0)",
+    "explorer": "visualize.explore(y)",
+    "error": "get_ipython().run_cell('autograd.log(x - 1.0)')",
 }
 
 
@@ -41,7 +43,9 @@ def shown(outputs):
     [
         ("value", "image/svg+xml", "<svg"), ("drawing", "image/svg+xml", "<svg"), ("report", "text/html", "analytic"),
         ("history", "text/html", "<td"), ("model", "text/html", "layers.0.neurons.0.weights"),
-        ("figure", "image/png", "iVBOR"), ("program", "text/html", "%1"), ("leaf", "text/plain", "Value(0.5"),
+        ("figure", "image/png", "iVBOR"), ("program", "text/html", "%1"), ("program", "text/html", "<svg"),
+        ("explorer", "text/html", "<iframe srcdoc"),
+        ("error", "image/svg+xml", "argument must be"), ("leaf", "text/plain", "Value(0.5"),
     ],
 )  # fmt: skip
 def test_a_notebook_shows_it(outputs, name, kind, holds):

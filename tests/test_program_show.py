@@ -176,14 +176,14 @@ def test_a_drawing_has_a_box_for_every_equation_and_its_operands():
     source = visualize.draw(program, title="a < b").source
     assert len(re.findall(r"^\te\d+ \[", source, re.M)) == 8
     assert "e7 -> e8" in source
-    assert '"argument 0" -> e1' in source
-    assert '"parameters of 1" -> e1' in source
+    assert "argument_0 -> e1" in source
+    assert "parameters_of_1 -> e1" in source
     assert "a < b" not in source  # a label is data, never markup
 
 
 def test_gathered_operands_have_dashed_edges():
     source = visualize.draw(trace(lambda xs: [autograd.exp(xs[i]) for i in (0, 1, 4)], [0.1] * 5)).source
-    assert re.search(r'"argument 0" -> e1 \[label=gather.*style=dashed', source)
+    assert re.search(r"argument_0 -> e1 \[.*gather.*style=dashed", source)
 
 
 def test_a_program_too_large_to_draw_is_refused_with_the_way_out():

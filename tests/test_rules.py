@@ -11,8 +11,8 @@ from autograd.symbol import C, Symbol, to_text
 ROWS = [row for row in TABLE.values() if row.rule is None]
 
 # Python as the other language: only what differs from C.
-PYTHON = {
-    **C,
+PYTHON = C._replace(rows={
+    **C.rows,
     "power": "power({0}, {1})",
     "ratio": "ratio({0}, {1})",
     "minimum": "({0} if {0} <= {1} else {1})",
@@ -22,12 +22,14 @@ PYTHON = {
     "mod": "({0} % {1})",
     "floordiv": "({0} // {1})",
     "sign": "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else 0.0)",
-}
+})  # fmt: skip
 NAMES = {**vars(math), "ratio": TABLE["ratio"], "power": TABLE["power"]}
 
 
 def say(formula, **values):
-    text = to_text(formula, PYTHON).replace("||", "or")
+    if isinstance(formula, bool):
+        return formula
+    text = to_text(formula, PYTHON).replace("||", "or").replace("&&", "and")
     return eval(text, NAMES, values)
 
 
@@ -57,6 +59,37 @@ def test_a_formula_is_printed_in_c():
     assert to_text(-2.0) == "(-2.0)"
     assert to_text((2.0 + x) - (3.0 - x) / (1.0 / x)) == "((2.0 + x1) - ((3.0 - x1) / (1.0 / x1)))"
     assert to_text((x < 1.0) | (x >= 2.0)) == "((x1 < 1.0) || (x1 >= 2.0))"
+
+
+def test_comparisons_and_remainders_are_formulas_and_not_answers():
+    x, y = Symbol("x1"), Symbol("x2")
+    assert to_text((x == 0.0) & (y != 1.0)) == "((x1 == 0.0) && (x2 != 1.0))"
+    assert to_text(x % 1.0 == 0.0) == "(modulo(x1, 1.0) == 0.0)"
+    assert to_text(x // 2.0) == "floor_quotient(x1, 2.0)"
+    assert to_text(x**2.0) == "pow(x1, 2.0)"
+    assert (x > 0.0) & False is False
+    assert (x > 0.0) | True is True
+    assert to_text((x > 0.0) & True) == "(x1 > 0.0)"
+    assert to_text(False | (x > 0.0)) == "(x1 > 0.0)"
+    assert len({x, y, x}) == 2
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.domain.text], ids=lambda row: row.name)
+def test_domains_come_out_of_symbols(row):
+    n = row.arity if row.rule is None else 2 * row.groups
+    inside = row.domain.contains(*(Symbol(f"x{i}") for i in range(n)))
+    values = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, math.inf)
+    rng = random.Random(row.name)
+    for _ in range(40):
+        point = [rng.choice(values) for _ in range(n)]
+        expected = bool(row.domain.contains(*point))
+        assert say(inside, **{f"x{i}": x for i, x in enumerate(point)}) == expected, point
+
+
+def test_a_list_row_is_the_formula_of_its_list_and_not_of_its_first_number():
+    text = to_text(Symbol(TABLE["logsumexp"], tuple(Symbol(f"x{i}") for i in range(3))))
+    assert not text.startswith("(1.0 ?")
+    assert text.count("x2") >= 3
 
 
 def test_a_rule_cannot_branch():

@@ -1,4 +1,7 @@
-"""`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients."""
+"""`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients.
+
+`--explore page.html` writes a page instead, on which the gradient can be watched step by step.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import argparse
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from autograd import Value
 from visualize.description import LIMIT
+from visualize.explorer import explore
 from visualize.expression import evaluate
 from visualize.rendering import RenderError, render
 
@@ -33,7 +38,10 @@ def _parser() -> _Parser:
     )
     parser.add_argument("expression", help='a formula such as "tanh(w*x + b)", with the functions of autograd')
     parser.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="a number for each name")
-    parser.add_argument("-o", "--output", default="out.svg", help="ends in .svg, .png or .dot (default: %(default)s)")
+    parser.add_argument(
+        "-o", "--output", default="out.svg", help="ends in .svg, .png, .pdf, .dot or .mmd (default: %(default)s)"
+    )
+    parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step, and no picture")
     parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
     parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
@@ -50,16 +58,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = vars(parser.parse_args([_shielded(word, parser) for word in words]))
         leaves = _leaves(options.pop("values"))
-        expression, output = options.pop("expression").strip(), options.pop("output")
+        expression, output, page = options.pop("expression").strip(), options.pop("output"), options.pop("explore")
         y = evaluate(expression, **leaves)
         y.backward()
-        path = render(y, output, **options)
+        path = render(y, output, **options) if page is None else _explored(y, page, expression, options)
     except (UsageError, RenderError, ValueError, OSError) as error:
         print(f"visualize: {error}", file=sys.stderr)
         return 2
     print(_table(expression, y, leaves.values(), options["precision"]))
-    print(f"picture: {path}")
+    print(f"{'picture' if page is None else 'page'}: {path}")
     return 0
+
+
+def _explored(y: Value, page: str, expression: str, options: dict[str, Any]) -> Path:
+    """The page of an expression."""
+    if not page.lower().endswith((".html", ".htm")):
+        raise UsageError(f"--explore {page}: give a name that ends in .html")
+    chosen = {name: options[name] for name in ("precision", "limit")}
+    return explore(y, page, title=options["title"] or expression, **chosen)
 
 
 def _shielded(word: str, parser: _Parser) -> str:

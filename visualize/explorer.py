@@ -22,6 +22,7 @@ from typing import Any, overload
 from autograd import Primitive, Value, topological
 from autograd._files import atomic_write
 from autograd.js_rules import rule_name, rules
+from autograd.tree import map_numbers, named_numbers
 from autograd.value import Tape, mode_of_this_thread, partials_of
 from visualize.description import Description, Node, describe
 from visualize.folding import fold
@@ -31,7 +32,7 @@ from visualize.svg import asset, to_svg
 
 __all__ = ["Explorer", "explore"]
 
-LARGE = 60_000
+LARGE = 12_000
 """Letters: what is longer is packed, and unpacked by the browser."""
 
 FEW = 30
@@ -68,23 +69,23 @@ class Explorer:
 
 @overload
 def explore(
-    what: Value | Callable[..., Value], path: None = None, *, at: Sequence[float] | None = None, title: str = "",
+    what: Value | Callable[..., Value], path: None = None, *, at: Sequence[Any] | None = None, title: str = "",
     precision: int = 4, parameters: Any = None, limit: int = MOST,
 ) -> Explorer: ...  # fmt: skip
 @overload
 def explore(
-    what: Value | Callable[..., Value], path: str | os.PathLike[str], *, at: Sequence[float] | None = None,
+    what: Value | Callable[..., Value], path: str | os.PathLike[str], *, at: Sequence[Any] | None = None,
     title: str = "", precision: int = 4, parameters: Any = None, limit: int = MOST,
 ) -> Path: ...  # fmt: skip
 def explore(
     what: Value | Callable[..., Value], path: str | os.PathLike[str] | None = None, *,
-    at: Sequence[float] | None = None, title: str = "", precision: int = 4, parameters: Any = None, limit: int = MOST,
+    at: Sequence[Any] | None = None, title: str = "", precision: int = 4, parameters: Any = None, limit: int = MOST,
 ) -> Explorer | Path:  # fmt: skip
     """A page on which a computation can be watched and changed: forward pass and backward pass step by step, forwards
     and back, with the chain rule in words, symbols and numbers; sliders on the leaves; gradient descent; a quiz.
 
-    what: a Value; or a function of numbers that gives one, together with `at`, the numbers: the page then knows the
-        comparisons that the function makes, and says where a slider would make one fall otherwise.
+    what: a Value; or a function that gives one, together with `at`, the numbers, or lists of them, to call it with: the
+        page then knows the comparisons that the function makes, and says where a slider would make one fall otherwise.
     path: where to write the page, as "page.html". Without it, an `Explorer` comes back, which a notebook shows.
     title: a line above. precision, parameters: as of `draw`. limit: raises GraphTooLarge beyond this many nodes.
 
@@ -97,8 +98,9 @@ def explore(
     """
     if isinstance(precision, bool) or not isinstance(precision, int) or not 1 <= precision <= 17:
         raise ValueError(f"explore: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
-    comparisons: list[Comparison] = []
+    comparisons: list[Comparison] | None = None  # nobody has watched
     if callable(what) and not isinstance(what, Value):
+        comparisons = []
         what = _called(what, at, comparisons)
     elif at is not None:
         raise TypeError("explore: at=... is for a function; a Value has its numbers already")
@@ -138,7 +140,7 @@ class _Watching(Tape):
         pass
 
 
-def _called(f: Callable[..., Any], at: Sequence[float] | None, comparisons: list[Comparison]) -> Any:
+def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[Comparison]) -> Any:
     """The Value of a function at a point, its arguments named as in its signature."""
     if at is None:
         raise TypeError("explore: of a function, give the numbers to call it with: explore(f, at=[2.0, 0.5])")
@@ -147,7 +149,8 @@ def _called(f: Callable[..., Any], at: Sequence[float] | None, comparisons: list
     except (TypeError, ValueError):
         names = []
     point = [at] if isinstance(at, (int, float)) else list(at)
-    arguments = [x if isinstance(x, Value) else Value(x, name) for x, name in _named(point, names)]
+    names += [f"x{i + 1}" for i in range(len(names), len(point))]
+    arguments = [_as_values(x, name) for x, name in zip(point, names, strict=False)]
     with mode_of_this_thread(_Watching(comparisons)):
         y = f(*arguments)
     if not isinstance(y, Value):
@@ -155,15 +158,16 @@ def _called(f: Callable[..., Any], at: Sequence[float] | None, comparisons: list
     return y
 
 
-def _named(point: Sequence[Any], names: Sequence[str]) -> Iterator[tuple[Any, str]]:
-    for i, x in enumerate(point):
-        yield x, names[i] if i < len(names) else f"x{i + 1}"
+def _as_values(x: Any, name: str) -> Any:
+    """An argument with a Value for each number in it, labelled by what one writes to get it."""
+    labels = iter([label for label, _ in named_numbers(x, name)])
+    return map_numbers(lambda number: number if isinstance(number, Value) else Value(number, next(labels)), x)
 
 
 # ---------------------------------------------------------------- the page
 
 
-def _page(value: Value, whole: Description, title: str, precision: int, comparisons: list[Comparison]) -> str:
+def _page(value: Value, whole: Description, title: str, precision: int, comparisons: list[Comparison] | None) -> str:
     order = topological(value)
     whole = _with_names(whole)
     text, frozen = rules((v.primitive, len(v.args)) for v in order if v.primitive is not None)
@@ -174,8 +178,8 @@ def _page(value: Value, whole: Description, title: str, precision: int, comparis
         "nodes": _nodes(order, whole, frozen),
         "boxes": _boxes(folded),
         "arrows": [[e.source, e.target, [[int(key[1:]), place] for key, place in e.parts]] for e in folded.edges],
-        "comparisons": list(_comparisons(order, comparisons)),
-        "watched": bool(comparisons),
+        "comparisons": list(_comparisons(order, comparisons or [])),
+        "watched": comparisons is not None,
         "precision": precision,
         "title": title or (value.label or "a computation"),
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from autograd.primitives import largest, logsumexp, mean
+from autograd.primitives import logsumexp, mean
 from visualize.description import SUPERSCRIPTS, Description, Edge, Node
 from visualize.style import number
 
@@ -25,7 +25,7 @@ FIRST, LAST = 3, 1
 LETTERS = 24
 """Labels are cut after as many."""
 
-LISTS = {row.symbol for row in (logsumexp, mean, largest)}
+LISTS = {row.symbol for row in (logsumexp, mean)}
 
 
 def fold(description: Description, *, constants: bool = True) -> Description:
@@ -241,7 +241,7 @@ SIGNS = {"+": "+", "-": "−", "*": "×", "/": "/"}
 def _with_numbers(symbol: str, count: int, plain: dict[int, float]) -> str:
     """An operation with the plain numbers among its arguments written into it; x is the argument that is none."""
     shown = {i: number(x, 4) for i, x in plain.items()}
-    if symbol == "Σ" or symbol in LISTS:
+    if symbol == "Σ" or symbol in LISTS or count > 3:
         few = ", ".join(shown.values()) if len(shown) < 4 else f"{len(shown)} numbers"
         return f"Σ + {few}" if symbol == "Σ" and len(shown) == 1 else f"{symbol} ({few})"
     if count == 2 and len(shown) == 1:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.display import html_text
+from autograd.display import html_details, html_text, picture_of
 from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Results, Wanted
@@ -607,7 +607,8 @@ class Program:
         return f"<{self._title()}>"
 
     def _repr_html_(self) -> str:
-        return html_text(str(self))
+        svg = picture_of(self)
+        return html_text(str(self)) if svg is None else html_details(svg, "equations", str(self))
 
     def _title(self) -> str:
         nodes = f"{len(self.paths[0].record.op):,} scalar operations, {len(self._theta):,} parameters"

@@ -12,6 +12,9 @@ import autograd
 from autograd import Value, tanh
 from visualize import explore
 
+CLICK_ALL = """
+for (const b of document.querySelectorAll('.box')) b.dispatchEvent(new MouseEvent('click', {bubbles: true}))
+"""
 STATE = "return document.querySelector('svg.glassgrad').outerHTML + document.getElementById('told').outerHTML"
 
 
@@ -227,8 +230,8 @@ def test_a_box_tells_where_its_numbers_come_from_over_all_paths(page, tmp_path):
 
 
 HOSTILE = [
-    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\u2028 \u2029", "NaN", "v1", "@@DATA@@", "${1}",
-    "a&b<c>", '"quoted"', "]]>", "<!--", "\\u003c", "javascript:alert(1)",
+    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\u2028 \u2029", "NaN", "v1", "@@DATA@@",
+    "${1}", "a&b<c>", '"quoted"', "]]>", "<!--", "\\u003c", "javascript:alert(1)",
 ]  # fmt: skip
 
 
@@ -242,9 +245,7 @@ def test_hostile_labels_are_inert(page, tmp_path):
     assert page.run("return document.querySelector('h1').textContent").startswith("<b>title</b>")
     for i, label in enumerate(HOSTILE):
         assert page.run("return explorer.gradient(arguments[0])", label) == i + 1.0
-    page.run(
-        "for (const b of document.querySelectorAll('.box')) b.dispatchEvent(new MouseEvent('click', {bubbles: true}))"
-    )
+    page.run(CLICK_ALL)
     assert page.run("return document.images.length") == 0
 
 
@@ -279,7 +280,8 @@ def test_narrow_windows_and_large_zoom_need_no_sideways_scrolling(page, tmp_path
 
 def test_nothing_moves_while_it_plays(opened):
     opened.run(
-        "window.shifts = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) window.shifts += e.value })"
+        "window.shifts = 0;"
+        "new PerformanceObserver(list => { for (const e of list.getEntries()) window.shifts += e.value })"
         ".observe({type: 'layout-shift', buffered: true})"
     )
     for step in range(opened.run("return explorer.steps") + 1):
@@ -300,9 +302,7 @@ def test_every_kind_of_graph_opens_without_an_error(page, tmp_path):
         page.open(explore(y, tmp_path / "page.html"))
         for step in {0, 1, page.run("return explorer.steps") // 2, page.run("return explorer.steps")}:
             page.run("explorer.go(arguments[0])", step)
-        page.run(
-            "for (const b of document.querySelectorAll('.box')) b.dispatchEvent(new MouseEvent('click', {bubbles: true}))"
-        )
+        page.run(CLICK_ALL)
         assert page.errors() == [], name
 
 

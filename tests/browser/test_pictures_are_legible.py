@@ -13,7 +13,8 @@ MEASURE = """
 const found = [];
 for (const t of document.querySelectorAll("svg.glassgrad text")) {
   if (!t.textContent.trim()) continue;
-  const r = t.getBoundingClientRect(), box = t.closest(".box"), b = box && box.querySelector("rect").getBoundingClientRect();
+  const r = t.getBoundingClientRect(), box = t.closest(".box");
+  const b = box && box.querySelector("rect").getBoundingClientRect();
   found.push([t.textContent, r.left, r.top, r.right, r.bottom, b && [b.left, b.top, b.right, b.bottom]]);
 }
 return found;

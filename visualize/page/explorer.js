@@ -190,7 +190,7 @@ function setText(element, text) { if (element && element.textContent !== text) e
 function fit(element, room) {
   // Numbers can grow longer than the place that was kept for them: then they are set closer.
   element.removeAttribute("textLength");
-  if (element.textContent.length > room / 5.4) {
+  if (element.textContent.length > room / 5.4 && element.getComputedTextLength() > room) {
     element.setAttribute("textLength", room);
     element.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
@@ -606,6 +606,7 @@ function choose(k) {
   }
   describe();
   draw();
+  if (k !== null && matchMedia("(min-width: 821px)").matches) byId("chosen").scrollIntoView({ block: "nearest" });
 }
 const users = nodes.map(() => []);
 nodes.forEach((n, t) => (n.a || []).forEach((a, k) => { if (!Array.isArray(a)) users[a].push([t, k]); }));
