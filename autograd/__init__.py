@@ -22,6 +22,9 @@ from autograd import elsewhere as _elsewhere
 from autograd import linalg as linalg
 from autograd.check import GradientMismatch, GradientReport, check_gradients
 from autograd.corners import CORNERS, Corner
+from autograd.custom import checkpoint, custom_gradient, implicit
+from autograd.forward import jvp
+from autograd.jacobians import hessian, hvp, jacobian, vjp
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import *  # noqa: F403  # a new row is named there, once
 from autograd.primitives import __all__ as _rows
@@ -29,6 +32,7 @@ from autograd.primitives import abs as abs
 from autograd.primitives import pow as pow
 from autograd.primitives import round as round
 from autograd.primitives import sum as sum
+from autograd.series import taylor
 from autograd.transforms import derivative, grad, value_and_grad
 from autograd.value import Number, Value, engine, no_grad, read, topological, write, zero_grad
 
@@ -48,8 +52,8 @@ def __getattr__(name: str) -> object:
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.
 __all__ = [
     "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink",
-    "Number", "Primitive", "Program", "TraceError", "Value", "check_gradients", "derivative", "engine", "grad",
-    "linalg", "no_grad", "one_hot", "primitive", "read", "take", "topological", "trace", "value_and_grad",
-    "write", "zero_grad",
+    "Number", "Primitive", "Program", "TraceError", "Value", "check_gradients", "checkpoint", "custom_gradient",
+    "derivative", "engine", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot",
+    "primitive", "read", "take", "taylor", "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

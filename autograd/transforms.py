@@ -7,16 +7,23 @@ derivatives nest, and no gradient is lost on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
 from autograd.value import Value, gradients, leaves, number, record, recording, seed_number, topological
 
-__all__ = ["derivative", "grad", "value_and_grad"]
+__all__ = [
+    "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "grad", "one_number", "plain", "single",
+    "recording_by", "slopes_of", "split", "value_and_grad",
+]  # fmt: skip
+
+Argnums = int | Sequence[int] | None
+"""Which arguments to differentiate by: the place of one, several places, or None for all."""
 
 
 def grad(y: Value, xs: Any = None, *, seed: float = 1.0, create_graph: bool = False) -> Any:
@@ -67,19 +74,19 @@ def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     >>> round(derivative(derivative(autograd.sin))(1.0), 6)  # -sin(1)
     -0.841471
     """
-    _check_function("derivative", f)
+    check_function("derivative", f)
 
     def df(x: Any) -> Any:
         if not isinstance(x, Value):
             x = number(x, "derivative")
-        return _differentiate(f, (x,), {}, (0,), False, "derivative")[1][0]
+        called = call(f, (x,), {}, (0,), "derivative")
+        y = one_number(called.result, "derivative")
+        return slopes_of(y, called.variables, called.reaches_out(y))[0]
 
     return df
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | Sequence[int] | None = None, has_aux: bool = False
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns f's value together with its gradient with respect to its arguments.
 
     f: takes numbers, and lists, tuples, dicts, dataclasses and arrays of numbers, nested, and returns one number.
@@ -97,26 +104,24 @@ def value_and_grad(
     >>> value_and_grad(lambda p, x: p["a"] * x, argnums=0)({"a": 3.0}, 5.0)
     (15.0, {'a': 5.0})
     """
-    _check_function("value_and_grad", f)
-    chosen = (argnums,) if isinstance(argnums, int) else argnums
-    if chosen is not None and not all(isinstance(i, int) and not isinstance(i, bool) for i in chosen):
-        raise TypeError(
-            f"value_and_grad: argnums must be the place of an argument or a tuple of places, got {argnums!r}"
-        )
+    check_function("value_and_grad", f)
+    check_argnums(argnums, "value_and_grad")
 
     def vg(*args: Any, **named: Any) -> Any:
-        places = tuple(range(len(args))) if chosen is None else tuple(chosen)
-        if any(not -len(args) <= i < len(args) for i in places):
-            raise TypeError(f"value_and_grad: argnums is {argnums!r}, but there are {len(args)} arguments")
-        places = tuple(i % len(args) for i in places)
-        value, slopes = _differentiate(f, args, named, places, has_aux, "value_and_grad")
-        single = isinstance(argnums, int) or (argnums is None and len(slopes) == 1)
-        return value, slopes[0] if single else tuple(slopes)
+        called = call(f, args, named, argnums, "value_and_grad")
+        y, aux = split(called.result, has_aux, "value_and_grad")
+        hint = "; with has_aux=True it may return a pair" if isinstance(y, tuple) else ""
+        y = one_number(y, "value_and_grad", hint)
+        outside = called.reaches_out(y)
+        gradient = single(argnums, called.shaped(slopes_of(y, called.variables, outside)))
+        found = (y, aux) if has_aux else y
+        return found if outside else plain(found), gradient
 
     return vg
 
 
-def _check_function(name: str, f: Any) -> None:
+def check_function(name: str, f: Any) -> None:
+    """TypeError unless f can be called."""
     if not callable(f):
         hint = "; for the gradient of a Value that was computed, write grad(y, x)" if isinstance(f, Value) else ""
         raise TypeError(f"{name}: takes a function, got {f!r}{hint}")
@@ -126,15 +131,46 @@ _variables: ContextVar[frozenset[Value]] = ContextVar("_variables", default=froz
 """What the derivatives that are being taken around this point, in this thread, are taken by."""
 
 
-def _differentiate(
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    named: dict[str, Any],
-    places: tuple[int, ...],
-    has_aux: bool,
-    name: str,
-) -> tuple[Any, list[Any]]:
-    """f at `args`, and its gradient in the shape of each argument at `places`."""
+class Call(NamedTuple):
+    """A function that was called with nodes of its own for each number that it is differentiated by.
+
+    args, places: the arguments as they were given, and which of them are differentiated by. variables: their numbers,
+    in order. result: what the function returned. enclosing: by what derivatives around this one are being taken.
+    valued: whether any of the numbers was a Value.
+    """
+
+    args: tuple[Any, ...]
+    places: tuple[int, ...]
+    variables: list[Value]
+    result: Any
+    enclosing: frozenset[Value]
+    valued: bool
+
+    def reaches_out(self, ys: Any) -> bool:
+        """Whether any of ys, part of the result, also depends on Values from around the function: arguments, leaves, or
+        what is differentiated by there. Then what comes out has to be differentiable again.
+        """
+
+        def beyond(y: Value) -> bool:
+            enclosed = bool(self.enclosing) and not self.enclosing.isdisjoint(topological(y))
+            return self.valued or enclosed or bool(leaves(y))
+
+        return any(isinstance(y, Value) and beyond(y) for _, y in named_numbers(ys, ""))
+
+    def shaped(self, slopes: Sequence[Any]) -> list[Any]:
+        """One slope for each variable, as one structure for each argument."""
+        rest = iter(slopes)
+        places = dict.fromkeys(self.places)
+        found = {i: map_numbers(lambda _: next(rest), self.args[i], lambda _: None) for i in places}
+        return [found[i] for i in self.places]
+
+
+def call(f: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], argnums: Argnums, name: str) -> Call:
+    """Call f at `args`. argnums: which arguments to differentiate by; None for all."""
+    chosen = range(len(args)) if argnums is None else [argnums] if isinstance(argnums, int) else argnums
+    if any(not -len(args) <= i < len(args) for i in chosen):
+        raise TypeError(f"{name}: argnums is {argnums!r}, but there are {len(args)} arguments")
+    places = tuple(i % len(args) for i in chosen)
     # Each number becomes a node of its own for this call: nested derivatives by the same number must not be confused,
     # and a number that is already a Value is still led back to.
     variables: list[Value] = []
@@ -145,38 +181,70 @@ def _differentiate(
 
     enclosing = _variables.get()
     with recording():
-        made = {i: map_numbers(variable, args[i]) for i in places}
+        made = {i: map_numbers(variable, args[i]) for i in dict.fromkeys(places)}
         if not variables:
             given = ", ".join(repr(args[i]) for i in places)
             raise TypeError(f"{name}: there is no real number to differentiate by, got ({given:.200})")
         arguments = [made[i] if i in made else copied(arg) for i, arg in enumerate(args)]
-        token = _variables.set(enclosing.union(variables))
-        try:
-            result = f(*arguments, **named)
-        finally:
-            _variables.reset(token)
-    y, aux = _with_aux(result, name) if has_aux else (result, None)
+    with recording_by(variables):
+        result = f(*arguments, **named)
+    if is_array(result) and result.shape == ():
+        result = result.item()
+    return Call(args, places, variables, result, enclosing, any(isinstance(v.args[0], Value) for v in variables))
+
+
+def plain(x: Any) -> Any:
+    """A result with numbers for its Values."""
+    return map_numbers(lambda part: part.data if isinstance(part, Value) else part, x)
+
+
+def slopes_of(y: Any, variables: list[Value], recorded: bool) -> list[Any]:
+    """d y / d variable, for each; 0 if y is a plain number."""
+    if not isinstance(y, Value):
+        return [0.0] * len(variables)
+    with recording_by(variables):
+        return gradients(y, variables, recorded=recorded)
+
+
+@contextlib.contextmanager
+def recording_by(variables: Iterable[Value]) -> Iterator[None]:
+    """Record what is done, as part of a derivative by some variables: rules may take derivatives of their own."""
+    token = _variables.set(_variables.get().union(variables))
+    try:
+        with recording():
+            yield
+    finally:
+        _variables.reset(token)
+
+
+def one_number(y: Any, name: str, hint: str = "") -> Any:
+    """y, or a TypeError unless it is one number."""
     if is_array(y) and y.shape == ():
         y = y.item()
-    if isinstance(y, Value):
-        outside = bool(leaves(y)) or bool(enclosing and not enclosing.isdisjoint(topological(y)))
-        with recording():
-            found = gradients(y, variables, recorded=outside)
-    elif isinstance(y, Real):
-        outside, found = False, [0.0] * len(variables)  # a constant function
-    else:
-        hint = "; with has_aux=True it may return a pair" if isinstance(y, tuple) else ""
-        raise TypeError(f"{name}: the function must return one number, got {y!r:.200}{hint}")
-    slopes = iter(found)
-    gradient = {i: map_numbers(lambda _: next(slopes), args[i], lambda _: None) for i in dict.fromkeys(places)}
-    if not outside:
-        y, aux = map_numbers(lambda x: x.data if isinstance(x, Value) else x, (y, aux))
-    return (y, aux) if has_aux else y, [gradient[i] for i in places]
+    if isinstance(y, Value | Real):
+        return y
+    raise TypeError(f"{name}: the function must return one number, got {y!r:.200}{hint}")
 
 
-def _with_aux(result: Any, name: str) -> tuple[Any, Any]:
+def split(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
+    """What a function returned, and what it returned beside, if it was to."""
+    if not has_aux:
+        return result, None
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
             f"{name}: with has_aux=True the function must return a pair, the number and the rest, got {result!r:.200}"
         )
     return result
+
+
+def check_argnums(argnums: Argnums, name: str) -> None:
+    """TypeError unless it is the place of an argument, several places, or None."""
+    chosen = () if argnums is None else (argnums,) if isinstance(argnums, int) else argnums
+    if not all(isinstance(i, int) and not isinstance(i, bool) for i in chosen):
+        raise TypeError(f"{name}: argnums must be the place of an argument or a tuple of places, got {argnums!r}")
+
+
+def single(argnums: Argnums, parts: list[Any]) -> Any:
+    """One entry for each argument; for a single one, the entry itself."""
+    alone = isinstance(argnums, int) or (argnums is None and len(parts) == 1)
+    return parts[0] if alone else tuple(parts)
