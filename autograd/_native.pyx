@@ -744,7 +744,10 @@ cdef Value noted(Value v):
     """`v`, which is new, in a thread that may do something else than record: see `modes`."""
     mode = modes.get(get_ident())
     if isinstance(mode, list):
-        (<list>mode).append(v)
+        if mode.follows:
+            mode.append(v)
+        else:
+            (<list>mode).append(v)
     if type(mode) is not int:
         return v
     leaf = fresh()

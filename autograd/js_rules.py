@@ -14,7 +14,7 @@ from typing import Any
 from autograd.primitive import ANYWHERE, Primitive
 from autograd.symbol import Language, Symbol, factored, to_text
 
-__all__ = ["rule_name", "rules"]
+__all__ = ["rules"]
 
 # What JavaScript lacks, or does otherwise than Python: powers of ±1, whole numbers, the error function. `T` is the
 # truth of a number, for which nan is true.
@@ -58,27 +58,27 @@ WITHOUT_UFUNC = {"erf": "erf", "erfc": "erfc"}
 LIST = "list"  # of formulas, which together use each part once
 
 
-def rule_name(row: Primitive, n: int) -> str:
-    """What the rule of a row for n arguments is called."""
-    return f"{row.name}_{n}" if row.rule is not None else row.name
+def rules(wanted: Iterable[tuple[Primitive, int]]) -> tuple[str, dict[tuple[Primitive, int], str]]:
+    """The text of an object `RULES` with a rule for each row and number of arguments, and what it needs before it; and
+    what each is called there.
 
-
-def rules(wanted: Iterable[tuple[Primitive, int]]) -> tuple[str, set[str]]:
-    """The text of an object `RULES` with a rule for each row and number of arguments, and what it needs before it.
-
-    Returns also the names of rules that could not be written: rows of a user's own whose value or slope is no formula
-    of the table.
+    Not called anything are those that could not be written: rows of a user's own whose value or slope is no formula of
+    the table.
     """
     writer = _Writer()
     written: dict[str, str] = {}
-    missing: set[str] = set()
+    names: dict[tuple[Primitive, int], str] = {}
     for row, n in dict.fromkeys(wanted):
+        name = f"{row.name}/{n}" if row.rule is not None else row.name
+        while name in written:  # a user may define a row anew, and a graph hold both
+            name += "'"
         try:
-            written[rule_name(row, n)] = writer.rule(row, n)
+            written[name] = writer.rule(row, n)
         except (TypeError, AttributeError, ValueError):  # it branches, or calls functions of floats or arrays
-            missing.add(rule_name(row, n))
+            continue
+        names[row, n] = name
     text = ",\n".join(f"{json.dumps(name)}:{rule}" for name, rule in written.items())
-    return "\n".join([*writer.before(), f"const RULES={{\n{text}\n}};"]), missing
+    return "\n".join([*writer.before(), f"const RULES={{\n{text}\n}};"]), names
 
 
 class _Writer:
@@ -86,6 +86,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
+        self.names: dict[tuple[Primitive, int], str] = {}
         self.language = Language(ROWS, called=self._called, truth="T({0})", infinite="Infinity", missing="NaN")
 
     def before(self) -> list[str]:
@@ -94,12 +95,15 @@ class _Writer:
 
     def _called(self, row: Primitive, n: int) -> str:
         """The name of the function for a row's value, nan where it has none."""
-        name = f"f_{rule_name(row, n)}"
-        if name not in self.functions:
+        key = (row, n if row.rule is not None else 0)
+        name = self.names.get(key)
+        if name is None:
+            name = f"f{len(self.names)}_{row.name}"
             names = ["x"] if row.rule is not None else [f"x{i + 1}" for i in range(n)]
             xs = [Symbol(f"x[{i}]") for i in range(n)] if row.rule is not None else [Symbol(x) for x in names]
             text = self._value(row, xs)
             inside = self._domain(row, xs)
+            self.names[key] = name
             self.functions[name] = f"const {name}=({','.join(names)})=>{_guarded(row, xs, inside, text)};"
         return name
 
@@ -149,7 +153,8 @@ class _Writer:
             slopes = "[" + ",".join(f"(x,y)=>{_block(*self._assigned(slope))}" for slope in found) + "]"
         inside = self._domain(row, xs)
         facts = {
-            "s": row.symbol, "f": list(row.formula), "d": row.domain.text, "m": row.domain.remedy,
+            "q": row.name, "x": list(row.__signature__.parameters), "f": list(row.formula), "d": row.domain.text,
+            "m": row.domain.remedy,
             "k": list(row.cut), "c": row.chooses, "u": row.multiplies,
         }  # fmt: skip
         facts = {key: fact for key, fact in facts.items() if fact}

@@ -546,7 +546,12 @@ def _boxed(value: Value) -> Any:
 
 
 class Tape(list["Value"]):
-    """Every Value that a thread makes while a function is traced, in order. What it does beyond that is told here."""
+    """Every Value that a thread makes while a function is traced, in order. What it does beyond that is told here.
+
+    follows: `append` does more than a list does, and is to be called for each Value.
+    """
+
+    follows = False
 
     def compared(self, sign: str, x1: Value, x2: Number, outcome: bool) -> None:
         """x1 < x2 and the like was asked for, and came out as `outcome`."""

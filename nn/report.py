@@ -103,7 +103,7 @@ def _flows(model: MLP, held_out: Dataset) -> Iterator[Picture]:
     )  # fmt: skip
     yield Picture(
         "neuron.html", "one neuron, to walk through step by step in a browser",
-        lambda path: visualize.explore(y, path, parameters=weights, title=title),
+        lambda path: visualize.explore(y, path, parameters=weights, title=title, seed=y.grad),
     )  # fmt: skip
 
 

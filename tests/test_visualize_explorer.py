@@ -50,7 +50,7 @@ def test_without_a_path_it_shows_in_a_notebook():
     page = explore(neuron())
     assert isinstance(page, Explorer)
     assert page._repr_html_().startswith("<iframe srcdoc=")
-    assert 'sandbox="allow-scripts"' in page._repr_html_()
+    assert 'sandbox="allow-scripts allow-forms"' in page._repr_html_()
     assert "explorer page" in repr(page)
 
 
@@ -68,6 +68,11 @@ def test_every_kind_of_graph_has_a_page():
         (lambda p: explore(lambda x: x * 2, p), TypeError, r"at=\[2.0, 0.5\]"),
         (lambda p: explore(lambda x: 3.0, p, at=[1.0]), TypeError, "must give one Value"),
         (lambda p: explore(neuron(), p, at=[1.0]), TypeError, "at=... is for a function"),
+        (lambda p: explore(lambda a, b: a * b, p, at=[1.0]), TypeError, r"takes \(a, b\), and at has 1"),
+        (lambda p: explore(lambda a, b: a * b, p, at={"a": 1.0, "b": 2.0}), TypeError, "list of arguments in order"),
+        (lambda p: explore(neuron(), p, title=3), TypeError, "title must be a text"),
+        (lambda p: explore(neuron(), p.with_suffix(".svg")), ValueError, "must end in .html; for a picture"),
+        (lambda p: explore(neuron(), p, seed="1"), TypeError, "seed"),
         (lambda p: explore(neuron(), p, precision=0), ValueError, "explore: precision"),
         (lambda p: explore(neuron(), p, limit=3), GraphTooLarge, "explore: the graph has"),
         (lambda p: explore(neuron(), p / "no" / "such.html"), FileNotFoundError, "create it first"),
@@ -126,8 +131,9 @@ def all_rules():
 
 
 def test_every_row_of_the_table_can_be_written():
-    _, missing = rules(all_rules())
-    assert missing == set()
+    _, names = rules(all_rules())
+    assert set(names) == set(all_rules())
+    assert len(set(names.values())) == len(names)
 
 
 def test_rules_stay_short():
@@ -136,7 +142,7 @@ def test_rules_stay_short():
 
 
 def test_javascript_computes_what_python_computes():
-    text, _ = rules(all_rules())
+    text, names = rules(all_rules())
     cases, expected = [], []
     for row, n in all_rules():
         samples = [*row.domain.samples, *row.domain.samples * n][:n]
@@ -146,8 +152,7 @@ def test_javascript_computes_what_python_computes():
                 y = row.on_floats(point)
             except DomainError:
                 continue
-            name = row.name if row.rule is None else f"{row.name}_{n}"
-            cases.append((name, point, y))
+            cases.append((names[row, n], point, y))
             expected.append((y, row.local_derivatives(point, y)))
     script = f"""{text}
     const found = {json.dumps(cases)}.map(([name, x, y]) => {{
@@ -180,8 +185,19 @@ def test_rows_that_are_no_formula_are_named(own_rows):
     numpy_row = autograd.primitive("by_numpy", lambda x: math.exp2(x), "exp2", lambda x, y: y * math.log(2.0))
     branching = autograd.primitive("branching", abs, lambda x: x if x > 0.0 else -x, lambda x, y: 1.0)
     good = autograd.primitive("good", lambda x: x * x, lambda x: x * x, lambda x, y: 2.0 * x)
-    _, missing = rules([(row, 1) for row in (plain, numpy_row, branching, good)])
-    assert missing == {"plain", "by_numpy", "branching"}
+    _, names = rules([(row, 1) for row in (plain, numpy_row, branching, good)])
+    assert names == {(good, 1): "good"}
+
+
+def test_rows_of_one_name_are_kept_apart(own_rows):
+    first = autograd.primitive("twice", lambda x: 2 * x, lambda x: 2.0 * x, 2.0)
+    again = autograd.primitive("twice", lambda x: 5 * x, lambda x: 5.0 * x, 5.0)
+    three = autograd.primitive("sum_3", lambda x: 7 * x, lambda x: 7.0 * x, 7.0)
+    text, names = rules([(first, 1), (again, 1), (three, 1), (TABLE["sum"], 3)])
+    assert len(set(names.values())) == 4
+    script = f"{text}\nconsole.log({json.dumps(list(names.values()))}.map(n => RULES[n].v([1, 1, 1])).join())"
+    run = subprocess.run([node(), "-"], input=script.encode(), capture_output=True, check=True)
+    assert run.stdout.decode().strip() == "2,5,7,3"
 
 
 # ---------------------------------------------------------------- errors as pictures

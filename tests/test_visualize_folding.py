@@ -232,3 +232,75 @@ def test_markup_in_labels_is_inert_in_mermaid():
     assert "<script>" not in text
     assert text.count('"') == 2
     assert "#93;" in text
+
+
+# ---------------------------------------------------------------- what others found
+
+
+def test_alike_is_told_quickly_and_however_deep():
+    h = Value(1.0, "x")
+    for _ in range(60):
+        h = h * h
+    assert len(folded(autograd.sum([*(Value(float(i)) for i in range(20)), h])).nodes) > 60
+    for _ in range(1500):
+        h = autograd.sin(h)
+    assert tree(autograd.sum([*(Value(float(i)) for i in range(20)), h]), limit=5000)
+
+
+def test_a_row_of_ones_own_is_no_built_in_one_whatever_it_looks_like(own_rows):
+    look = {symbol: autograd.primitive(f"own{i}", lambda x: x * 3, None, 3.0, symbol=symbol)
+            for i, symbol in enumerate(("=", "+", "dot", "Σ", "**"))}  # fmt: skip
+    for symbol, row in look.items():
+        y = row(Value(1.0, "x")) * 2
+        y.backward()
+        assert [node.symbol for node in folded(y).nodes] == ["", symbol, "× 2"]
+    two = autograd.primitive("own_sum", lambda a, b: a + 10 * b, None, 1.0, 10.0, symbol="+")
+    y = two(Value(1.0), Value(2.0)) + Value(3.0)
+    assert symbols(y) == ["+", "+"]
+
+
+def test_contributions_add_up_after_folding():
+    for seed in range(60):
+        y = random_graph(seed, steps=10)
+        description = folded(y)
+        sums = {}
+        for edge in description.edges:
+            sums[edge.source] = sums.get(edge.source, 0.0) + (edge.contribution or 0.0)
+        for node in description.nodes[:-1]:
+            if node.kind != "group" and node.gradient == node.gradient:
+                assert sums[node.id] == pytest.approx(node.gradient, rel=1e-9, abs=1e-9), seed
+
+
+def test_a_nan_is_shown_where_the_sweep_has_one():
+    z, n, x = Value(0.0, "z"), Value(float("nan"), "n"), Value(3.0, "x")
+    y = (n * x) * z
+    y.backward()
+    assert "(nan × 0 = nan)" in tree(y)
+
+
+def test_below_what_was_cleared_nothing_is_claimed():
+    x = Value(2.0, "x")
+    h = x * x
+    y = h * 3
+    y.backward()
+    autograd.zero_grad([h])
+    assert describe(y).notes == ("The gradient of the node * was cleared after backward().",)
+
+
+def test_a_tiny_leaf_that_was_changed_is_noticed():
+    x = Value(2e-305, "x")
+    y = x * 3
+    x.data = 7e-305
+    assert describe(y).stale
+
+
+@pytest.mark.parametrize(
+    ("f", "shown"),
+    [
+        (lambda x: x**2.00001, "x^2.00001"), (lambda x: x * 1.00001, "× 1.00001"), (lambda x: (-2.0) ** x, "(-2)^x"),
+        (lambda x: x * (1 / 3), "× 0.3333…"), (lambda x: x + 1e-9, "+ 1e-09"),
+        (lambda x: autograd.dot([1.0, 2.0, 3.0, 4.0], [x, x, x, x]), "dot (4 numbers)"),
+    ],
+)  # fmt: skip
+def test_plain_numbers_are_whole_or_say_that_they_are_not(f, shown):
+    assert symbols(f(Value(2.0, "x"))) == [shown]

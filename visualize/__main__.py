@@ -41,7 +41,7 @@ def _parser() -> _Parser:
     parser.add_argument(
         "-o", "--output", default="out.svg", help="ends in .svg, .png, .pdf, .dot or .mmd (default: %(default)s)"
     )
-    parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step, and no picture")
+    parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step")
     parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
     parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
@@ -61,12 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         expression, output, page = options.pop("expression").strip(), options.pop("output"), options.pop("explore")
         y = evaluate(expression, **leaves)
         y.backward()
-        path = render(y, output, **options) if page is None else _explored(y, page, expression, options)
+        written = [] if page is None else [("page", _explored(y, page, expression, options))]
+        if output is not None or page is None:
+            written.append(("picture", render(y, output or "out.svg", **options)))
     except (UsageError, RenderError, ValueError, OSError) as error:
         print(f"visualize: {error}", file=sys.stderr)
         return 2
     print(_table(expression, y, leaves.values(), options["precision"]))
-    print(f"{'picture' if page is None else 'page'}: {path}")
+    for what, path in written:
+        print(f"{what}: {path}")
     return 0
 
 

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from autograd import DomainError, Primitive, Value, topological
+from autograd import TABLE, DomainError, Primitive, Value, topological
+from autograd.primitive import _BUILT_IN
 
 __all__ = [
     "LIMIT",
@@ -40,7 +41,8 @@ class Node(NamedTuple):
 
     id: unique in the drawing. symbol: of the operation, empty for leaves and constants. gradient: None when no backward
     pass has reached the node, which is not the same as 0; always None for constants. facts: what is known about the
-    operation, one line each. name: the full name, where `label` is a short one. members: of a group that stands for
+    operation, one line each. operation: the name of a built-in row, empty for a user's own and for what is none. name:
+    the full name, where `label` is a short one. members: of a group that stands for
     many nodes, id, data and gradient of each node whose number the group hands on.
     """
 
@@ -51,6 +53,7 @@ class Node(NamedTuple):
     data: float
     gradient: float | None
     facts: tuple[str, ...] = ()
+    operation: str = ""
     name: str = ""
     members: tuple[tuple[str, float, float | None], ...] = ()
 
@@ -134,7 +137,9 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
         if v.primitive is None:
             kind: Kind = "result" if v is value else "parameter" if v in names else "leaf"
             name = names.get(v, "")
-            nodes.append(Node(target, kind, v.label or short.get(name, ""), "", v.data, gradient, (), v.label or name))
+            nodes.append(
+                Node(target, kind, v.label or short.get(name, ""), "", v.data, gradient, (), "", v.label or name)
+            )
             continue
         operands = [arg if isinstance(arg, float) else arg.data for arg in v.args]
         stale = stale or not _follows(v.primitive, operands, v.data)
@@ -147,8 +152,15 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
                 edges.append(Edge(f"{target}c{i}", target, i, None, None, None))
         kind = "result" if v is value else "operation"
         facts = _facts(v.primitive, operands)
-        nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, facts, v.label))
+        operation = operation_of(v.primitive)
+        nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label))
     return _annotated(Description(tuple(nodes), tuple(edges), stale))
+
+
+def operation_of(primitive: Primitive | None) -> str:
+    """The name of a row, if it is one of the built-in ones and not a user's that only looks like it."""
+    name = "" if primitive is None else primitive.name
+    return name if name in _BUILT_IN and TABLE.get(name) is primitive else ""
 
 
 # ---------------------------------------------------------------- what the numbers do not say by themselves
@@ -200,6 +212,8 @@ def _mixed(nodes: list[Node], edges: tuple[Edge, ...]) -> list[str]:
     cleared = [node for node in nodes[:-1] if node.gradient is None]
     if cleared:
         notes.append(f"The gradient of {_listed(cleared)} was cleared after backward().")
+    if any(node.symbol for node in cleared):
+        return notes  # what its arguments got is not known any more
     inner = [node for node in nodes[:-1] if node.symbol and _differs(node.gradient, sums.get(node.id, 0.0))]
     if inner:
         node = inner[-1]
@@ -313,9 +327,9 @@ def contribution_of(local: float | None, upstream: float | None) -> float | None
     """local · upstream as the sweep takes it: where nothing flows, nothing is added, even through an infinite slope."""
     if upstream is None:
         return None
-    if upstream == 0.0 or local == 0.0:
-        return 0.0
-    return None if local is None else local * upstream
+    if local is None or local != local or upstream != upstream:
+        return None if local is None and upstream != 0.0 else 0.0 if local is None else math.nan
+    return 0.0 if upstream == 0.0 or local == 0.0 else local * upstream
 
 
 def _follows(primitive: Primitive, operands: list[float], y: float) -> bool:
@@ -324,7 +338,7 @@ def _follows(primitive: Primitive, operands: list[float], y: float) -> bool:
         again = primitive.on_floats(operands)
     except DomainError:
         return False
-    return math.isclose(again, y, rel_tol=1e-12, abs_tol=1e-300) or (again != again and y != y)
+    return math.isclose(again, y, rel_tol=1e-12, abs_tol=1e-320) or (again != again and y != y)
 
 
 def _facts(primitive: Primitive, operands: list[float]) -> tuple[str, ...]:

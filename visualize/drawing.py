@@ -58,6 +58,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
         except RenderError as error:
             return {"text/plain": f"{error}\n\n{self.source}"}
 
+    def __repr__(self) -> str:
+        return "<drawing: visualize.render(it, 'y.svg') writes it, a notebook shows it>"
+
     def seal(self) -> Drawing:
         """Note that it is complete: from now on a change is a user's."""
         self._made = self.source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from autograd import DomainError, Value
-from visualize.description import Description, Edge, Node
+from visualize.description import Description, Edge, Node, operation_of
 from visualize.folding import fold
 from visualize.scene import Row, compose
 from visualize.svg import picture_of
@@ -52,10 +52,14 @@ def neighbourhood(error: DomainError) -> Description:
             add(ids[v], v.args)
         kind = "leaf" if v.primitive is None else "operation"
         symbol = "" if v.primitive is None else v.primitive.symbol
-        nodes.append(Node(ids[v], kind, v.label, symbol, v.data, None, (), v.label))  # type: ignore[arg-type]  # of two kinds
+        nodes.append(Node(ids[v], kind, v.label, symbol, v.data, None, (), operation_of(v.primitive), v.label))  # type: ignore[arg-type]  # of two kinds
     args = tuple(x if isinstance(x, Value) else float(x) for x in error.arguments)
     add("failed", args)
-    nodes.append(Node("failed", "result", "", error.primitive.symbol, math.nan, None, (str(error),)))
+    nodes.append(
+        Node(
+            "failed", "result", "", error.primitive.symbol, math.nan, None, (str(error),), operation_of(error.primitive)
+        )
+    )
     return Description(tuple(nodes), tuple(edges), False, (str(error),))
 
 

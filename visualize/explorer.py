@@ -14,17 +14,18 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
 from autograd import Primitive, Value, topological
 from autograd._files import atomic_write
-from autograd.js_rules import rule_name, rules
+from autograd.forward import order_of
+from autograd.js_rules import rules
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import Tape, mode_of_this_thread, partials_of
-from visualize.description import Description, Node, describe
+from autograd.value import Tape, mode_of_this_thread, number, partials_of
+from visualize.description import Description, describe
 from visualize.folding import fold
 from visualize.layout import arrange
 from visualize.scene import compose
@@ -36,8 +37,8 @@ LARGE = 12_000
 """Letters: what is longer is packed, and unpacked by the browser."""
 
 FEW = 30
-PAGE, WIDE = 960.0, 1900.0
-"""Points: the width of a usual window beside the panel, for so few boxes; for more, that of any picture."""
+PAGE, WIDE = 1280.0, 1900.0
+"""Points: what can be read beside the panel of a usual window, for so few boxes; for more, any picture's width."""
 
 MOST = 1000
 """Nodes, unless told otherwise: of more, a browser would not follow a slider."""
@@ -59,7 +60,7 @@ class Explorer:
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)
         return (
-            f'<iframe srcdoc="{page}" sandbox="allow-scripts" title="Explorer of a computation" '
+            f'<iframe srcdoc="{page}" sandbox="allow-scripts allow-forms" title="Explorer of a computation" '
             f'style="width: 100%; height: {self.height}px; border: 1px solid #74859a"></iframe>'
         )
 
@@ -70,16 +71,17 @@ class Explorer:
 @overload
 def explore(
     what: Value | Callable[..., Value], path: None = None, *, at: Sequence[Any] | None = None, title: str = "",
-    precision: int = 4, parameters: Any = None, limit: int = MOST,
+    seed: float = 1.0, precision: int = 4, parameters: Any = None, limit: int = MOST,
 ) -> Explorer: ...  # fmt: skip
 @overload
 def explore(
     what: Value | Callable[..., Value], path: str | os.PathLike[str], *, at: Sequence[Any] | None = None,
-    title: str = "", precision: int = 4, parameters: Any = None, limit: int = MOST,
+    title: str = "", seed: float = 1.0, precision: int = 4, parameters: Any = None, limit: int = MOST,
 ) -> Path: ...  # fmt: skip
 def explore(
     what: Value | Callable[..., Value], path: str | os.PathLike[str] | None = None, *,
-    at: Sequence[Any] | None = None, title: str = "", precision: int = 4, parameters: Any = None, limit: int = MOST,
+    at: Sequence[Any] | None = None, title: str = "", seed: float = 1.0, precision: int = 4, parameters: Any = None,
+    limit: int = MOST,
 ) -> Explorer | Path:  # fmt: skip
     """A page on which a computation can be watched and changed: forward pass and backward pass step by step, forwards
     and back, with the chain rule in words, symbols and numbers; sliders on the leaves; gradient descent; a quiz.
@@ -87,7 +89,8 @@ def explore(
     what: a Value; or a function that gives one, together with `at`, the numbers, or lists of them, to call it with: the
         page then knows the comparisons that the function makes, and says where a slider would make one fall otherwise.
     path: where to write the page, as "page.html". Without it, an `Explorer` comes back, which a notebook shows.
-    title: a line above. precision, parameters: as of `draw`. limit: raises GraphTooLarge beyond this many nodes.
+    title: a line above. seed: the gradient of the result itself, as of `backward`. precision, parameters: as of `draw`.
+    limit: raises GraphTooLarge beyond this many nodes.
 
     The page computes with the rules of the table, so it may differ from Python in the last digits. A primitive of your
     own that is not written with autograd's functions cannot go along: it keeps its numbers, and the page says so.
@@ -98,9 +101,15 @@ def explore(
     """
     if isinstance(precision, bool) or not isinstance(precision, int) or not 1 <= precision <= 17:
         raise ValueError(f"explore: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
+    if not isinstance(title, str):
+        raise TypeError(f"explore: title must be a text, got {title!r:.100}")
+    if path is not None and not str(path).lower().endswith((".html", ".htm")):
+        raise ValueError(f"explore: {str(path)!r} must end in .html; for a picture, write visualize.render(y, path)")
+    seed = number(seed, "explore: seed")
     comparisons: list[Comparison] | None = None  # nobody has watched
     if callable(what) and not isinstance(what, Value):
         comparisons = []
+        title = title or getattr(what, "__name__", "").strip("<>").replace("lambda", "")
         what = _called(what, at, comparisons)
     elif at is not None:
         raise TypeError("explore: at=... is for a function; a Value has its numbers already")
@@ -113,7 +122,7 @@ def explore(
         whole = describe(what, parameters=parameters, limit=limit)
     except (TypeError, ValueError) as error:
         raise type(error)(f"explore: {error}") from None
-    page = Explorer(_page(what, whole, title, precision, comparisons), 640)
+    page = Explorer(_page(what, whole, title, seed, precision, comparisons), 640)
     return page if path is None else page.save(path)
 
 
@@ -148,7 +157,19 @@ def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[C
         names = list(inspect.signature(f).parameters)
     except (TypeError, ValueError):
         names = []
-    point = [at] if isinstance(at, (int, float)) else list(at)
+    if isinstance(at, Mapping | str):
+        raise TypeError(f"explore: at must be a list of arguments in order, as in at=[2.0, 0.5]; got {at!r:.100}")
+    point = list(at) if isinstance(at, Iterable) else [at]
+    try:
+        inspect.signature(f).bind(*point)
+    except TypeError:
+        listed = ", ".join(names)
+        raise TypeError(
+            f"explore: the function takes ({listed}), and at has {len(point)} arguments; give one for each, a list of "
+            "numbers where it takes a list"
+        ) from None
+    except ValueError:  # it has no signature
+        pass
     names += [f"x{i + 1}" for i in range(len(names), len(point))]
     arguments = [_as_values(x, name) for x, name in zip(point, names, strict=False)]
     with mode_of_this_thread(_Watching(comparisons)):
@@ -167,51 +188,88 @@ def _as_values(x: Any, name: str) -> Any:
 # ---------------------------------------------------------------- the page
 
 
-def _page(value: Value, whole: Description, title: str, precision: int, comparisons: list[Comparison] | None) -> str:
+def _page(
+    value: Value, whole: Description, title: str, seed: float, precision: int, comparisons: list[Comparison] | None
+) -> str:
     order = topological(value)
-    whole = _with_names(whole)
-    text, frozen = rules((v.primitive, len(v.args)) for v in order if v.primitive is not None)
-    folded = fold(whole)
+    # What was compared need not lead to the result: it comes after, to be computed and not to be shown.
+    compared = [x for _, a, b, _ in comparisons or [] for x in (a, b) if isinstance(x, Value)]
+    shown = set(order)
+    order += [v for v in order_of(compared) if v not in shown] if compared else []
+    whole, folded = _named(whole)
+    text, names = rules((v.primitive, len(v.args)) for v in order if v.primitive is not None)
     scene = compose(folded, precision=precision, roomy=True)._replace(notes=())
     layout = arrange(scene, PAGE if len(scene.boxes) <= FEW else WIDE)
     data = {
-        "nodes": _nodes(order, whole, frozen),
+        "nodes": _nodes(order, whole, names, {node.id for node in folded.nodes}),
+        "root": len(shown) - 1,
         "boxes": _boxes(folded),
         "arrows": [[e.source, e.target, [[int(key[1:]), place] for key, place in e.parts]] for e in folded.edges],
         "comparisons": list(_comparisons(order, comparisons or [])),
         "watched": comparisons is not None,
         "precision": precision,
+        "seed": _number(seed),
         "title": title or (value.label or "a computation"),
     }
     script = _tight(f"(async()=>{{\n{text}\n{asset('explorer.js')}\n}})();")
     style = asset("picture.css") + asset("explorer.css")
     # In a script, only `<` could end it; JSON knows another way to write it.
-    shown = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text_of_data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     picture = to_svg(scene, layout, alone=False)
     parts = {
-        "TITLE": html.escape(data["title"]),  # type: ignore[arg-type]  # a str among others
+        "TITLE": html.escape(data["title"]),
         "SCRIPT_HASH": _hash(script), "STYLE_HASH": _hash(style), "STYLE": style, "SCRIPT": script,
-        "DATA": shown, "PICTURE": picture, "PACKED": "",
+        "DATA": text_of_data, "PICTURE": picture, "PACKED": "",
     }  # fmt: skip
-    if len(shown) + len(picture) > LARGE:
-        packed = zlib.compress(json.dumps({"data": shown, "picture": picture}).encode(), 9)
+    if len(text_of_data) + len(picture) > LARGE:
+        packed = zlib.compress(json.dumps({"data": text_of_data, "picture": picture}).encode(), 9)
         parts |= {"DATA": "", "PICTURE": "", "PACKED": base64.b64encode(packed).decode()}
     pieces = asset("explorer.html").split("@@")  # text and names by turns, so that nothing is replaced twice
     return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
 
 
-def _with_names(whole: Description) -> Description:
-    """Every node with a label, by which the page can speak of it: L for the result, v1, v2, ... for the others."""
+def _named(whole: Description) -> tuple[Description, Description]:
+    """The whole graph and the folded one, in which every node has a label by which the page can speak of it: L for the
+    result, v1, v2, ... for the others, those that are shown first.
+    """
+    shown = _in_order(fold(whole))
     taken = {node.label for node in whole.nodes}
     root = whole.nodes[-1].id
     fresh = (name for name in map("v{}".format, count(1)) if name not in taken)
-    nodes: list[Node] = []
-    for node in whole.nodes:
-        if not node.label and node.kind != "constant":
-            label = "L" if node.id == root and "L" not in taken else next(fresh)
-            node = node._replace(label=label, name=node.name or label)
-        nodes.append(node)
-    return whole._replace(nodes=tuple(nodes))
+    labels = {node.id: node.label for node in whole.nodes if node.label}
+    for node in [*shown.nodes, *whole.nodes]:
+        if node.id not in labels and node.kind not in ("constant", "group"):
+            labels[node.id] = "L" if node.id == root and "L" not in taken else next(fresh)
+    folded = _in_order(fold(whole, names=labels))
+
+    def with_labels(description: Description) -> Description:
+        nodes = [
+            node._replace(label=node.label or labels[node.id], name=node.name or labels[node.id])
+            if node.id in labels
+            else node
+            for node in description.nodes
+        ]
+        return description._replace(nodes=tuple(nodes))
+
+    return with_labels(whole), with_labels(folded)
+
+
+def _in_order(description: Description) -> Description:
+    """Nodes in the order in which a reader computes: the first argument, and all before it, before the second one."""
+    into: dict[str, list[str]] = {node.id: [] for node in description.nodes}
+    for edge in description.edges:
+        into[edge.target].append(edge.source)
+    order: dict[str, None] = {}
+    stack = [(description.nodes[-1].id, False)]
+    while stack:
+        key, done = stack.pop()
+        if done:
+            order.setdefault(key)
+        elif key not in order:
+            stack.append((key, True))
+            stack += [(source, False) for source in reversed(into[key])]
+    nodes = {node.id: node for node in description.nodes}
+    return description._replace(nodes=tuple(nodes[key] for key in order))
 
 
 def _tight(script: str) -> str:
@@ -224,26 +282,31 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _nodes(order: list[Value], whole: Description, frozen: set[str]) -> list[dict[str, Any]]:
+def _nodes(
+    order: list[Value], whole: Description, names: dict[tuple[Primitive, int], str], boxes: set[str]
+) -> list[dict[str, Any]]:
     """What the page computes with: per node rule, arguments (the place of a node, or a list of one number), data."""
     places = {v: i for i, v in enumerate(order)}
     known = {node.id: node for node in whole.nodes}
+    taken = {node.label for node in whole.nodes}
+    fresh = (name for name in map("c{}".format, count(1)) if name not in taken)
     found: list[dict[str, Any]] = []
     for i, v in enumerate(order):
         node: dict[str, Any] = {"d": _number(v.data)}
-        described = known[f"n{i}"]
-        node["l"] = described.label
-        if described.name and described.name != described.label:
+        described = known.get(f"n{i}")
+        node["l"] = described.label if described else v.label or next(fresh)
+        if described and described.name and described.name != described.label:
             node["n"] = described.name
-        if described.kind == "parameter":
+        if described and described.kind == "parameter":
             node["p"] = 1
+        if f"n{i}" not in boxes:
+            node["h"] = 1  # hidden
         if v.primitive is not None:
-            name = rule_name(v.primitive, len(v.args))
+            name = names.get((v.primitive, len(v.args)))
             node["a"] = [[_number(arg)] if isinstance(arg, float) else places[arg] for arg in v.args]
-            node["r"] = name
-            if name in frozen:
+            node["r"] = name or v.primitive.name
+            if name is None:
                 node["z"] = _frozen(v)
-                node["s"] = v.primitive.symbol
         found.append(node)
     return found
 
@@ -263,7 +326,9 @@ def _boxes(folded: Description) -> list[dict[str, Any]]:
     """Per box its id, the place of its node, or for a group those of its members."""
     found: list[dict[str, Any]] = []
     for node in folded.nodes:
-        box: dict[str, Any] = {"id": node.id, "s": node.symbol}
+        box: dict[str, Any] = {"id": node.id}
+        if node.operation == "sum":
+            box["t"] = 1  # a total of its arrows, which may be a chain of additions
         if node.kind == "group":
             box["m"] = [int(key[1:]) for key, _, _ in node.members]
             box["l"] = node.label
@@ -274,12 +339,10 @@ def _boxes(folded: Description) -> list[dict[str, Any]]:
 
 
 def _comparisons(order: list[Value], comparisons: list[Comparison]) -> Iterator[list[Any]]:
-    """The comparisons of what is part of the graph: place, sign, place or [number], outcome."""
+    """The comparisons: place, sign, place or [number], outcome; each once."""
     places = {v: i for i, v in enumerate(order)}
     seen: set[str] = set()
     for sign, x1, x2, outcome in comparisons:
-        if x1 not in places or (isinstance(x2, Value) and x2 not in places):
-            continue
         found = [places[x1], sign, places[x2] if isinstance(x2, Value) else [_number(float(x2))], bool(outcome)]
         if str(found) not in seen:
             seen.add(str(found))

@@ -7,10 +7,9 @@ Labels are cut to what fits. No number is computed anew: contributions of what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from autograd.primitives import logsumexp, mean
 from visualize.description import SUPERSCRIPTS, Description, Edge, Node
 from visualize.style import number
 
@@ -25,15 +24,23 @@ FIRST, LAST = 3, 1
 LETTERS = 24
 """Labels are cut after as many."""
 
-LISTS = {row.symbol for row in (logsumexp, mean)}
+PLACE = "□"
+"""Stands for an argument that has no name which could stand inside a box."""
+
+SPELLED = 3
+"""A dot of so many pairs, or fewer, is written out."""
+
+SUMS = {"add", "sum"}
+LISTS = {"sum", "mean", "dot", "logsumexp", "largest"}
 
 
-def fold(description: Description, *, constants: bool = True) -> Description:
+def fold(description: Description, *, constants: bool = True, names: Mapping[str, str] | None = None) -> Description:
     """`description`, which has its constants as nodes, as a drawing shows it.
 
-    constants: whether plain numbers stay visible, inside the operation.
+    constants: whether plain numbers stay visible, inside the operation. names: what nodes without a label are called
+    there, by id.
     """
-    graph = _Graph(description)
+    graph = _Graph(description, names or {})
     graph.pass_identities()
     graph.chain_sums()
     if constants:
@@ -46,7 +53,8 @@ def fold(description: Description, *, constants: bool = True) -> Description:
 class _Graph:
     """A description under change: nodes by id, and for each the edges of its arguments."""
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, names: Mapping[str, str]) -> None:
+        self.names = names
         self.constants = {node.id: node for node in description.nodes if node.kind == "constant"}
         self.nodes = {node.id: node for node in description.nodes if node.kind != "constant"}
         self.root = description.nodes[-1].id
@@ -72,13 +80,13 @@ class _Graph:
     def pass_identities(self) -> None:
         """Leave out what transforms mark their arguments with."""
         for key, node in list(self.nodes.items()):
-            if node.symbol != "=" or node.label or key == self.root:
+            if node.operation != "identity" or node.label or key == self.root:
                 continue
             (inner,) = self.into[key]
             if inner.source in self.constants:
                 # A derivative is taken by it: a leaf, as far as the reader is concerned.
                 self.into[key] = []
-                self.nodes[key] = node._replace(kind="leaf", symbol="", facts=())
+                self.nodes[key] = node._replace(kind="leaf", symbol="", operation="", facts=())
                 continue
             for edges in self.into.values():
                 edges[:] = [edge._replace(source=inner.source) if edge.source == key else edge for edge in edges]
@@ -88,12 +96,12 @@ class _Graph:
         """Additions whose result is used once, by another addition, become one Σ with all the terms in order."""
         readers = self.readers()
         for key, node in list(self.nodes.items()):
-            if node.symbol not in ("+", "Σ"):
+            if node.operation not in SUMS:
                 continue
             terms: list[Edge] = []
             for edge in self.into[key]:
                 inner = self.nodes.get(edge.source)
-                inside = inner is not None and inner.symbol in ("+", "Σ") and not inner.label
+                inside = inner is not None and inner.operation in SUMS and not inner.label
                 if inside and len(readers[edge.source]) == 1:
                     terms += [term._replace(target=key) for term in self.into[edge.source]]
                     self.drop(edge.source)
@@ -101,7 +109,7 @@ class _Graph:
                     terms.append(edge)
             if len(terms) > 2:
                 self.into[key] = [term._replace(position=i) for i, term in enumerate(terms)]
-                self.nodes[key] = node._replace(symbol="Σ")
+                self.nodes[key] = node._replace(symbol="Σ", operation="sum")
 
     # ------------------------------------------------------------ what is written inside a box
 
@@ -111,29 +119,39 @@ class _Graph:
             plain = {
                 i: self.constants[edge.source].data for i, edge in enumerate(edges) if edge.source in self.constants
             }
-            if plain and node.symbol != "dot":
-                self.nodes[key] = node._replace(symbol=_with_numbers(node.symbol, len(edges), plain))
+            if plain and (node.operation != "dot" or len(edges) > 2 * SPELLED):
+                free = next((edge for edge in edges if edge.source in self.nodes), None)
+                symbol = _with_numbers(node, len(edges), plain, self._name(free.source) if free else PLACE)
+                self.nodes[key] = node._replace(symbol=symbol)
 
     def name_pairs(self) -> None:
         """A dot says which of its inputs are multiplied with each other, if there are few; they enter side by side."""
         for key, node in self.nodes.items():
-            if node.symbol != "dot":
+            if node.operation != "dot":
                 continue
             edges = self.into[key]
             half = len(edges) // 2
             pairs = list(zip(edges[:half], edges[half:], strict=True))
             self.into[key] = [edge for pair in pairs for edge in pair]
             self.dots.add(key)
-            if half <= 3:
+            if half <= SPELLED:
                 terms = [f"{self._factor(a)}·{self._factor(b)}" for a, b in pairs]
                 if all(self._factor(edge) for edge in edges):
                     self.nodes[key] = node._replace(symbol=" + ".join(terms))
 
     def _factor(self, edge: Edge) -> str:
         if edge.source in self.constants:
-            return number(self.constants[edge.source].data, 4)
-        label = self.nodes[edge.source].label
-        return label if len(label) <= 6 else ""
+            x = written(self.constants[edge.source].data)
+            return f"({x})" if x.startswith("-") else x
+        name = self.nodes[edge.source].label or self.names.get(edge.source, "")
+        return name if len(name) <= 6 else ""
+
+    def _name(self, key: str) -> str:
+        """What stands for an argument inside a box: its name, if that is short, or x, if nothing else is called so."""
+        name = self.nodes[key].label or self.names.get(key, "")
+        if name and len(name) <= 6 and name.isalnum():
+            return name
+        return PLACE if name or any(node.label == "x" for node in self.nodes.values()) else "x"
 
     # ------------------------------------------------------------ many that are alike
 
@@ -144,12 +162,12 @@ class _Graph:
             if target not in self.nodes or len(self.into[target]) <= ALIKE:
                 continue
             readers = self.readers()
+            kinds = self._kinds(readers)
             units = list(self._units(target))
-            kinds = [tuple(self._kind(edge.source, target, readers) for edge in unit) for unit in units]
             start = 0
-            for kind, run in groupby(kinds):
+            for _, run in groupby(units, key=lambda unit: tuple(kinds[edge.source] for edge in unit)):
                 size = len(list(run))
-                if size > ALIKE and kind is not None:
+                if size > ALIKE:
                     hidden = units[start + FIRST : start + size - LAST]
                     self._group(target, [edge for unit in hidden for edge in unit], readers, order)
                 start += size
@@ -161,13 +179,18 @@ class _Graph:
         for i in range(0, len(edges), step):
             yield tuple(edges[i : i + step])
 
-    def _kind(self, key: str, target: str, readers: dict[str, list[str]]) -> tuple[object, ...]:
-        """What an argument is, with all it is computed from; where it is also used elsewhere, which node it is."""
-        node = self.nodes[key]
-        if key == self.root or any(reader != target for reader in readers[key]) or (node.symbol and node.label):
-            return ("shared", key)
-        inner = tuple(self._kind(e.source, key, readers) for e in self.into[key] if e.source in self.nodes)
-        return (node.kind, node.symbol, *inner)
+    def _kinds(self, readers: dict[str, list[str]]) -> dict[str, int]:
+        """A number for each node, the same for nodes that are alike with all they are computed from. What is used by
+        several nodes, or has a name and is computed, is like nothing else.
+        """
+        known: dict[tuple[object, ...], int] = {}
+        found: dict[str, int] = {}
+        for key, node in self.nodes.items():  # arguments first
+            shared = key == self.root or len(set(readers[key])) > 1 or (node.symbol and node.label)
+            inner = [found[edge.source] for edge in self.into[key] if edge.source in found]
+            kind: tuple[object, ...] = ("shared", key) if shared else (node.kind, node.symbol, *inner)
+            found[key] = known.setdefault(kind, len(known))
+        return found
 
     def _group(self, target: str, edges: list[Edge], readers: dict[str, list[str]], order: dict[str, int]) -> None:
         tops = list(dict.fromkeys(edge.source for edge in edges if readers[edge.source] == [target] * 1))
@@ -187,7 +210,9 @@ class _Graph:
         group = f"{target}g{min(order[key] for key in tops)}"
         first = self.nodes[tops[0]]
         label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
-        box = Node(group, "group", label, "", members[0][1], None, (), f"{len(tops)} more like the one above", members)
+        box = Node(
+            group, "group", label, "", members[0][1], None, (), "", f"{len(tops)} more like the one above", members
+        )
         outside = [
             edge for key in hidden for edge in self.into[key] if edge.source in self.nodes and edge.source not in hidden
         ]
@@ -235,23 +260,34 @@ def _cut(label: str) -> str:
     return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
 
 
-SIGNS = {"+": "+", "-": "−", "*": "×", "/": "/"}
+SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "/"}
 
 
-def _with_numbers(symbol: str, count: int, plain: dict[int, float]) -> str:
-    """An operation with the plain numbers among its arguments written into it; x is the argument that is none."""
-    shown = {i: number(x, 4) for i, x in plain.items()}
-    if symbol == "Σ" or symbol in LISTS or count > 3:
+def written(x: float) -> str:
+    """A plain number inside a box: whole if it is short, else cut, and then it says so."""
+    exact = number(x, 17)
+    short = number(x, 4)
+    whole = repr(float(x)).removesuffix(".0")
+    if len(whole) <= 8:
+        return whole
+    return short if float(short) == x else f"{short}…" if len(exact) > 8 else exact
+
+
+def _with_numbers(node: Node, count: int, plain: dict[int, float], free: str) -> str:
+    """An operation with the plain numbers among its arguments written into it; `free`: the argument that is none."""
+    symbol, shown = node.symbol, {i: written(x) for i, x in plain.items()}
+    if node.operation in LISTS or count > 3:
         few = ", ".join(shown.values()) if len(shown) < 4 else f"{len(shown)} numbers"
         return f"Σ + {few}" if symbol == "Σ" and len(shown) == 1 else f"{symbol} ({few})"
     if count == 2 and len(shown) == 1:
         ((place, x),) = shown.items()
-        if symbol == "**":
+        if node.operation == "pow":
             if place == 0:
-                return f"{x}^x"
-            return f"x{x.translate(SUPERSCRIPTS)}" if set(x) <= set("0123456789-") else f"x^{x}"
-        if symbol in SIGNS:
-            sign = SIGNS[symbol]
-            return f"{x} {sign} x" if place == 0 and symbol in "-/" else f"{sign} {x}"
-    free = "x" if count - len(shown) == 1 else "·"
+                return f"({x})^{free}" if x.startswith("-") else f"{x}^{free}"
+            whole = set(x) <= set("0123456789-")
+            return f"{free}{x.translate(SUPERSCRIPTS)}" if whole else f"{free}^{x}"
+        if node.operation in SIGNS:
+            sign = SIGNS[node.operation]
+            return f"{x} {sign} {free}" if place == 0 and node.operation in ("sub", "div") else f"{sign} {x}"
+    free = free if count - len(shown) == 1 else "·"
     return f"{symbol}({', '.join(shown.get(i, free) for i in range(count))})"

@@ -7,6 +7,7 @@ into strips, one below the other, as lines of text are.
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ THREADS = 4
 """At most as many arrows may cross from one strip to the next."""
 
 GUTTER = 34.0
-"""Points between two strips."""
+LANE = 7.0
+"""Points between two strips, and between two arrows that lead from one to the next."""
 
 
 class Course(NamedTuple):
@@ -99,17 +101,21 @@ def _strips(scene: Scene, layout: Layout, page: float) -> Layout:
     edges = [0.0, *cuts, layout.size[0]]
     widest = max(b - a for a, b in pairwise(edges))
     spans = [_span(scene, layout, a, b) for a, b in pairwise(edges)]
+    crossing = [
+        sum(course.points[0][0] < cut < course.tip[0] for course in layout.arrows.values()) for cut in [*cuts, math.inf]
+    ]
     tops: list[float] = []
     y = 0.0
-    for low, high in spans:
+    for (low, high), lanes_below in zip(spans, crossing, strict=True):
         tops.append(y - low)
-        y += high - low + GUTTER
+        y += high - low + GUTTER + LANE * max(lanes_below - 1, 0)
+    margin = GUTTER / 2.0 + LANE * max(*crossing, 1)
 
     def strip(x: float) -> int:
         return sum(x > cut for cut in cuts)
 
     def move(point: Point, k: int) -> Point:
-        return (point[0] - edges[k] + GUTTER / 2.0, point[1] + tops[k])
+        return (point[0] - edges[k] + margin, point[1] + tops[k])
 
     boxes = {key: move(place, strip(place[0])) for key, place in layout.boxes.items()}
     arrows: dict[str, Course] = {}
@@ -127,14 +133,14 @@ def _strips(scene: Scene, layout: Layout, page: float) -> Layout:
             points += [move(p, k) for p in inside]
             if k < last:
                 # To the right margin, down between the strips, and back to the left margin.
-                lane = 4.0 * lanes[k]
+                lane = LANE * lanes[k]
                 lanes[k] += 1
-                between = spans[k][1] + tops[k] + GUTTER / 2.0 + lane - 4.0
+                between = spans[k][1] + tops[k] + GUTTER / 2.0 + lane
                 height = _height_at(chain, edges[k + 1])
-                right, left = widest + GUTTER / 2.0 + 6.0 + lane, GUTTER / 2.0 - 6.0 - lane
+                right, left = widest + margin + 6.0 + lane, margin - 6.0 - lane
                 points += [(right, height + tops[k]), (right, between), (left, between), (left, height + tops[k + 1])]
         arrows[key] = Course(tuple(points), move(course.tip, last), label, straight=True)
-    return Layout(boxes, arrows, (widest + GUTTER * 1.5, y - GUTTER))
+    return Layout(boxes, arrows, (widest + 2.0 * margin + 6.0, y - GUTTER))
 
 
 def _cuts(scene: Scene, layout: Layout, page: float) -> list[float]:
@@ -153,6 +159,8 @@ def _cuts(scene: Scene, layout: Layout, page: float) -> list[float]:
         reach = max(reach, high)
     crossings = [(course.points[0][0], course.tip[0]) for course in layout.arrows.values()]
     usable = [x for x in free if sum(a < x < b for a, b in crossings) <= THREADS]
+    # Strips of about the same width, so that no box is left alone.
+    page = min(page, 1.1 * layout.size[0] / math.ceil(layout.size[0] / page))
     cuts: list[float] = []
     start = 0.0
     while layout.size[0] - start > page:

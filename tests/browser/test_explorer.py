@@ -88,7 +88,7 @@ def test_the_chain_rule_in_words_symbols_and_numbers(opened):
     whole = "\n".join(said)
     assert "v1 = w · x" in whole
     assert "∂L/∂L = 1" in whole
-    assert "How much does L feel v2 through v3?" in whole
+    assert "The gradient that arrives at v3, times the slope of v3 by v2" in whole
     assert "∂L/∂v2 += ∂L/∂v3 · (1 - v3²)" in whole
     assert "-2.724 · 0.7864 = -2.142" in whole
     assert "so far ∂L/∂w = -1.071" in whole
@@ -323,4 +323,92 @@ def test_in_a_notebook_it_runs_in_a_frame_of_its_own(page, tmp_path):
     page.open(file)
     page.driver.switch_to.frame(page.driver.find_element("tag name", "iframe"))
     assert page.run("return explorer.value('y')") == pytest.approx(-0.46211715726)
+    page.run("document.getElementById('asking').checked = true; explorer.go(0)")
+    while page.run("return document.getElementById('quiz').hidden"):
+        page.click("next")
+    page.run("document.getElementById('answer').value = '1e9'; document.querySelector('#quiz button').click()")
+    assert page.text("verdict")
     page.driver.switch_to.default_content()
+
+
+def test_comparisons_of_what_does_not_lead_to_the_result_are_known(page, tmp_path):
+    page.open(explore(lambda x, y: x * 2 if x - y > 0 else y * 3, tmp_path / "page.html", at=[2.0, 1.0]))
+    assert "made 1 comparison;" in page.text("leaves")
+    page.run("explorer.set('x', 0)")
+    assert "Python asked whether" in page.text("alert")
+    page.run("explorer.set('x', 3)")
+    assert page.text("alert") == ""
+
+
+def test_the_quiz_takes_infinity_for_what_it_is(page, tmp_path):
+    page.open(explore(lambda z: autograd.sqrt(z) * 2.0, tmp_path / "page.html", at=[0.0]))
+    page.run("document.getElementById('asking').checked = true; explorer.go(3)")
+    for _ in range(2):
+        page.click("next")
+        if "∂L/∂z is" in page.text("told"):
+            break
+        page.click("give")
+    for answer, verdict in (("2", False), ("-inf", False), ("inf", True)):
+        page.run("document.getElementById('answer').value = arguments[0]", answer)
+        page.run("document.getElementById('quiz').requestSubmit()")
+        assert ("Right" in page.text("verdict")) == verdict, answer
+
+
+FORMULAS = [
+    (lambda c, a, b: autograd.where(c, a, b), [1.0, 5.0, 7.0], "L = a if c, else b"),
+    (lambda x: autograd.where(x > 0, x, 2.0), [0.5], "L = x if 1, else 2"),
+    (lambda a, b, c, d: autograd.dot([a, b], [c, d]), [1.0, 2.0, 3.0, 4.0], "L = a·c + b·d"),
+    (lambda q: autograd.sqrt(q), [2.0], "(1 / (2·L))"), (lambda q: autograd.cbrt(q), [2.0], "(1 / (3·L²))"),
+    (lambda w: autograd.leaky_relu(w, 0.3), [-2.0], "L = w if w > 0, else 0.3 · w"),
+    (lambda a, b, c: autograd.logsumexp([a, b, c]), [1.0, 2.0, 3.0], "L = logsumexp(a, b, c)"),
+    (lambda a, b, c: a + b + c, [1.0, 2.0, 3.0], "L = a + b + c"),
+]  # fmt: skip
+
+
+def test_formulas_have_names_in_the_right_places(page, tmp_path):
+    def told(y, **options):
+        page.open(explore(y, tmp_path / "page.html", **options))
+        said = []
+        for step in range(page.run("return explorer.steps")):
+            page.run("explorer.go(arguments[0])", step)
+            said.append(page.run("return document.getElementById('step').innerText"))
+        return "\n".join(said)
+
+    for f, at, words in FORMULAS:
+        assert words in told(f, at=at), words
+    assert "L = (a + b) · y" in told(Value(1.0, "a + b") * Value(2.0, "y"))
+
+
+def test_descent_tells_what_happened(page, tmp_path):
+    page.open(explore(lambda x: x * x, tmp_path / "page.html", at=[1.0]))
+    page.click("down")
+    page.run("explorer.set('x', 10)")
+    page.click("down")
+    assert page.text("fell") == "1 step: 100 → 64."
+    page.open(explore(lambda z: autograd.atan(autograd.cbrt(z)), tmp_path / "page.html", at=[0.0]))
+    page.click("down")
+    assert "z would be -inf" in page.text("fell")
+    assert page.run("return explorer.value('z')") == 0.0
+
+
+def test_stops_inside_groups(page, tmp_path):
+    ws = [Value(1.0 + (i == 20) * 1e6, f"w{i}") for i in range(40)]
+    xs = [Value(float(i), f"x{i}") for i in range(40)]
+    page.open(explore(autograd.dot(ws, xs), tmp_path / "page.html"))
+    page.click("first")
+    page.run("document.getElementById('where').value = 'large'; document.getElementById('bound').value = 1000")
+    page.click("run")
+    assert "x20 has gradient 1e6" in page.text("stopped")
+
+
+def test_numbers_are_written_as_python_writes_them(page, tmp_path):
+    xs = [12345.0, 1.0625, 0.00012345, 1e-7, 123456.0, 99995.0, 99985.0, -2.5, 0.1, 1e300, -0.00015625, 2.0**-1074, 1.5]
+    page.open(explore(autograd.sum([Value(x, f"x{i}") for i, x in enumerate(xs)]), tmp_path / "page.html"))
+    shown = page.run(
+        "const of = (g, what) => g.querySelector(what).textContent;"
+        "return [...document.querySelectorAll('.leaf')].map(g => [of(g, '.label'), of(g, 'text.data')])"
+    )
+    from visualize.style import number
+
+    for label, text in shown:
+        assert text == number(xs[int(label[1:])], 4), label

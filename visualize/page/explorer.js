@@ -9,7 +9,7 @@ if (byId("packed").textContent) {
 }
 const DATA = JSON.parse(byId("data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
-const nodes = DATA.nodes, boxes = DATA.boxes, ROOT = nodes.length - 1;
+const nodes = DATA.nodes, boxes = DATA.boxes, ROOT = DATA.root;
 const read = x => typeof x === "number" ? x : Number(x === "inf" ? "Infinity" : x === "-inf" ? "-Infinity" : "NaN");
 const isNaN_ = x => x !== x;
 
@@ -32,11 +32,19 @@ function format(x, digits = DATA.precision) {
   if (x !== x) return "nan";
   if (!isFinite(x)) return x > 0 ? "inf" : "-inf";
   if (x === 0) return "0";
-  const [mantissa, power] = x.toExponential(digits - 1).split("e");
-  const e = Number(power);
+  let [mantissa, power] = x.toExponential(digits - 1).split("e");
+  // Half to even, as Python has it: toExponential rounds half up.
+  const rest = x.toExponential(60).split("e")[0].replace(/[-.]/g, "").slice(digits);
+  if (/^50*$/.test(rest)) {
+    const down = x.toExponential(60).split("e")[0].replace("-", "").slice(0, digits + 1);
+    if ((digits > 1 ? Number(down[digits]) : Number(down[0])) % 2 === 0)
+      [mantissa, power] = [(x < 0 ? "-" : "") + (digits > 1 ? down : down[0]), x.toExponential(60).split("e")[1]];
+  }
+  const e = Number(power), sign = mantissa[0] === "-" ? "-" : "", figures = mantissa.replace(/[-.]/g, "");
   const short = text => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
   if (e < -4 || e >= digits) return short(mantissa) + "e" + e;
-  return short(x.toFixed(Math.max(0, digits - 1 - e)));
+  if (e < 0) return sign + short("0." + "0".repeat(-e - 1) + figures);
+  return sign + short(figures.slice(0, e + 1) + (figures.length > e + 1 ? "." + figures.slice(e + 1) : ""));
 }
 const look = x => x === undefined ? "none" : !isFinite(x) ? "bad" : x > 0 ? "pos" : x < 0 ? "neg" : "zero";
 
@@ -44,7 +52,7 @@ const look = x => x === undefined ? "none" : !isFinite(x) ? "bad" : x > 0 ? "pos
 
 const start = nodes.map(n => read(n.d));
 let leaf = start.slice();
-let val = [], grad = [], slopes = [], problem = null;
+let val = [], grad = [], slopes = [], problem = null, failedAt = -1;
 const argsOf = i => nodes[i].a.map(a => Array.isArray(a) ? read(a[0]) : val[a]);
 
 function because(i, x) {
@@ -52,13 +60,14 @@ function because(i, x) {
   let why = rule.d || "has no value there", remedy = rule.m || "";
   if (x.some(v => v === Infinity || v === -Infinity)) [why, remedy] = ["has no value at infinity", "An earlier step overflowed: look there."];
   else if (!rule.i || rule.i(x)) [why, remedy] = ["the result is too large for a number", "Make the argument smaller."];
-  return `${nodes[i].r.replace(/_\d+$/, "")}: ${why}, got ${got} (${NAMES[i]}). ${remedy}`.trim();
+  return `${rule.q}: ${why}, got ${got} (node ${nodes[i].a.filter(a => !Array.isArray(a)).slice(0, 6).map(a => `'${NAMES[a]}'`).join(", ")}). ${remedy}`.trim();
 }
 
 function forward() {
   val = [];
   problem = null;
-  for (let i = 0; i <= ROOT; i++) {
+  failedAt = -1;
+  for (let i = 0; i < nodes.length; i++) {
     const n = nodes[i];
     if (!n.a) { val.push(leaf[i]); continue; }
     const x = argsOf(i);
@@ -66,7 +75,7 @@ function forward() {
     if (n.z) { val.push(start[i]); continue; }
     let y = RULES[n.r].v(x);
     if (y !== y && !x.some(isNaN_)) {
-      problem = problem || because(i, x);
+      if (i <= ROOT && !problem) [problem, failedAt] = [because(i, x), i];
       y = undefined;
     }
     val.push(y);
@@ -88,7 +97,7 @@ function backward() {
   grad = [];
   slopes = [];
   if (val[ROOT] === undefined) return;
-  grad[ROOT] = 1;
+  grad[ROOT] = read(DATA.seed);
   for (let i = ROOT; i >= 0; i--) {
     const n = nodes[i];
     if (!n.a) continue;
@@ -111,14 +120,15 @@ function backward() {
       grad[a] = total;
     }
   }
-  for (let i = 0; i <= ROOT; i++) if (grad[i] === undefined) grad[i] = 0;
+  for (let i = 0; i < nodes.length; i++) if (grad[i] === undefined) grad[i] = 0;
 }
 
 function flow([t, k]) {
   const n = nodes[t], rule = n.z ? {} : RULES[n.r];
   if (!slopes[t] || grad[t] === undefined) return undefined;
   const s = slopes[t][k];
-  return s === 0 && (carriesNothing(rule, n, k) || grad[t] === 0) ? 0 : grad[t] === 0 && !isFinite(s) ? 0 : s * grad[t];
+  if (s === 0 && carriesNothing(rule, n, k)) return 0;
+  return (s === 0 && Math.abs(grad[t]) === Infinity) || (grad[t] === 0 && Math.abs(s) === Infinity) ? 0 : s * grad[t];
 }
 const contribution = a => a.parts.reduce((sum, part) => {
   const c = flow(part);
@@ -218,7 +228,7 @@ function drawBox(k, step) {
     data.setAttribute("class", `${x !== undefined && !isFinite(x) ? "bad" : "plain"} data end`);
     setText(slope, format(dx));
     slope.setAttribute("class", `${look(dx)} grad end`);
-    bad = [x, dx].some(v => v !== undefined && !isFinite(v));
+    bad = (born && b.i === failedAt) || [x, dx].some(v => v !== undefined && !isFinite(v));
     fit(data, place[k][2] - 50);
     fit(slope, place[k][2] - 50);
   }
@@ -272,29 +282,49 @@ const element = (tag, text, kind) => {
   if (kind) e.className = kind;
   return e;
 };
-const wrapped = text => /^[\p{L}\p{N}_.]+$/u.test(text) ? text : `(${text})`;
+const wrapped = text => /^[-\p{L}\p{N}_.]+$/u.test(text) && !/^-/.test(text) ? text : `(${text})`;
 const d = (a, b) => `∂${wrapped(a)}/∂${wrapped(b)}`;
 const argName = a => Array.isArray(a) ? format(read(a[0])) : NAMES[a];
 
-// A formula of the table with names in the place of x, x1, x2 and y.
+// A formula of the table with names in the place of its own, as x1 and y.
+const simple = text => /^[-\p{L}\p{N}_.]+$/u.test(text);
+const factor = text => simple(text) && text[0] !== "-" ? text : `(${text})`;
 function spelled(formula, i) {
-  const n = nodes[i];
-  const names = { y: NAMES[i] };
-  n.a.forEach((a, k) => { names["x" + (k + 1)] = argName(a); });
-  if (n.a.length === 1) names.x = argName(n.a[0]);
-  else if (/\bx\b/.test(formula) && !n.r.includes("_")) names.x = argName(n.a[0]);
-  return formula.replace(/[xy]\d?(?![\p{L}\d])/gu, (word, at) => /[\p{L}\d_]/u.test(formula[at - 1] || " ") ? word : names[word] || word);
+  const n = nodes[i], names = { y: NAMES[i] }, own = RULES[n.r].x;
+  if (!Array.isArray(RULES[n.r].p)) return formula;
+  n.a.forEach((a, k) => { names["x" + (k + 1)] = names[own[k]] = argName(a); });
+  const plain = formula.replace(/ \((slope|alpha) [\d.]+\)$/, "");
+  const alone = names[plain];
+  if (alone !== undefined) return alone;
+  return plain.replace(/\p{L}[\p{L}\d_]*/gu, (word, at) => {
+    if (names[word] === undefined || plain[at + word.length] === "(") return word;
+    const enclosed = /[(,] ?$/.test(plain.slice(0, at)) && /^ ?[),]/.test(plain.slice(at + word.length));
+    return (/\d$/.test(plain.slice(0, at)) ? "·" : "") + (enclosed ? names[word] : factor(names[word]));
+  });
+}
+function listed(names, joined = ", ") {
+  return names.length > 6 ? [...names.slice(0, 4), "…", names[names.length - 1]].join(joined) : names.join(joined);
 }
 function formulaOf(b) {
-  const n = nodes[b.i];
-  if (b.s.startsWith("Σ") && n.a) return "the sum of its inputs";
-  const rule = n.z ? null : RULES[n.r];
-  return rule && rule.f ? spelled(rule.f[0], b.i) : `${n.s || n.r}(${n.a.map(argName).slice(0, 6).join(", ")})`;
+  const n = nodes[b.i], rule = n.z ? null : RULES[n.r];
+  if (b.t && n.a) return listed(arrowsInto[boxOf[b.id]].map(a => factor(nameOf(boxes[a.source]))), " + ") + (n.a.some(Array.isArray) ? " + …" : "");
+  if (!rule) return `${n.r}(${listed(n.a.map(argName))})`;
+  const args = n.a.map(argName), half = args.length / 2;
+  if (rule.q === "dot") return listed(args.slice(0, half).map((w, k) => `${factor(w)}·${factor(args[k + half])}`), " + ");
+  if (!Array.isArray(rule.p) || !rule.f) return `${rule.q}(${listed(args)})`;
+  return spelled(rule.f[0], b.i);
 }
 function slopeFormula(t, k) {
   const n = nodes[t], rule = n.z ? null : RULES[n.r];
   if (!rule || !rule.f) return "";
-  if (n.r.startsWith("dot_")) return argName(n.a[(k + n.a.length / 2) % n.a.length]);
+  if (rule.q === "dot") return argName(n.a[(k + n.a.length / 2) % n.a.length]);
+  if (rule.q === "sum") return "1";
+  if (rule.q === "pow" && k === 0 && Array.isArray(n.a[1])) {
+    const c = read(n.a[1][0]), x = factor(argName(n.a[0])), lower = format(c - 1);
+    const power = c === 2 ? "" : /^-?\d+$/.test(lower) ? [...lower].map(x => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(x)]).join("") : `^${lower}`;
+    return `${format(c)} · ${x}${power}`;
+  }
+  if (!Array.isArray(rule.p)) return "";
   return spelled(rule.f[Math.min(k + 1, rule.f.length - 1)] || "", t);
 }
 const inputs = i => nodes[i].a.filter(a => !Array.isArray(a)).slice(0, 6).map(a => `${NAMES[a]} = ${format(val[a])}`).join(", ");
@@ -312,6 +342,7 @@ function tell() {
     say("Only the leaves have numbers. The forward pass computes one box after the other, from the leaves to the result; the backward pass then goes the other way.");
   } else if (s.kind === "end") {
     head("All of it");
+    if (val[ROOT] === undefined) { say("There is no value here: the red box has none. Change a leaf.", "big"); return; }
     say(`${L} = ${format(val[ROOT])}`, "big");
     say("Every box has its number and its gradient. Go to the start, or one step back, to watch how they came about; change a leaf, and everything follows.");
   } else if (s.kind === "forward" && boxes[s.box].m) {
@@ -326,8 +357,9 @@ function tell() {
     if (nodes[b.i].z) say("This primitive of your own cannot be computed on a page: it keeps its number.");
   } else if (s.kind === "seed") {
     head("Backward pass: the beginning");
-    say(`How much does ${L} grow with ${L} itself?`);
-    say(`${d(L, L)} = 1`, "big");
+    const one = grad[ROOT] === 1;
+    say(one ? `How much does ${L} grow with ${L} itself?` : `The gradient that arrives at ${L} is given.`);
+    say(one ? `${d(L, L)} = 1` : format(grad[ROOT]), "big");
     say("From here the gradient flows back along the arrows.");
   } else {
     const a = s.arrow, from = boxes[a.source], c = contribution(a), so = gradientAt(a.source, now), before = gradientAt(a.source, now - 1) || 0;
@@ -339,7 +371,7 @@ function tell() {
     } else {
       const [t, k] = a.parts[0], y = target.m ? NAMES[t] : nameOf(target), up = grad[t], s_ = slopes[t] ? slopes[t][k] : undefined;
       head(`Chain rule: from ${nameOf(target)} back to ${x}`);
-      say(`How much does ${L} feel ${x} through ${nameOf(target)}? What it feels of ${y}, times the slope of ${y} by ${x}.`);
+      say(`The gradient that arrives at ${y}, times the slope of ${y} by ${x}:`);
       const formula = slopeFormula(t, k);
       say(`${d(L, x)} += ${d(L, y)} · ${formula ? wrapped(formula) : d(y, x)}`, "sum");
       if (pending) {
@@ -362,6 +394,8 @@ function warn() {
     const holds = { "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a === b, "!=": a !== b }[sign];
     if (holds !== outcome) lines.push(`Python asked whether ${NAMES[i]} ${sign} ${Array.isArray(j) ? format(b) : NAMES[j]}, and it was ${outcome ? "so" : "not so"}. Now it would be ${outcome ? "not so" : "so"}: the function might take another way, which this page cannot know.`);
   }
+  const odd = boxes.filter(b => !b.m && [val[b.i], grad[b.i]].some(v => v !== undefined && !isFinite(v)));
+  if (odd.length) lines.push(`${odd.slice(0, 3).map(nameOf).join(", ")}${odd.length > 3 ? ` and ${odd.length - 3} more` : ""}: nan or infinite. “Stop where …” goes to the first.`);
   const moved = leaf.some((x, i) => !Object.is(x, start[i]));
   if (nodes.some(n => n.z)) lines.push(`${[...new Set(nodes.filter(n => n.z).map(n => n.r))].join(", ")}: a primitive of your own that cannot be written for this page: it keeps its number and its slopes${moved ? ", so what follows from it is not right any more" : ""}.`);
   const text = lines.join("\n");
@@ -380,6 +414,7 @@ function go(step, quizzed = false) {
   show(true);
 }
 function show(follow) {
+  showLeaves();
   byId("time").value = now;
   byId("count").textContent = `${now} / ${LAST}`;
   byId("first").disabled = byId("back").disabled = now === 0;
@@ -394,7 +429,8 @@ function follow_() {
   const ks = s.arrow ? [s.arrow.source, s.arrow.target] : [s.box];
   const left = Math.min(...ks.map(k => place[k][0])) * scale, right = Math.max(...ks.map(k => place[k][0] + place[k][2])) * scale;
   const top = Math.min(...ks.map(k => place[k][1])) * scale, bottom = Math.max(...ks.map(k => place[k][1] + place[k][3])) * scale;
-  if (left < graph.scrollLeft || right > graph.scrollLeft + graph.clientWidth) graph.scrollLeft = (left + right - graph.clientWidth) / 2;
+  if (right - left > graph.clientWidth && s.arrow) { graph.scrollLeft = left + (right - left - graph.clientWidth) / 2; }
+  else if (left < graph.scrollLeft || right > graph.scrollLeft + graph.clientWidth) graph.scrollLeft = (left + right - graph.clientWidth) / 2;
   if (top < graph.scrollTop || bottom > graph.scrollTop + graph.clientHeight) graph.scrollTop = (top + bottom - graph.clientHeight) / 2;
 }
 function next() {
@@ -433,7 +469,8 @@ document.addEventListener("keydown", e => {
 
 const leaves = nodes.map((n, i) => i).filter(i => !nodes[i].a);
 leaves.sort((a, b) => (nodes[b].p || 0) - (nodes[a].p || 0) || NAMES[a].localeCompare(NAMES[b], "en", { numeric: true }));
-const rows = {};
+const rows = {}, leafBox = {};
+boxes.forEach((b, k) => { if (!b.m) leafBox[b.i] = k; });
 const SHOWN = 40;
 function leafRows(count) {
   const panel = byId("leaves");
@@ -462,7 +499,7 @@ function leafRows(count) {
     more.addEventListener("click", () => { leafRows(leaves.length); showLeaves(); });
     panel.append(more);
   }
-  panel.append(element("p", DATA.watched ? `The function made ${DATA.comparisons.length} comparisons; where one would fall otherwise, a line above says so.`
+  panel.append(element("p", DATA.watched ? `The function made ${DATA.comparisons.length || "no"} comparison${DATA.comparisons.length === 1 ? "" : "s"}${DATA.comparisons.length ? "; where one would fall otherwise, a line above says so" : ""}. It does not run again here.`
     : "An if or a loop of your Python code does not run again here: the graph is the way that it took.", "soft"));
 }
 function showLeaves() {
@@ -471,11 +508,15 @@ function showLeaves() {
     if (!r) continue;
     if (document.activeElement !== r.field) r.field.value = Number(leaf[i].toPrecision(6));
     r.slider.value = leaf[i];
-    setText(r.note, `gradient ${format(grad[i])}`);
+    const box = leafBox[i], shown = pending ? now - 1 : now;
+    setText(r.note, `gradient ${format(box === undefined ? (now === LAST ? grad[i] : undefined) : gradientAt(box, shown))}`);
   }
 }
 function change(i, x) {
   leaf[i] = x;
+  curve = [];
+  byId("fell").textContent = "";
+  drawCurve();
   refresh();
 }
 function refresh() {
@@ -495,17 +536,19 @@ function descend(times) {
   const rate = Number(byId("rate").value), fell = byId("fell");
   if (!(rate > 0)) { fell.textContent = "The rate must be a number above 0."; return; }
   if (!curve.length && val[ROOT] !== undefined) curve.push(val[ROOT]);
+  let stopped = "";
   for (let k = 0; k < times; k++) {
-    if (grad[ROOT] === undefined) { fell.textContent = "There is no gradient here: see the warning above."; break; }
+    if (grad[ROOT] === undefined) { stopped = " There is no gradient here: see the warning above."; break; }
     const before = leaf.slice();
     for (const i of moving) leaf[i] -= rate * grad[i];
     forward();
     backward();
-    if (val[ROOT] === undefined || !isFinite(val[ROOT])) {
-      const why = problem || `the result would be ${format(val[ROOT])}`;
+    const lost = moving.find(i => !isFinite(leaf[i]));
+    if (val[ROOT] === undefined || !isFinite(val[ROOT]) || lost !== undefined) {
+      const why = lost !== undefined ? `${NAMES[lost]} would be ${format(leaf[lost])}` : problem || `the result would be ${format(val[ROOT])}`;
       leaf = before;
       refresh();
-      fell.textContent = `This step would lead to where there is no value (${why}). The leaves are as before: take a smaller rate.`;
+      fell.textContent = `This step would lead to where there is no value (${why}). The leaves are as before: take a smaller rate${lost !== undefined ? ", or start elsewhere" : ""}.`;
       drawCurve();
       return;
     }
@@ -513,7 +556,9 @@ function descend(times) {
   }
   refresh();
   const a = curve[curve.length - 2], b = curve[curve.length - 1];
-  if (curve.length > 1) fell.textContent = `${curve.length - 1} steps: ${format(curve[0])} → ${format(b)}${b > a ? ". It grew: the rate may be too large." : "."}`;
+  const many = `${curve.length - 1} step${curve.length === 2 ? "" : "s"}`;
+  if (Math.abs(b) > 1e6 * (Math.abs(curve[0]) + 1)) stopped += " It seems to have no bottom, or the rate is too large.";
+  fell.textContent = curve.length > 1 ? `${many}: ${format(curve[0])} → ${format(b)}${b > a ? ". It grew: the rate may be too large." : "."}${stopped}` : stopped.trim();
   drawCurve();
 }
 function drawCurve() {
@@ -554,13 +599,15 @@ byId("run").addEventListener("click", () => {
   play(false);
   for (let k = now >= LAST ? 0 : now + 1; k <= LAST; k++) {
     const s = steps[k], b = s.box === undefined ? null : boxes[s.box];
-    if (!b || (b.m && kind !== "reach")) continue;
-    const x = s.kind === "forward" ? val[b.i] : gradientAt(s.box, k);
-    const hit = kind === "bad" ? x !== undefined && !isFinite(x) : kind === "large" ? s.kind !== "forward" && Math.abs(x) > bound
-      : s.kind === "backward" && (b.m ? b.m.includes(wanted) : b.i === wanted);
+    if (!b) continue;
+    const ahead = s.kind === "forward";
+    // Of a group, whichever of its members it is.
+    const all = b.m ? b.m.map(i => [i, ahead ? val[i] : grad[i]]) : [[b.i, ahead ? val[b.i] : gradientAt(s.box, k)]];
+    const hit = kind === "bad" ? all.find(([, x]) => x !== undefined && !isFinite(x)) : kind === "large" ? !ahead && all.find(([, x]) => Math.abs(x) > bound)
+      : s.kind === "backward" && all.find(([i]) => i === wanted);
     if (hit) {
       go(k);
-      byId("stopped").textContent = `Stopped at step ${k}: ${nameOf(b)}${b.m ? "" : ` has ${s.kind === "forward" ? "data" : "gradient"} ${format(x)}`}.`;
+      byId("stopped").textContent = `Stopped at step ${k}: ${NAMES[hit[0]]} has ${ahead ? "data" : "gradient"} ${format(hit[1])}.`;
       return;
     }
   }
@@ -569,16 +616,18 @@ byId("run").addEventListener("click", () => {
 
 // ------------------------------------------------------------ quiz
 
+byId("asking").addEventListener("change", showLeaves);
 byId("quiz").addEventListener("submit", e => {
   e.preventDefault();
   const s = steps[now], a = s.arrow;
-  const answer = Number(byId("answer").value.replace(",", ".").replace("−", "-"));
-  if (byId("answer").value.trim() === "" || answer !== answer) { byId("verdict").textContent = "Write a number, such as 0.25."; return; }
+  const written = byId("answer").value.trim().replace(",", ".").replace("−", "-").replace(/^([-+]?)(inf|∞)$/i, "$1Infinity");
+  const answer = Number(written);
+  if (written === "" || answer !== answer) { byId("verdict").textContent = "Write a number, such as 0.25."; return; }
   byId("verdict").textContent = verdict(answer, a);
 });
 function verdict(answer, a) {
   const before = gradientAt(a.source, now - 1) || 0, c = contribution(a), total = before + c;
-  const near = (x, y) => Math.abs(x - y) <= 0.006 * Math.max(Math.abs(y), 1e-12) || format(x, 3) === format(y, 3);
+  const near = (x, y) => !isFinite(y) ? x === y : Math.abs(x - y) <= 0.006 * Math.max(Math.abs(y), 1e-12) || format(x, 3) === format(y, 3);
   if (near(answer, total)) { pending = false; show(false); return "Right."; }
   const one = a.parts.length === 1, up = one ? grad[a.parts[0][0]] : undefined, s = one ? slopes[a.parts[0][0]][a.parts[0][1]] : undefined;
   if (before && near(answer, c)) return "That is what this arrow brings. Gradients add up: it is += and not =, so add what was there before.";
@@ -609,7 +658,7 @@ function choose(k) {
   if (k !== null && matchMedia("(min-width: 821px)").matches) byId("chosen").scrollIntoView({ block: "nearest" });
 }
 const users = nodes.map(() => []);
-nodes.forEach((n, t) => (n.a || []).forEach((a, k) => { if (!Array.isArray(a)) users[a].push([t, k]); }));
+nodes.slice(0, ROOT + 1).forEach((n, t) => (n.a || []).forEach((a, k) => { if (!Array.isArray(a)) users[a].push([t, k]); }));
 const pathCount = nodes.map(() => 0);
 pathCount[ROOT] = 1;
 for (let i = ROOT - 1; i >= 0; i--) pathCount[i] = users[i].reduce((sum, [t]) => sum + pathCount[t], 0);
@@ -637,13 +686,14 @@ function describe() {
     say(`${NAMES[i]} = ${formulaOf(b)} = ${val[i] === undefined ? "no value" : val[i]}`, "sum");
     say(`inputs: ${inputs(i)}`, "sum");
   } else say(`a leaf: ${val[i]}`, "sum");
+  if (byId("asking").checked && now < LAST) { say("Its gradient: that is for you to find out, as long as the quiz is on."); return; }
   about.append(element("h3", `gradient ${d(L, NAMES[i])} = ${grad[i] === undefined ? "–" : grad[i]}`));
-  if (i === ROOT) { say("the result itself: 1", "sum"); return; }
+  if (i === ROOT) { say("the result itself", "sum"); return; }
   say(`= ${arrowsFrom[chosen].map(a => a.parts.length > 1 ? signed(contribution(a)) : `${format(grad[a.parts[0][0]])} · ${signed(slopes[a.parts[0][0]] && slopes[a.parts[0][0]][a.parts[0][1]])}`).join(" + ") || "0: nothing uses it"}`, "sum");
   about.append(element("h3", `over ${pathCount[i] === 1 ? "the one path" : `all ${pathCount[i].toLocaleString("en")} paths`} to ${L}`));
   const list = element("ul"), few = paths(i, 8);
   for (const [way, product] of few)
-    list.append(element("li", `${[NAMES[i], ...way.map(([t]) => NAMES[t])].join(" → ")}: ${way.map(([t, k]) => signed(slopes[t] && slopes[t][k])).join(" · ")} = ${format(product)}`));
+    list.append(element("li", `${[NAMES[i], ...way.filter(([t]) => !nodes[t].h).map(([t]) => NAMES[t])].join(" → ")}: ${way.map(([t, k]) => signed(slopes[t] && slopes[t][k])).join(" · ")} = ${format(product)}`));
   if (pathCount[i] > few.length) list.append(element("li", `and ${(pathCount[i] - few.length).toLocaleString("en")} more`));
   about.append(list);
 }
@@ -652,7 +702,7 @@ drawnBox.forEach((g, k) => {
   g.setAttribute("role", "button");
   const tip = document.createElementNS(SVG, "title");
   g.prepend(tip);
-  const name = () => `${nameOf(boxes[k])}${boxes[k].m ? "" : `: data ${format(val[boxes[k].i])}, gradient ${format(grad[boxes[k].i])}`}`;
+  const name = () => `${nameOf(boxes[k])}${boxes[k].m ? "" : `: data ${format(val[boxes[k].i])}, gradient ${format(gradientAt(k, pending ? now - 1 : now))}`}`;
   tip.textContent = nameOf(boxes[k]);
   g.addEventListener("mouseenter", () => { tip.textContent = name(); });
   g.addEventListener("click", () => choose(chosen === k ? null : k));
