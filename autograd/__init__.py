@@ -20,7 +20,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "tracer.py")):
 
 from autograd import elsewhere as _elsewhere
 from autograd import linalg as linalg
-from autograd.check import GradientMismatch, GradientReport, check_gradients
+from autograd.check import GradientMismatch, GradientReport, GradientUndecided, check_gradients
 from autograd.corners import CORNERS, Corner
 from autograd.custom import checkpoint, custom_gradient, implicit
 from autograd.forward import jvp
@@ -51,9 +51,10 @@ def __getattr__(name: str) -> object:
 
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "Index", "Kink",
-    "Number", "Primitive", "Program", "TraceError", "Value", "check_gradients", "checkpoint", "custom_gradient",
-    "derivative", "engine", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot",
-    "primitive", "read", "take", "taylor", "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
+    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "GradientMismatch", "GradientReport", "GradientUndecided",
+    "Index", "Kink", "Number", "Primitive", "Program", "TraceError", "Value", "check_gradients", "checkpoint",
+    "custom_gradient", "derivative", "engine", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "linalg",
+    "no_grad", "one_hot", "primitive", "read", "take", "taylor", "topological", "trace", "value_and_grad", "vjp",
+    "write", "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

@@ -13,9 +13,11 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["Estimate", "Sample", "estimate"]
+__all__ = ["EPS", "SAFETY", "Estimate", "Sample", "estimate"]
 
 EPS = 2.0**-52
+SAFETY = 3.0
+"""By how much an estimate of an error is multiplied before it is relied on."""
 
 
 class Sample(NamedTuple):
@@ -62,31 +64,62 @@ def estimate(f: Callable[[float], Sample], x: float, here: Sample, noise: float 
     f raises ArithmeticError or ValueError where it has no value. Never raises itself: an error that is infinite, with a
     reason, says that nothing is known.
     """
+    # Numbers near the end of the range of floats would overflow in between.
+    size = math.frexp(here.value)[1]
+    unit = 2.0 ** min(size, 1000) if abs(size) > 800 else 1.0
+    if unit != 1.0:
+        return _times(estimate(_scaled(f, unit), x, here._replace(value=here.value / unit), noise / unit), unit)
     search = _Search(f, x, here, noise)
-    best: Estimate | None = None
-    last: Estimate | None = None
+    tried: list[Estimate] = []
+    apart: list[float] = []  # for each, how far it is from its nearer neighbour
     for step in _steps(x):
         if x + step == x or x - step == x:
             break
         found = search.central(step)
         if found is None:
             continue
-        if last is not None and abs(found.slope - last.slope) > 3.0 * (found.error + last.error):
-            # Two steps that contradict each other: neither error is to be believed.
-            apart = abs(found.slope - last.slope)
-            found = found._replace(error=max(found.error, apart))
-            if best is last:
-                best = best._replace(error=max(best.error, apart)) if best is not None else None
-        last = found
-        if best is None or found.error < best.error:
-            best = found
-        elif found.error > 1e3 * best.error and best.error <= 1e-6 * abs(best.slope):
-            break  # rounding has taken over
-        if best is found and found.error <= 1e-11 * abs(found.slope):
+        away = math.inf
+        if tried:
+            away = abs(found.slope - tried[-1].slope)
+            apart[-1] = min(apart[-1], away)
+        tried.append(found)
+        apart.append(away)
+        if max(found.error, away) <= 1e-10 * abs(found.slope):
             break
-    if best is None:
+    if not tried:
         return search.sides()
-    return best._replace(beside=search.beside, scale=search.largest / max(abs(x), best.step))
+    # One step by itself may be deceived, by a wave of its own length or by rounding; two that say the same are not.
+    # And what a smaller step rules out was too coarse.
+    sure = [e._replace(error=max(e.error, away)) for e, away in zip(tried, apart, strict=True)]
+    kept = [
+        e for i, e in enumerate(sure)
+        if all(abs(e.slope - finer.slope) <= SAFETY * (e.error + finer.error) for finer in sure[i + 1 :])
+    ]  # fmt: skip
+    found = min(kept, key=lambda e: e.error)
+    if search.beside is not None:
+        # Beside a kink small steps must be smaller than its distance, but not those that lead away from it.
+        for side in (search.side(-1.0), search.side(1.0)):
+            if side is not None and side.way == here.way and side.error < found.error:
+                found = found._replace(slope=side.slope, error=side.error)
+    return found._replace(beside=search.beside, scale=search.largest / max(abs(x), found.step))
+
+
+def _scaled(f: Callable[[float], Sample], unit: float) -> Callable[[float], Sample]:
+    def scaled(x: float) -> Sample:
+        sample = f(x)
+        return sample._replace(value=sample.value / unit)
+
+    return scaled
+
+
+def _times(found: Estimate, unit: float) -> Estimate:
+    def side(s: Side | None) -> Side | None:
+        return s and s._replace(slope=s.slope * unit, error=s.error * unit)
+
+    return found._replace(
+        slope=found.slope * unit, error=found.error * unit, scale=found.scale * unit,
+        left=side(found.left), right=side(found.right),
+    )  # fmt: skip
 
 
 def _steps(x: float) -> Iterator[float]:
@@ -170,7 +203,7 @@ class _Search:
 
     def sides(self) -> Estimate:
         """At a kink, or at the edge of the domain: the slopes to the left and to the right by themselves."""
-        left, right = self._side(-1.0), self._side(1.0)
+        left, right = self.side(-1.0), self.side(1.0)
         if left is None and right is None:
             return Estimate(math.nan, math.inf, 0.0, 0.0, reason="any small step leaves the domain")
         scale = self.largest / max(abs(self.x), 1e-3)
@@ -183,7 +216,7 @@ class _Search:
         middle, half = 0.5 * (left.slope + right.slope), 0.5 * abs(right.slope - left.slope)
         return Estimate(middle, half + left.error + right.error, 0.0, scale, left, right, self.beside)
 
-    def _side(self, sign: float) -> Side | None:
+    def side(self, sign: float) -> Side | None:
         """The slope to one side, from the way that the function takes there next to the point."""
         best: Side | None = None
         for step in _steps(self.x):
@@ -201,10 +234,13 @@ class _Search:
             once = [2.0 * b - a for a, b in pairwise(slopes)]
             twice = [(4.0 * b - a) / 3.0 for a, b in pairwise(once)]
             slope = (8.0 * twice[1] - twice[0]) / 7.0
-            error = abs(slope - twice[1]) + 100.0 * rounding
+            # At an edge a function may be no power series, x ** 1.5 at 0, and converge as slowly as the root of a step.
+            error = 5.0 * abs(twice[1] - twice[0]) + 100.0 * rounding
             # What does not settle as steps get smaller jumps, or has no slope to this side.
             if abs(slopes[3] - slopes[2]) > 0.75 * abs(slopes[1] - slopes[0]) + 60.0 * rounding:
                 error = math.inf
+            if error > 0.1 * abs(slope) + 1e-6 * self.largest / max(abs(self.x), step):
+                error = math.inf  # it does not settle
             # A smaller step sees the way next to the point, whatever a larger one found.
             if best is None or best.way != known[0].way or error < best.error:
                 best = Side(slope, error, known[0].way)

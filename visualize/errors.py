@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
-from autograd import DomainError, Value
-from visualize.description import Description, Edge, Node, operation_of
+from autograd import DomainError, Primitive, Value
+from visualize.description import Description, Edge, Kind, Node, operation_of
 from visualize.folding import fold
 from visualize.scene import Row, compose
 from visualize.svg import picture_of
 
-__all__ = ["neighbourhood", "picture_of_error"]
+__all__ = ["neighbourhood", "picture_of_error", "picture_of_operation"]
 
 HOPS, MOST = 3, 20
 """How far a picture goes back from the operation that failed, and how many nodes it shows at most."""
@@ -18,17 +20,24 @@ HOPS, MOST = 3, 20
 
 def picture_of_error(error: DomainError) -> str:
     """The surroundings of a DomainError as SVG. Raises ValueError if the error does not know where it arose."""
-    scene = compose(fold(neighbourhood(error)), gradients=False)
+    if error.primitive is None:
+        raise ValueError("this error does not know where it arose")
+    scene = compose(fold(neighbourhood(error.primitive, error.arguments, str(error))), gradients=False)
     failed = scene.boxes[-1]
     return picture_of(scene._replace(boxes=(*scene.boxes[:-1], failed._replace(rows=(Row("data", "none", "bad"),)))))
 
 
-def neighbourhood(error: DomainError) -> Description:
-    """The operation that failed as the result, with no number, and a few steps of what leads to it."""
-    if error.primitive is None:
-        raise ValueError("this error does not know where it arose")
+def picture_of_operation(primitive: Primitive, arguments: Sequence[Any], words: str) -> str:
+    """An operation that is to blame for something, in red, and a few steps of what leads to it, as SVG."""
+    scene = compose(fold(neighbourhood(primitive, arguments, words)), gradients=False)
+    last = scene.boxes[-1]
+    return picture_of(scene._replace(boxes=(*scene.boxes[:-1], last._replace(rows=()))))
+
+
+def neighbourhood(primitive: Primitive, arguments: Sequence[Any], words: str) -> Description:
+    """An operation as the result, with no number, and a few steps of what leads to it."""
     shown: dict[Value, int] = {}
-    front = [arg for arg in error.arguments if isinstance(arg, Value)]
+    front = [arg for arg in arguments if isinstance(arg, Value)]
     for hop in range(HOPS):
         for v in front:
             if len(shown) < MOST:
@@ -39,7 +48,7 @@ def neighbourhood(error: DomainError) -> Description:
     order = _arguments_first(shown)
     ids = {v: f"n{i}" for i, v in enumerate(order)}
 
-    def add(target: str, args: tuple[Value | float, ...]) -> None:
+    def add(target: str, args: Sequence[Value | float]) -> None:
         for place, arg in enumerate(args):
             source = ids.get(arg) if isinstance(arg, Value) else f"{target}c{place}"
             if isinstance(arg, float):
@@ -50,17 +59,12 @@ def neighbourhood(error: DomainError) -> Description:
     for v in order:
         if v.primitive is not None:
             add(ids[v], v.args)
-        kind = "leaf" if v.primitive is None else "operation"
+        kind: Kind = "leaf" if v.primitive is None else "operation"
         symbol = "" if v.primitive is None else v.primitive.symbol
-        nodes.append(Node(ids[v], kind, v.label, symbol, v.data, None, (), operation_of(v.primitive), v.label))  # type: ignore[arg-type]  # of two kinds
-    args = tuple(x if isinstance(x, Value) else float(x) for x in error.arguments)
-    add("failed", args)
-    nodes.append(
-        Node(
-            "failed", "result", "", error.primitive.symbol, math.nan, None, (str(error),), operation_of(error.primitive)
-        )
-    )
-    return Description(tuple(nodes), tuple(edges), False, (str(error),))
+        nodes.append(Node(ids[v], kind, v.label, symbol, v.data, None, (), operation_of(v.primitive), v.label))
+    add("failed", [x if isinstance(x, Value) else float(x) for x in arguments])
+    nodes.append(Node("failed", "result", "", primitive.symbol, math.nan, None, (words,), operation_of(primitive)))
+    return Description(tuple(nodes), tuple(edges), False, (words,))
 
 
 def _arguments_first(shown: dict[Value, int]) -> list[Value]:
