@@ -16,13 +16,14 @@ from typing import Any, Literal, NamedTuple
 
 from autograd.display import html_table
 from autograd.forward import jvp
-from autograd.locate import Culprit, culprits, watched, way_of
+from autograd.locate import Culprit, culprits, way_of
 from autograd.numeric import EPS, SAFETY, Estimate, Sample, estimate
 from autograd.primitive import DomainError
 from autograd.primitives import dot
 from autograd.transforms import grad, value_and_grad
 from autograd.tree import is_array, is_number, map_numbers, named_numbers
 from autograd.value import Value, gradients, no_grad, number, recording, topological
+from autograd.watching import watching
 
 __all__ = ["Comparison", "GradientMismatch", "GradientReport", "GradientUndecided", "check_gradients"]
 
@@ -309,11 +310,10 @@ class _Checked(_Given):
 
     def sampled(self, numbers: Sequence[float]) -> Sample:
         variables = [Value(x) for x in numbers]
-        with recording(), watched() as comparisons:
+        with recording(), watching() as compared:
             y = _one(self.f(*self.arguments(variables)))
-        if not isinstance(y, Value):
-            return Sample(float(y), tuple(comparisons))
-        return Sample(y.data, (tuple(comparisons), way_of(y)))
+        asked = tuple((c.words(), c.outcome) for c in compared)
+        return Sample(y.data, (asked, way_of(y))) if isinstance(y, Value) else Sample(float(y), (asked,))
 
     def compare_on_floats(self) -> None:
         """Raise GradientMismatch if f finds another value on plain numbers than on Values."""

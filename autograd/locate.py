@@ -8,8 +8,7 @@ import contextlib
 import linecache
 import math
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -18,9 +17,10 @@ from autograd.display import html_text
 from autograd.numeric import SAFETY, Sample, estimate
 from autograd.primitive import Primitive
 from autograd.primitives import stop_gradient
-from autograd.value import Tape, Value, mode_of_this_thread, modes, partials_of, recording, topological
+from autograd.value import Value, mode_of_this_thread, partials_of, recording, topological
+from autograd.watching import Watching
 
-__all__ = ["Culprit", "Site", "culprits", "local_check", "watched", "way_of"]
+__all__ = ["Culprit", "Site", "culprits", "local_check", "way_of"]
 
 OURS = tuple(str(Path(__file__).parents[1] / name) + "/" for name in ("autograd", "nn", "visualize"))
 MOST = 3
@@ -90,36 +90,6 @@ class Culprit(NamedTuple):
 # ---------------------------------------------------------------- which way a function takes
 
 
-class _Comparing(Tape):
-    """A tape that notes how comparisons come out, for a function that may be called inside other tapes."""
-
-    def __init__(self, comparisons: list[tuple[str, bool]]) -> None:
-        super().__init__()
-        self.comparisons = comparisons
-
-    def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
-        name = x1.label or "a Value"
-        other = (x2.label or "a Value") if isinstance(x2, Value) else f"{float(x2):.6g}"
-        self.comparisons.append((f"the comparison {name} {sign} {other}", outcome))
-
-    def failed(self, primitive: Primitive, args: Sequence[Any]) -> None:
-        self.comparisons.append((f"{primitive.name} has no value, which the function catches", True))
-
-    def refuse(self, what: str, value: Value | None) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def watched() -> Iterator[list[tuple[str, bool]]]:
-    """The comparisons that are made inside, in order: in words, with how they came out."""
-    comparisons: list[tuple[str, bool]] = []
-    if isinstance(modes.get(threading.get_ident()), Tape):  # inside a trace, which has its own
-        yield comparisons
-        return
-    with mode_of_this_thread(_Comparing(comparisons)):
-        yield comparisons
-
-
 def way_of(y: Value) -> tuple[tuple[str, int], ...]:
     """On which side of each of its kinks every operation is that leads to y."""
     found: list[tuple[str, int]] = []
@@ -142,13 +112,13 @@ def _side(row: Primitive, operands: Sequence[float]) -> int:
 # ---------------------------------------------------------------- operation by operation
 
 
-class _Locating(_Comparing):
+class _Locating(Watching):
     """A tape that knows where each Value was made."""
 
     follows = True
 
     def __init__(self) -> None:
-        super().__init__([])
+        super().__init__()
         self.sites: dict[Value, Site] = {}
 
     def append(self, value: Value) -> None:

@@ -24,7 +24,8 @@ from autograd._files import atomic_write
 from autograd.forward import order_of
 from autograd.js_rules import rules
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import Tape, mode_of_this_thread, number, partials_of
+from autograd.value import number, partials_of
+from autograd.watching import Compared, watching
 from visualize.description import Description, describe
 from visualize.folding import fold
 from visualize.layout import arrange
@@ -106,7 +107,7 @@ def explore(
     if path is not None and not str(path).lower().endswith((".html", ".htm")):
         raise ValueError(f"explore: {str(path)!r} must end in .html; for a picture, write visualize.render(y, path)")
     seed = number(seed, "explore: seed")
-    comparisons: list[Comparison] | None = None  # nobody has watched
+    comparisons: list[Compared] | None = None  # nobody has watched
     if callable(what) and not isinstance(what, Value):
         comparisons = []
         title = title or getattr(what, "__name__", "").strip("<>").replace("lambda", "")
@@ -128,28 +129,8 @@ def explore(
 
 # ---------------------------------------------------------------- the function itself, and what it asks
 
-Comparison = tuple[str, Value, Any, bool]
-"""A sign, what it stands between, and how it came out."""
 
-
-class _Watching(Tape):
-    """A tape that only notes comparisons."""
-
-    def __init__(self, comparisons: list[Comparison]) -> None:
-        super().__init__()
-        self.comparisons = comparisons
-
-    def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
-        self.comparisons.append((sign, x1, x2, outcome))
-
-    def failed(self, primitive: Primitive, args: Sequence[Any]) -> None:
-        pass
-
-    def refuse(self, what: str, value: Value | None) -> None:
-        pass
-
-
-def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[Comparison]) -> Any:
+def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[Compared]) -> Any:
     """The Value of a function at a point, its arguments named as in its signature."""
     if at is None:
         raise TypeError("explore: of a function, give the numbers to call it with: explore(f, at=[2.0, 0.5])")
@@ -172,8 +153,9 @@ def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[C
         pass
     names += [f"x{i + 1}" for i in range(len(names), len(point))]
     arguments = [_as_values(x, name) for x, name in zip(point, names, strict=False)]
-    with mode_of_this_thread(_Watching(comparisons)):
+    with watching() as asked:
         y = f(*arguments)
+    comparisons += [c for c in asked if c.sign != "caught"]
     if not isinstance(y, Value):
         raise TypeError(f"explore: the function must give one Value, as its result; it gave {y!r:.200}")
     return y
@@ -189,7 +171,7 @@ def _as_values(x: Any, name: str) -> Any:
 
 
 def _page(
-    value: Value, whole: Description, title: str, seed: float, precision: int, comparisons: list[Comparison] | None
+    value: Value, whole: Description, title: str, seed: float, precision: int, comparisons: list[Compared] | None
 ) -> str:
     order = topological(value)
     # What was compared need not lead to the result: it comes after, to be computed and not to be shown.
@@ -338,7 +320,7 @@ def _boxes(folded: Description) -> list[dict[str, Any]]:
     return found
 
 
-def _comparisons(order: list[Value], comparisons: list[Comparison]) -> Iterator[list[Any]]:
+def _comparisons(order: list[Value], comparisons: list[Compared]) -> Iterator[list[Any]]:
     """The comparisons: place, sign, place or [number], outcome; each once."""
     places = {v: i for i, v in enumerate(order)}
     seen: set[str] = set()
