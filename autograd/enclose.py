@@ -171,7 +171,7 @@ def enclose(f: Callable[..., Any], *point: Any) -> Enclosure:
     >>> 1.0 in found.value, 4.0 in found.value, found.value.width < 3.001
     (True, True, True)
     >>> enclose(lambda x: 0.1 * x, 3.0).value  # 0.3, and what rounding may do
-    Interval(0.3, 0.30000000000000016)
+    Interval(0.3, 0.3000000000000001)
     """
     check_function("enclose", f)
     # The function itself runs on Values, at the middles; what it recorded then runs on intervals.

@@ -328,3 +328,41 @@ def test_the_examples_leave_nothing_behind(tmp_path, monkeypatch, capsys):
     load("five_steps").main(epochs=1)
     load("circuits").main()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_newton(capsys):
+    x, by_scipy, fitted, meeting = load("newton").main()
+    assert np.abs(x - 1.0).max() < 1e-8
+    assert by_scipy.fun < 1e-8
+    assert fitted.x == pytest.approx([2.5, 1.3, 0.5], abs=0.02)
+    assert meeting.x[0] ** 2 + meeting.x[1] ** 2 == pytest.approx(4.0)
+    assert meeting.x[1] == pytest.approx(math.sin(meeting.x[0]))
+    assert "Newton steps" in capsys.readouterr().out
+
+
+def test_kepler(capsys):
+    rows = load("kepler").main()
+    e = 0.0934
+    assert rows[0] == pytest.approx((1.0 - e, 0.0, -1.0, e / (1.0 - e) ** 2), abs=1e-9)  # at the perihelion, by hand
+    assert rows[3][:2] == pytest.approx((1.0 + e, 0.0), abs=1e-9)
+    assert "dr/dM" in capsys.readouterr().out
+
+
+def test_sensitivities(capsys):
+    price, slopes, curvature, bounds, unsure = load("sensitivities").main()
+    assert price == pytest.approx(4.1783, abs=1e-4)
+    spot, strike, rate, volatility, years = load("sensitivities").POINT
+    d1 = (math.log(spot / strike) + (rate + volatility**2 / 2) * years) / (volatility * math.sqrt(years))
+    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
+    assert slopes[0] == pytest.approx(0.5 * math.erfc(-d1 / math.sqrt(2)))  # delta
+    assert slopes[3] == pytest.approx(spot * density * math.sqrt(years))  # vega
+    assert curvature[0][0] == pytest.approx(density / (spot * volatility * math.sqrt(years)))  # gamma
+    assert price in bounds.value
+    assert unsure.low < price < unsure.high
+    assert "volatility" in capsys.readouterr().out
+
+
+def test_check_others(capsys):
+    error = load("check_others").main()
+    assert "3 of 3 derivatives differ" in str(error)
+    assert "digits" in capsys.readouterr().out
