@@ -9,6 +9,7 @@ is noisy, its state is not. `--write` puts the table into the README.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import platform
@@ -118,6 +119,41 @@ def rosenbrock_rows(options: Options) -> list[Row]:
     return rows
 
 
+def derivative_rows(options: Options) -> list[Row]:
+    """What derivatives cost, beside the function itself."""
+    n = 10 if options.quick else 100
+    x = [0.3 + 0.01 * i for i in range(n)]
+
+    def f(v: list[Value]) -> Value:
+        return autograd.sum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in itertools.pairwise(v)])
+
+    def on_floats() -> float:
+        return f(x)  # type: ignore[arg-type, return-value]  # the table's rows take floats as well
+
+    gradient, dense = autograd.value_and_grad(f), autograd.hessian(f)
+    sparse, along = autograd.hessian(f, sparse=True), [1.0] * n
+    assert math.isclose(gradient(x)[0], on_floats(), rel_tol=1e-12)
+    rows = dense(x)
+    assert all(
+        math.isclose(sum(row), product, rel_tol=1e-9, abs_tol=1e-9)
+        for row, product in zip(rows, autograd.hvp(f, (x,), (along,)), strict=True)
+    )
+    assert abs(sparse(x).toarray() - rows).max() < 1e-9
+    name, repeat = f"derivatives of Rosenbrock's function in {n} variables", max(options.repeat // 3, 3)
+    against = "its value alone, on plain floats"
+    found = [
+        ("gradient", lambda: gradient(x)), ("Hessian times a vector", lambda: autograd.hvp(f, (x,), (along,))),
+        ("sparse Hessian", lambda: sparse(x)), ("Hessian", lambda: dense(x)),
+        ("gradient by jvp, one direction", lambda: autograd.jvp(f, (x,), (along,))),
+    ]  # fmt: skip
+    result = [
+        Row(f"{name}: {what}", against, f"{paired(run, on_floats, repeat):.1f} × the time") for what, run in found
+    ]
+    few = x[:5]
+    checked = paired(lambda: autograd.check_gradients(f, few), lambda: gradient(few), repeat)
+    return [*result, Row("check_gradients of 5 variables", "one gradient", f"{checked:.0f} × the time")]
+
+
 def dot_rows(options: Options) -> list[Row]:
     rng = random.Random(1)
     n, rounds = 784, 200
@@ -209,6 +245,7 @@ def gpt_rows(options: Options) -> list[Row]:
 GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "moons": moons_rows,
     "rosenbrock": rosenbrock_rows,
+    "derivatives": derivative_rows,
     "dot": dot_rows,
     "size": size_rows,
     "optimizer": optimizer_rows,

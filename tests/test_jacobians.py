@@ -199,10 +199,19 @@ def test_few_sweeps_for_a_band(monkeypatch):
     from autograd import jacobians
 
     sweeps = []
-    real = jacobians.push_forward
-    monkeypatch.setattr(jacobians, "push_forward", lambda *args: sweeps.append(1) or real(*args))
+    for name in ("push_forward", "slopes_of"):
+        real = getattr(jacobians, name)
+        monkeypatch.setattr(jacobians, name, lambda *args, real=real: sweeps.append(1) or real(*args))
     hessian(rosenbrock, sparse=True)([0.1] * 60)
+    assert len(sweeps) <= 4  # the gradient itself, and three colours
+    sweeps.clear()
+    found = jacobian(lambda v: [*v, autograd.sum(v)], sparse=True)([0.1] * 30)  # a full row: few sweeps backwards
+    assert len(sweeps) == 2
+    assert found.nnz == 60
+    sweeps.clear()
+    found = jacobian(lambda v: [v[0] * x for x in v], sparse=True)([0.1] * 30)  # a full column: few sweeps forwards
     assert len(sweeps) <= 3
+    assert found.toarray() == pytest.approx(np.array(jacobian(lambda v: [v[0] * x for x in v])([0.1] * 30)))
 
 
 @pytest.mark.parametrize("seed", range(20))
