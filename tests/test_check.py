@@ -412,6 +412,19 @@ def test_a_gradient_of_ones_own_or_of_another_library():
         check_gradients(lambda a: a, 2.0, gradient=3.0)
 
 
+def test_of_others_kinks_and_randomness_are_found_by_small_steps_alone():
+    with pytest.warns(GradientUndecided):
+        assert check_gradients(abs, 0.0, gradient=lambda x: 1.0).rows[0].verdict == "cannot tell"
+    rng = random.Random(2)
+    with pytest.raises(GradientMismatch, match="several values at one point"):
+        check_gradients(lambda x: x + rng.random(), 1.0, gradient=lambda x: 1.0)
+
+
+@pytest.mark.parametrize("seed", [3412, 3748])
+def test_rounding_inside_of_the_function_is_counted(seed):
+    assert verdict(*hard_point(seed)) != "differs"
+
+
 def test_programs_are_checked_too():
     check_gradients(autograd.trace(lambda v: autograd.sin(v[0] * 0.5) * v[1] ** 2, [0.3, 0.7]), [0.2, 0.9], order=2)
 

@@ -123,6 +123,11 @@ def test_what_has_no_bounds(call, error, says):
         call()
 
 
+def test_a_quotient_by_what_may_be_0():
+    with pytest.raises(DomainError, match="the divisor may be 0"):
+        Interval(1.0, 2.0) / Interval(-1.0, 2.0)
+
+
 def test_a_branch_that_is_sure_is_taken():
     found = enclose(lambda x: x * x if x > 0 else -x, Interval(1.0, 2.0))
     assert found.gradient.low == pytest.approx(2.0)

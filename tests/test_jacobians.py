@@ -165,6 +165,16 @@ def test_perturbations_are_not_confused():
     assert x.grad == 1.0
 
 
+def test_a_value_gives_a_value_whatever_it_is_made_of():
+    x = autograd.value.record(autograd.TABLE["identity"], (2.0,))  # no leaf leads to it
+    for found in (derivative(lambda t: t * t)(x), jacobian(lambda t: [t * t])(x)[0], hessian(lambda t: t**3)(x)):
+        assert isinstance(found, Value)
+
+
+def test_a_choice_that_is_not_taken_carries_no_tangent():
+    assert jvp(lambda x: autograd.where(x >= 0.0, 2.0 * x, autograd.sqrt(x)), (0.0,), (1.0,)) == (0.0, 2.0)
+
+
 def test_programs_are_functions():
     def f(v):
         return autograd.sin(v[0] * 0.5) * v[1] ** 2

@@ -98,6 +98,12 @@ def data_of(page):
     return json.loads(plain or json.loads(zlib.decompress(base64.b64decode(packed)))["data"])
 
 
+def test_a_label_does_not_end_the_script():
+    page = explore(Value(1.0, "</script><script>alert(1)</script>") * 2.0).html
+    assert page.count("</script>") == 3
+    assert "<script>alert" not in page
+
+
 def test_a_leaf_alone_is_a_page():
     assert "alone" in explore(Value(1.0, "alone")).html
 

@@ -79,6 +79,12 @@ def test_what_shares_an_argument_is_abridged_with_the_sum_of_contributions():
     assert sum(edge.contribution for edge in description.edges if edge.source == of_w.id) == w.grad
 
 
+def test_what_hangs_on_different_nodes_is_not_alike():
+    s1, s2 = autograd.tanh(Value(0.3, "w")), autograd.sin(Value(0.3, "v"))
+    y = autograd.sum([s1 * Value(float(i)) for i in range(10)] + [s2 * Value(float(i)) for i in range(10)])
+    assert not any(node.kind == "group" for node in folded(y).nodes)
+
+
 def test_pairs_of_a_dot_enter_side_by_side():
     ws, xs = [Value(float(i), f"w{i}") for i in range(5)], [Value(float(i), f"x{i}") for i in range(5)]
     y = autograd.dot(ws, xs)
