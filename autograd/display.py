@@ -30,13 +30,18 @@ def html_details(shown: str, summary: str, text: str) -> str:
     return f"<div>{shown}</div><details><summary>{escape(summary)}</summary>{html_text(text)}</details>"
 
 
-SHOWN = 60  # nodes of a graph that a notebook draws by itself
+SHOWN = 60  # nodes of a graph that a notebook draws whole
+FAST = 20_000  # nodes of a graph that it rolls up
 
 
 def picture_of(what: Any) -> str | None:
     """A Value or a Program as SVG, if it is small, and there is something to draw with."""
     try:
+        from autograd.value import Value, topological
         from visualize import draw
+
+        if isinstance(what, Value) and len(topological(what)) > FAST:
+            return None
 
         svg: str | None = draw(what, limit=SHOWN)._repr_mimebundle_().get("image/svg+xml")
     except (ImportError, ValueError):

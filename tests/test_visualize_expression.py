@@ -241,7 +241,7 @@ def test_an_expression_may_start_with_a_minus(tmp_path, capsys, text):
         (["x", "x=1", "--orientation", "up"], "orientation must be one of"),
         (["x", "x=1", "--precision", "many"], "invalid int value"),
         (["x", "x=1", "--precision", "99"], "1 to 17"),
-        (["x+x+x", "x=1", "--limit", "2"], "3 nodes"),
+        (["x+x+x", "x=1", "--limit", "0"], "limit"),
         (["x", "x=1", "--colour"], "--colour"),
         ([], "expression"),
         (["log(x)", "x=-1"], "log: argument must be > 0"),

@@ -20,6 +20,7 @@ from visualize.description import Description, Edge, GraphTooLarge, Node, descri
 from visualize.expression import ExpressionError, evaluate
 from visualize.folding import fold
 from visualize.rendering import RenderError, render
+from visualize.rollup import roll_up
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe",
     "draw", "draw_network", "evaluate", "explore", "fold", "mermaid", "plot_confusion_matrix",
     "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history", "plot_predictions", "render",
-    "save_figure", "tree",
+    "roll_up", "save_figure", "tree",
 ]  # fmt: skip
 
 _LATER = {

@@ -20,6 +20,8 @@ __all__ = [
     "Node",
     "contribution_of",
     "describe",
+    "operation_of",
+    "parameters_in",
     "short_names",
 ]
 
@@ -65,7 +67,7 @@ class Edge(NamedTuple):
     gradient of target. None: not computed, or does not exist; all three for constants.
     parts: what the edge stands for in the whole graph: operations and the argument's place in each. More than one if it
     leads to or from a group; then local and upstream are those of all parts if they agree, and the contributions of the
-    parts add up to that of the edge.
+    parts add up to that of the edge. times: how many edges of a graph that was rolled up it stands for.
     """
 
     source: str
@@ -75,6 +77,7 @@ class Edge(NamedTuple):
     upstream: float | None
     contribution: float | None
     parts: tuple[tuple[str, int], ...] = ()
+    times: int = 1
 
 
 class Description(NamedTuple):
@@ -115,7 +118,7 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit: must be a whole number of nodes, at least 1; got {limit!r}")
     order = topological(value)
-    names = _known_parameters(order) if parameters is None else _names(parameters)
+    names = parameters_in(order, parameters)
     count = len(order)
     if constants:
         count += sum(isinstance(arg, float) for v in order for arg in v.args)
@@ -269,8 +272,12 @@ def _listed(nodes: list[Node]) -> str:
 # ---------------------------------------------------------------- parameters and their names
 
 
-def _known_parameters(order: Iterable[Value]) -> dict[Value, str]:
-    """The leaves that a Module or an optimiser holds, with their names; nn is asked only if it is there."""
+def parameters_in(order: Iterable[Value], parameters: Any = None) -> dict[Value, str]:
+    """Those of some nodes that are parameters, with their names: the given ones; if None, the leaves that a Module or
+    an optimiser holds. nn is asked only if it is there.
+    """
+    if parameters is not None:
+        return _names(parameters)
     nn = sys.modules.get("nn.module")
     found: dict[Value, str] = nn.known_parameters([v for v in order if v.primitive is None]) if nn is not None else {}
     return found

@@ -12,10 +12,11 @@ import graphviz
 
 from autograd import Program, Value
 from autograd._files import atomic_write
-from visualize.description import LIMIT, describe
+from visualize.description import LIMIT, GraphTooLarge, describe
 from visualize.folding import fold
 from visualize.program import program_scene
 from visualize.rendering import RenderError, content_of
+from visualize.rollup import roll_up
 from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
 from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, plain, text
 
@@ -124,8 +125,9 @@ def draw(
 
     orientation: the direction of the computation, "LR", "TB", "RL" or "BT". precision: significant digits, 1 to 17.
     data, gradients, contributions, constants: what to show. parameters: the leaves to show as parameters: Values, or a
-    model; if None, those that any Module or optimiser holds. title: a line above. limit: raises GraphTooLarge beyond
-    this many nodes.
+    model; if None, those that any Module or optimiser holds. title: a line above. limit: a graph of more nodes than
+    this is rolled up: nodes that are alike are one box, with how many they are, from where to where their numbers go,
+    and which share of them is 0.
 
     Of a Program, the array operations that it was rolled into, with their shapes; orientation, title and limit apply.
     """
@@ -135,7 +137,10 @@ def draw(
     if isinstance(value, Program):
         return digraph(program_scene(value, orientation=orientation, title=title, limit=limit))
     try:
-        description = fold(describe(value, parameters=parameters, limit=limit), constants=constants)
+        try:
+            description = fold(describe(value, parameters=parameters, limit=limit), constants=constants)
+        except GraphTooLarge:
+            description = roll_up(value, parameters=parameters)
     except (TypeError, ValueError) as error:
         raise type(error)(f"draw: {error}") from None
     return digraph(

@@ -157,6 +157,9 @@ def _ranges(node: Node, data: bool, gradients: bool) -> list[Row]:
             low, high = (number(f(known), 3) for f in (min, max)) if known else (DASH, DASH)
             bad = any(not math.isfinite(x) for x in known)
             rows.append(Row(name, low if low == high else f"{low} … {high}", "bad" if bad else "plain"))
+    zeros = sum(x == 0.0 for _, x, _ in node.members) / len(node.members)
+    if data and 0.0 < zeros < 1.0:
+        rows.append(Row("at 0", f"{zeros:.0%}", "plain"))
     return rows
 
 
@@ -180,7 +183,7 @@ def _arrow(
     roomy: bool,
 ) -> Arrow:  # fmt: skip
     flow = edge.contribution if contributions else None
-    shown = equation(edge, precision) if flow is not None else ("", "")
+    shown = equation(edge, precision) if flow is not None else (f"{edge.times:,}" if edge.times > 1 else "", "")
     look = sign_of(flow)
     if foreign and look != "none":
         look = "foreign"
