@@ -147,6 +147,11 @@ def check_gradients(
     if not point:
         raise TypeError("check_gradients: give the point to check at, as in check_gradients(f, 1.0, [2.0, 3.0])")
     checked = _Checked(f, point) if gradient is None else _Given(f, point, gradient)
+    if not math.isfinite(checked.here.value):
+        raise DomainError(
+            f"check_gradients: the function is {checked.here.value} at this point, so there is nothing to compare; "
+            "choose another one"
+        )
     rows = []
     for i, (name, x) in enumerate(zip(checked.names, checked.start, strict=True)):
         found = estimate(partial(checked.sample, i), x, checked.here, checked.noise)
@@ -386,7 +391,7 @@ def _compared(
     as_good_as_0 = analytic == 0.0 and slack <= 1e-9 * found.scale
     if slack <= max(allowed, 1e-300) or as_good_as_0 or slack == 0.0:
         return row._replace(verdict="agrees", note=note)
-    why = f"small steps are exact to ±{found.error:.1e} only"
+    why = f"small steps are exact to ±{found.error:.1e} only (atol= says that this will do)"
     return row._replace(note=f"{why}; {note}" if note else why)
 
 

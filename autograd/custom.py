@@ -11,7 +11,7 @@ from autograd.jacobians import jacobian
 from autograd.primitive import Domain, Primitive
 from autograd.primitives import dot
 from autograd.transforms import call, check_function, one_number, plain, value_and_grad
-from autograd.tree import is_number, map_numbers, named_numbers
+from autograd.tree import map_numbers, named_numbers
 from autograd.value import Value, no_grad, number, record
 
 __all__ = ["checkpoint", "custom_gradient", "implicit"]
@@ -128,7 +128,7 @@ def implicit(f: Callable[..., Any], solve: Callable[..., Any]) -> Callable[..., 
         x0 = [number(x, "implicit: solve") for _, x in named_numbers(found, "x")]
         if not x0:
             raise TypeError(f"implicit: solve must return a number or a list of numbers, got {found!r:.200}")
-        equation.scalar = is_number(found)
+        equation.unknowns = found
         equation.check(x0, numbers)
         if not any(isinstance(x, Value) for x in flat):
             return found
@@ -144,7 +144,7 @@ class _Equation:
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.f = f
         self.args = args
-        self.scalar = True
+        self.unknowns: Any = 0.0  # in the structure that `solve` gives them
 
     def arguments(self, numbers: Sequence[Any]) -> list[Any]:
         rest = iter(numbers)
@@ -152,7 +152,8 @@ class _Equation:
 
     def residual(self, x: Sequence[Any], numbers: Sequence[Any]) -> list[Any]:
         """What f returns, as a list."""
-        found = self.f(x[0] if self.scalar else list(x), *self.arguments(numbers))
+        rest = iter(x)
+        found = self.f(map_numbers(lambda _: next(rest), self.unknowns), *self.arguments(numbers))
         flat = [y for _, y in named_numbers(found, "")]
         if len(flat) != len(x):
             raise ValueError(

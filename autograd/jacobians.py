@@ -84,6 +84,7 @@ def jacobian(
         result, aux = split(called.result, has_aux, "jacobian")
         ys = [y for _, y in named_numbers(result, "")]
         if sparse:
+            _plain_only(called, ys, "jacobian")
             found = _sparse(ys, called.variables, "jacobian")
         else:
             outside = called.reaches_out(ys)
@@ -113,6 +114,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = None, sparse: bool = False
         y = one_number(called.result, "hessian")
         slopes = slopes_of(y, called.variables, True)
         if sparse:
+            _plain_only(called, y, "hessian")
             return _sparse(slopes, called.variables, "hessian")
         rows = _rows(slopes, called.variables, called.reaches_out(y))
         gradient = single(argnums, called.shaped(slopes))
@@ -173,7 +175,7 @@ def _placed(result: Any, rows: list[list[Any]], called: Call, argnums: Argnums) 
     if is_array(result):
         import numpy as np
 
-        by_argument = list(zip(*(called.shaped(row) for row in rows), strict=True))
+        by_argument = list(zip(*(called.shaped(row) for row in rows), strict=True)) or [()] * len(called.places)
         whole = [
             _stacked(np, parts, result.shape, called.args[i])
             for parts, i in zip(by_argument, called.places, strict=True)
@@ -223,6 +225,15 @@ def _sparse(ys: Sequence[Any], variables: list[Value], name: str) -> Any:
     ends = list(itertools.accumulate(map(len, pattern), initial=0))
     data = [found[place] for place in places]
     return csr_array((data, [j for _, j in places], ends), shape=(len(ys), len(variables)))
+
+
+def _plain_only(called: Call, ys: Any, name: str) -> None:
+    """TypeError if the result would have to be differentiable again."""
+    if called.reaches_out(ys):
+        raise TypeError(
+            f"{name}: sparse=True gives plain numbers, but the function also depends on Values from around it, whose "
+            "gradient would be lost; leave sparse=True out"
+        )
 
 
 def _groups(colours: Sequence[int]) -> list[list[int]]:

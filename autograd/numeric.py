@@ -9,6 +9,7 @@ left and to the right, extrapolated each by itself, do not meet.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Hashable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 __all__ = ["EPS", "SAFETY", "Estimate", "Sample", "estimate"]
 
 EPS = 2.0**-52
+SINGLE = 2.0**-23
 SAFETY = 3.0
 """By how much an estimate of an error is multiplied before it is relied on."""
 
@@ -149,6 +151,7 @@ class _Search:
         self.noise = noise
         self.largest = abs(here.value)
         self.beside: Hashable = None
+        self.seen: set[float] = set()
 
     def at(self, x: float) -> Sample | None:
         """f at a point near by; None where it has no value."""
@@ -173,17 +176,24 @@ class _Search:
             found.append(sample)
         return found
 
-    def _rounding(self, samples: list[Sample]) -> float:
+    def _rounding(self, samples: list[Sample], step: float) -> float:
+        """How far rounding may have moved any of some samples, of points at most a step away."""
         largest = max(abs(sample.value) for sample in samples)
         self.largest = max(self.largest, largest)
-        return EPS * (max(largest, abs(self.here.value)) + self.noise)
+        most = max(largest, abs(self.here.value))
+        self.seen |= {sample.value for sample in samples}
+        if len(self.seen) > 3 and all(map(_is_single, self.seen)):
+            # A function that computes in 32 bits, and takes its argument as such.
+            bend = max(abs(sample.value - self.here.value) for sample in samples) / step
+            return SINGLE * (most + abs(self.x) * bend)
+        return EPS * (most + self.noise)
 
     def central(self, step: float) -> Estimate | None:
         """From three pairs of steps, each half of the one before."""
         samples = self._around(step, (1.0, -1.0, 0.5, -0.5, 0.25, -0.25))
         if samples is None:
             return None
-        rounding = self._rounding(samples) / step
+        rounding = self._rounding(samples, step) / step
         f0 = self.here.value
         ahead, behind, middle = [], [], []
         for k, part in enumerate((1.0, 0.5, 0.25)):
@@ -226,7 +236,7 @@ class _Search:
             known = [sample for sample in samples if sample is not None]
             if len(known) < 4 or len({sample.way for sample in known}) > 1:
                 continue
-            rounding = self._rounding(known) / step
+            rounding = self._rounding(known, step) / step
             slopes = [
                 (sample.value - self.here.value) / ((self.x + sign * part * step) - self.x)
                 for sample, part in zip(known, (1.0, 0.5, 0.25, 0.125), strict=True)
@@ -245,6 +255,10 @@ class _Search:
             if best is None or best.way != known[0].way or error < best.error:
                 best = Side(slope, error, known[0].way)
         return best
+
+
+def _is_single(x: float) -> bool:
+    return x == struct.unpack("f", struct.pack("f", x))[0] if abs(x) < 3e38 else False
 
 
 def _towards_0(slopes: list[float]) -> float:

@@ -33,15 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        "gradient(at=[...], digits=None, order=1, undecided=False): the test returns a function, or a function and its "
-        "gradient, which is checked against finite differences at these points",
+        "gradient(at=[...], digits=None, order=1, atol=0.0, undecided=False): the test returns a function, or one "
+        "and its gradient, which is checked against finite differences at these points",
     )
 
 
 @pytest.fixture
 def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """What checks a gradient at one point: call it with a function and the point; options are `gradient`, `order`,
-    `digits` and `undecided`, as of `autograd.testing.assert_gradients`.
+    `digits`, `atol` and `undecided`, as of `autograd.testing.assert_gradients`.
 
     Returns the report; fails with it if the gradient is wrong, or if small steps cannot tell.
     """

@@ -147,6 +147,11 @@ class Series:
             ]
         except (ArithmeticError, ValueError) as error:
             raise self._no_series() from error
+        except TypeError as error:
+            raise TypeError(
+                f"taylor: the slopes of {row.name} are no formula of autograd's functions, so they have no series "
+                f"({error}); nest derivative(...) instead"
+            ) from None
 
     def _is_constant_power(self) -> bool:
         """x ** c, whose slopes are powers without end: it has a recurrence of its own where x is not 0."""
@@ -166,9 +171,6 @@ class Series:
     def __apply_primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
         world = next(arg.world for arg in args if isinstance(arg, Series))
         return world.computed(row, tuple(arg if isinstance(arg, Series) else float(arg) for arg in args))
-
-    def __float__(self) -> float:
-        return self.data
 
     def __add__(self, other: Any) -> Any:
         return self.__apply_primitive__(

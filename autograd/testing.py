@@ -23,13 +23,13 @@ __all__ = ["assert_gradients", "graphs", "points"]
 
 def assert_gradients(
     f: Callable[..., Any], at: Iterable[Any], *, gradient: Callable[..., Any] | None = None, order: int = 1,
-    digits: int | None = None, undecided: bool = False,
+    digits: int | None = None, atol: float = 0.0, undecided: bool = False,
 ) -> list[GradientReport]:  # fmt: skip
     """Check the gradient of f at several points; AssertionError, with the report, at the first one that is wrong.
 
     at: points, each a tuple of arguments, or a single one. gradient, order: as of `check_gradients`. digits: to how
-    many digits the two have to agree; 6 if None. undecided: whether points pass at which small steps cannot tell;
-    otherwise they fail.
+    many digits the two have to agree; 6 if None; 3 is what functions of 32 bits can do. atol: what is too small to
+    matter. undecided: whether points pass at which small steps cannot tell; otherwise they fail.
 
     >>> import math
     >>> reports = assert_gradients(math.sin, at=[0.3, 1.2], gradient=math.cos)
@@ -48,13 +48,13 @@ def assert_gradients(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GradientUndecided)
             try:
-                report = check_gradients(f, *args, gradient=gradient, order=order, rtol=rtol)
+                report = check_gradients(f, *args, gradient=gradient, order=order, rtol=rtol, atol=atol)
             except GradientMismatch as error:
                 raise _at(args, error) from None
         if not undecided and any(row.verdict == "cannot tell" for row in report.rows):
             raise GradientMismatch(
-                f"at {_shown(args)}: small steps cannot tell whether the gradient is right; choose another point, or "
-                f"pass undecided=True\n{report}"
+                f"at {_shown(args)}: small steps cannot tell whether the gradient is right; choose another point, "
+                f"or pass atol= or undecided=True\n{report}"
             )
         reports.append(report)
     return reports

@@ -420,6 +420,32 @@ def test_of_others_kinks_and_randomness_are_found_by_small_steps_alone():
         check_gradients(lambda x: x + rng.random(), 1.0, gradient=lambda x: 1.0)
 
 
+def test_a_function_of_32_bits_is_known_as_one():
+    def f(x):
+        return np.float32(np.sin(np.float32(x)))
+
+    (row,) = check_gradients(f, 1.0, gradient=math.cos, rtol=5e-4).rows
+    assert row.agrees
+    assert row.digits >= 4
+    with pytest.warns(GradientUndecided):
+        check_gradients(f, 1.0, gradient=math.cos)
+    with pytest.raises(GradientMismatch):
+        check_gradients(f, 1.0, gradient=lambda x: 1.01 * math.cos(x))
+
+
+def test_where_the_function_is_infinite_there_is_nothing_to_compare():
+    with pytest.raises(DomainError, match="the function is inf at this point"):
+        check_gradients(lambda x: x * x, 1e200)
+
+
+def test_what_is_too_small_to_matter():
+    f = lambda xs: autograd.logsumexp([x * (i + 1.0) for i, x in enumerate(xs)])  # noqa: E731  # used twice
+    point = [0.01 * i for i in range(40)]
+    with pytest.warns(GradientUndecided, match="atol="):
+        check_gradients(f, point)
+    assert all(row.agrees for row in check_gradients(f, point, atol=1e-9).rows)
+
+
 @pytest.mark.parametrize("seed", [3412, 3748])
 def test_rounding_inside_of_the_function_is_counted(seed):
     assert verdict(*hard_point(seed)) != "differs"

@@ -165,6 +165,29 @@ def test_perturbations_are_not_confused():
     assert x.grad == 1.0
 
 
+def test_a_sparse_matrix_loses_no_gradient_without_a_word():
+    with pytest.raises(TypeError, match="sparse=True gives plain numbers"):
+        derivative(lambda a: hessian(lambda u: u[0] ** 3 * a, sparse=True)([2.0]).toarray()[0][0])(1.0)
+    w = Value(2.0)
+    with pytest.raises(TypeError, match="sparse=True gives plain numbers"):
+        jacobian(lambda v: [v[0] * w], sparse=True)([1.0])
+
+
+def test_no_results_at_all():
+    assert jacobian(lambda v: [])([1.0, 2.0]) == []
+    assert jacobian(lambda v: np.array([]))(np.array([1.0, 2.0])).shape == (0, 2)
+
+
+def test_a_series_of_a_program_is_refused_and_not_wrong():
+    with pytest.raises(TypeError, match="the slopes of program are no formula"):
+        taylor(autograd.trace(lambda x: autograd.sin(x) * x, 0.5), 0.5, 2)
+
+
+def test_unknowns_come_as_solve_gives_them():
+    root = implicit(lambda x, a: x * x - a, lambda a: np.sqrt(a))
+    assert jacobian(root)(np.array([4.0, 9.0])) == pytest.approx(np.array([[0.25, 0.0], [0.0, 1.0 / 6.0]]))
+
+
 def test_a_value_gives_a_value_whatever_it_is_made_of():
     x = autograd.value.record(autograd.TABLE["identity"], (2.0,))  # no leaf leads to it
     for found in (derivative(lambda t: t * t)(x), jacobian(lambda t: [t * t])(x)[0], hessian(lambda t: t**3)(x)):
