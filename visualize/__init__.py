@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from visualize.drawing import Drawing, draw
     from visualize.explorer import Explorer, explore
     from visualize.network import draw_network
+    from visualize.parts import focus, path, search
     from visualize.plots import (
         plot_confusion_matrix,
         plot_decision_boundary,
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe",
-    "draw", "draw_network", "evaluate", "explore", "fold", "mermaid", "plot_confusion_matrix",
+    "draw", "draw_network", "evaluate", "explore", "focus", "fold", "mermaid", "path", "plot_confusion_matrix",
     "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history", "plot_predictions", "render",
-    "roll_up", "save_figure", "tree",
+    "roll_up", "save_figure", "search", "tree",
 ]  # fmt: skip
 
 _LATER = {
@@ -50,6 +51,8 @@ _LATER = {
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",
+    "focus": "parts",
+    "path": "parts",
     "plot_confusion_matrix": "plots",
     "plot_decision_boundary": "plots",
     "plot_digits": "plots",
@@ -57,6 +60,7 @@ _LATER = {
     "plot_history": "plots",
     "plot_predictions": "plots",
     "save_figure": "plots",
+    "search": "parts",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
@@ -99,13 +99,16 @@ class Description(NamedTuple):
     foreign: bool = False
 
 
-def describe(value: Value, *, parameters: Any = None, constants: bool = True, limit: int = LIMIT) -> Description:
+def describe(
+    value: Value, *, parameters: Any = None, constants: bool = True, limit: int = LIMIT,
+    within: Set[Value] | None = None,
+) -> Description:  # fmt: skip
     """The graph that leads to `value`, whole: `visualize.fold` makes of it what a drawing shows.
 
     parameters: the leaves to show as parameters: Values, or a model with `named_parameters()`, whose names then label
         those that have no label. If None, those of all Modules and optimisers there are.
     constants: whether plain numbers among the arguments get nodes of their own.
-    limit: raises GraphTooLarge if there are more nodes than this.
+    limit: raises GraphTooLarge if there are more nodes than this. within: these nodes only, and arrows between them.
 
     >>> x = Value(3.0, label="x")
     >>> for edge in describe(x * x).edges:
@@ -117,7 +120,7 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
         raise TypeError(f"takes a Value, such as the result of a computation with Values; got {value!r}")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit: must be a whole number of nodes, at least 1; got {limit!r}")
-    order = topological(value)
+    order = [v for v in topological(value) if within is None or v in within]
     names = parameters_in(order, parameters)
     count = len(order)
     if constants:
@@ -125,8 +128,8 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
     if count > limit:
         raise GraphTooLarge(
             f"the graph has {count:,} nodes, too many to read (the limit is {limit}). Draw a smaller part: a Value "
-            "nearer to the leaves, or the same computation with fewer inputs; draw_network(model) shows a network as "
-            f"neurons. To draw it all the same, give limit={count}."
+            "nearer to the leaves, fewer hops of focus, or the same computation with fewer inputs; draw_network(model) "
+            f"shows a network as neurons. To draw it all the same, give limit={count}."
         )
 
     short = short_names([name for v, name in names.items() if name])
@@ -147,7 +150,9 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
         operands = [arg if isinstance(arg, float) else arg.data for arg in v.args]
         stale = stale or not _follows(v.primitive, operands, v.data)
         for i, (arg, local) in enumerate(zip(v.args, _slopes(v.primitive, operands, v.data), strict=True)):
-            if not isinstance(arg, float):
+            if isinstance(arg, Value):
+                if arg not in ids:
+                    continue
                 part = ((target, i),)
                 edges.append(Edge(ids[arg], target, i, local, gradient, contribution_of(local, gradient), part))
             elif constants:
@@ -157,7 +162,8 @@ def describe(value: Value, *, parameters: Any = None, constants: bool = True, li
         facts = _facts(v.primitive, operands)
         operation = operation_of(v.primitive)
         nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label))
-    return _annotated(Description(tuple(nodes), tuple(edges), stale))
+    found = Description(tuple(nodes), tuple(edges), stale)
+    return _annotated(found) if within is None else found  # in a part, contributions need not add up
 
 
 def operation_of(primitive: Primitive | None) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
 import graphviz
 
-from autograd import Program, Value
+from autograd import Program, Value, topological
 from autograd._files import atomic_write
 from visualize.description import LIMIT, GraphTooLarge, describe
 from visualize.folding import fold
@@ -20,7 +20,7 @@ from visualize.rollup import roll_up
 from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
 from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, plain, text
 
-__all__ = ["Drawing", "digraph", "draw"]
+__all__ = ["Drawing", "digraph", "draw", "draw_part"]
 
 ORIENTATIONS = ("LR", "TB", "RL", "BT")
 
@@ -149,6 +149,24 @@ def draw(
             contributions=contributions, title=title,
         )
     )  # fmt: skip
+
+
+def draw_part(
+    caller: str, value: Value, within: Set[Value], *, limit: int, parameters: Any = None, **options: Any
+) -> Drawing:
+    """A drawing of some nodes of the graph of `value`, for `caller`, which errors name. parameters: as of `describe`;
+    options: as of `compose`.
+    """
+    try:
+        description = describe(value, parameters=parameters, limit=limit, within=within)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{caller}: {error}") from None
+    scene = compose(fold(description), **options)
+    total = len(topological(value))
+    if len(within) < total:
+        part = f"a part: {len(within):,} of {total:,} nodes, and only the arrows between them"
+        scene = scene._replace(notes=(*scene.notes, part))
+    return digraph(scene)
 
 
 def digraph(scene: Scene) -> Drawing:

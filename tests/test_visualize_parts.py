@@ -1,0 +1,71 @@
+"""Parts of large graphs."""
+
+import pytest
+
+import autograd
+from autograd import Value
+from visualize import GraphTooLarge, focus, path, search
+
+
+def deep(n=2000):
+    x, w = Value(0.5, "x"), Value(1.01, "w")
+    y, kept = x, []
+    for _ in range(n):
+        y = autograd.tanh(y * w)
+        kept.append(y)
+    y.backward()
+    return x, w, y, kept
+
+
+def test_around_a_node():
+    _x, w, y, kept = deep()
+    drawing = focus(y, kept[1000], hops=1)
+    assert [box.symbol for box in drawing.scene.boxes] == ["*", "tanh", "*"]
+    assert len(focus(y, kept[1000], hops=6).scene.boxes) == 14  # with w, and not through it
+    assert len(focus(y, kept[1000], hops=0).scene.boxes) == 1
+    assert drawing.scene.notes == ("a part: 3 of 4,002 nodes, and only the arrows between them",)
+    (edge, _) = drawing.scene.arrows
+    assert edge.equation[1]  # contributions are shown
+    with pytest.raises(GraphTooLarge):
+        focus(y, w, hops=2)  # w is used everywhere
+
+
+def test_between_two_nodes():
+    x, w, b = Value(0.5, "x"), Value(2.0, "w"), Value(0.1, "b")
+    h = autograd.tanh(x * w)
+    y = h * b + autograd.sin(w)
+    y.label = "y"
+    assert [(*box.label, box.symbol) for box in path(y, x, title="x to y").scene.boxes] == [
+        ("x", ""), ("*",), ("tanh",), ("*",), ("y", "+"),
+    ]  # fmt: skip
+    assert len(path(y, w).scene.boxes) == 6
+    assert len(path(y, y).scene.boxes) == 1
+    assert path(h, x).scene.notes != ()
+    chain = autograd.exp(autograd.sin(x))
+    assert path(chain, x).scene.notes == ()  # it is the whole
+
+
+def test_what_has_a_name():
+    x, w, y, kept = deep(10)
+    assert search(y, label="w") == [w]
+    assert set(search(y, label="?")) == {x, w}
+    assert len(search(y, operation="tanh")) == 10
+    assert search(y, where=lambda v: v is kept[3]) == [kept[3]]
+    assert search(y, label="nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: focus(3.0, Value(1.0)), TypeError, "focus: takes a Value"),
+        (lambda: focus(Value(1.0) * 2.0, Value(1.0)), ValueError, "focus: around is not in the graph"),
+        (lambda: focus(*[Value(1.0)] * 2, hops=-1), ValueError, "hops"),
+        (lambda: path(Value(1.0) * 2.0, Value(1.0)), ValueError, "path: x is not in the graph"),
+        (lambda: path(Value(1.0), None), TypeError, "path: takes a Value"),
+        (lambda: search(Value(1.0)), TypeError, "say what to look for"),
+        (lambda: search(None, label="x"), TypeError, "search: takes a Value"),
+    ],
+)
+def test_wrong_use_is_a_clear_error(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
