@@ -12,7 +12,7 @@ from autograd.primitive import Domain, Primitive
 from autograd.primitives import dot
 from autograd.transforms import call, check_function, one_number, plain, value_and_grad
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import Value, no_grad, number, record
+from autograd.value import Value, number, record
 
 __all__ = ["checkpoint", "custom_gradient", "implicit"]
 
@@ -76,8 +76,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, of which one node is kept instead of its whole graph: it runs again when the gradient is asked for.
 
     For long computations that would fill the memory; they take about twice as long. f takes arguments as of
-    `value_and_grad` and returns one number. TypeError if that depends on Values which are no arguments: they would get
-    no gradient.
+    `value_and_grad` and returns one number; an array among them that is changed in between, or randomness in f, would
+    give the gradient of something else. TypeError if the result depends on Values which are no arguments: they would
+    get no gradient.
 
     >>> x = Value(0.5)
     >>> y = checkpoint(lambda x: (x * x).tanh())(x)
@@ -108,7 +109,8 @@ def implicit(f: Callable[..., Any], solve: Callable[..., Any]) -> Callable[..., 
     solve: takes the arguments with plain numbers in them and returns x: bisection, Newton, SciPy, a table.
 
     The result can be differentiated to any order. ValueError if what `solve` returns is no root: one step of Newton's
-    method would move it by more than a millionth.
+    method would move it by more than a millionth. TypeError if f depends on Values which are no arguments: they would
+    get no gradient.
 
     >>> root = implicit(lambda x, a: x * x - a, lambda a: a**0.5)
     >>> a = Value(9.0)
@@ -162,10 +164,15 @@ class _Equation:
         return flat
 
     def check(self, x: list[float], numbers: list[float]) -> None:
-        """ValueError unless x is a root."""
+        """ValueError unless x is a root, TypeError if it depends on more than the numbers."""
+        found = self.residual(x, numbers)
+        if any(isinstance(y, Value) and y.args for y in found):
+            raise TypeError(
+                "implicit: f also depends on Values that are none of its arguments, whose gradient would be lost; give "
+                "them as arguments, f(x, *args), to f and to solve"
+            )
+        values = plain(found)
         by_x = jacobian(lambda x: self.residual(x, numbers))(x)
-        with no_grad():
-            values = plain(self.residual(x, numbers))
         step = linalg.solve(by_x, values)
         if any(not abs(s) <= 1e-6 * (abs(a) + max(map(abs, x)) + 1e-6) for s, a in zip(step, x, strict=True)):
             raise ValueError(

@@ -434,6 +434,18 @@ def test_what_is_no_root(f, solve, error, says):
         implicit(f, solve)(3.0)
 
 
+def test_no_gradient_is_lost_through_what_an_equation_captures():
+    def through(w, *args):
+        return implicit(lambda x, a: x * x - a * w, lambda a: (a * 2.0) ** 0.5)(*args)
+
+    with pytest.raises(TypeError, match="none of its arguments"):
+        derivative(lambda w: through(w, 4.5))(2.0)
+    with pytest.raises(TypeError, match="none of its arguments"):
+        through(Value(2.0), Value(4.5))
+    with autograd.no_grad():
+        assert through(Value(2.0), 4.5) == 3.0
+
+
 # ---------------------------------------------------------------- wrong use
 
 
