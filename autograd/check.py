@@ -21,7 +21,7 @@ from autograd.numeric import EPS, SAFETY, Estimate, Sample, estimate
 from autograd.primitive import DomainError
 from autograd.primitives import dot
 from autograd.transforms import grad, value_and_grad
-from autograd.tree import is_array, is_number, map_numbers, named_numbers
+from autograd.tree import in_order_of, is_array, is_number, map_numbers, named_numbers
 from autograd.value import Value, gradients, no_grad, number, recording, topological
 from autograd.watching import watching
 
@@ -253,7 +253,8 @@ class _Given:
 
     def _slopes(self, given: Any) -> list[float]:
         parts = given if len(self.point) > 1 and isinstance(given, tuple) else (given,)
-        slopes = [x for i, part in enumerate(parts) for _, x in named_numbers(part, str(i))]
+        pairs = [pair for i, part in enumerate(parts, 1) for pair in named_numbers(part, f"x{i}")]
+        slopes = in_order_of(pairs, self.names)
         if len(slopes) != len(self.start):
             raise TypeError(
                 "check_gradients: the gradient must have the structure of the arguments, one number for each of "

@@ -11,7 +11,7 @@ from autograd.jacobians import jacobian
 from autograd.primitive import Domain, Primitive
 from autograd.primitives import dot
 from autograd.transforms import call, check_function, one_number, plain, value_and_grad
-from autograd.tree import map_numbers, named_numbers
+from autograd.tree import copied, in_order_of, map_numbers, named_numbers
 from autograd.value import Value, number, record
 
 __all__ = ["checkpoint", "custom_gradient", "implicit"]
@@ -41,13 +41,15 @@ def custom_gradient(f: Callable[..., Any], gradient: Callable[..., Any]) -> Call
 
     @functools.wraps(f)
     def with_gradient(*args: Any) -> Any:
-        flat = [x for i, arg in enumerate(args) for _, x in named_numbers(arg, str(i))]
+        named = [pair for i, arg in enumerate(args) for pair in named_numbers(arg, str(i))]
+        flat = [x for _, x in named]
         if not any(isinstance(x, Value) for x in flat):
             return f(*args)
+        kept = [copied(arg) for arg in args]  # as they are now: the caller may change what is no number in them
 
         def with_numbers(numbers: Sequence[Any]) -> list[Any]:
             rest = iter(numbers)
-            return [map_numbers(lambda _: next(rest), arg) for arg in args]
+            return [map_numbers(lambda _: next(rest), arg) for arg in kept]
 
         def value(numbers: Sequence[float]) -> float:
             return number(plain(one_number(f(*with_numbers(numbers)), name)), name)
@@ -55,7 +57,8 @@ def custom_gradient(f: Callable[..., Any], gradient: Callable[..., Any]) -> Call
         def rule(numbers: Sequence[Any], y: Any) -> list[Any]:
             found = gradient(*with_numbers(numbers))
             parts = found if len(args) > 1 and isinstance(found, tuple) else (found,)
-            slopes = [x for i, part in enumerate(parts) for _, x in named_numbers(part, str(i))]
+            pairs = [pair for i, part in enumerate(parts) for pair in named_numbers(part, str(i))]
+            slopes = in_order_of(pairs, [label for label, _ in named])
             if len(slopes) != len(numbers):
                 raise TypeError(
                     f"custom_gradient: the gradient of {name} must have one number for each of the {len(numbers)} in "
@@ -76,9 +79,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, of which one node is kept instead of its whole graph: it runs again when the gradient is asked for.
 
     For long computations that would fill the memory; they take about twice as long. f takes arguments as of
-    `value_and_grad` and returns one number; an array among them that is changed in between, or randomness in f, would
-    give the gradient of something else. TypeError if the result depends on Values which are no arguments: they would
-    get no gradient.
+    `value_and_grad` and returns one number, the same one each time. TypeError if that depends on Values which are no
+    arguments: they would get no gradient.
 
     >>> x = Value(0.5)
     >>> y = checkpoint(lambda x: (x * x).tanh())(x)
@@ -145,7 +147,7 @@ class _Equation:
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.f = f
-        self.args = args
+        self.args = tuple(map(copied, args))
         self.unknowns: Any = 0.0  # in the structure that `solve` gives them
 
     def arguments(self, numbers: Sequence[Any]) -> list[Any]:

@@ -9,11 +9,11 @@ import copy
 import dataclasses
 import numbers
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = [
-    "copied", "is_array", "is_number", "leaves_of", "like", "map_leaves", "map_numbers", "named_leaves",
+    "copied", "in_order_of", "is_array", "is_number", "leaves_of", "like", "map_leaves", "map_numbers", "named_leaves",
     "named_numbers", "parts_of", "plain_array", "shape_of", "written",
 ]  # fmt: skip
 
@@ -184,6 +184,16 @@ def named_numbers(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     [("x['a'][0]", 1.0), ("x['a'][1][0]", 2.0)]
     """
     return (pair for pair in named_leaves(x, name, is_number) if is_number(pair[1]))
+
+
+def in_order_of(given: Iterable[tuple[str, Any]], names: Iterable[str]) -> list[Any]:
+    """The numbers of named ones, in the order of `names` if those are their names, and else as they come.
+
+    >>> in_order_of(named_numbers({"b": 2.0, "a": 1.0}, "x"), ["x['a']", "x['b']"])
+    [1.0, 2.0]
+    """
+    known, order = dict(given), list(names)
+    return [known[name] for name in order] if known.keys() == set(order) else list(known.values())
 
 
 def shape_of(x: Any, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()) -> tuple[int, ...] | None:

@@ -669,8 +669,7 @@ def no_grad() -> Iterator[None]:
     """
     watch("no_grad")
     depth = modes.get(threading.get_ident(), 0)
-    assert isinstance(depth, int)
-    with mode_of_this_thread(depth + 1):
+    with mode_of_this_thread(depth + 1 if isinstance(depth, int) else 1):
         yield
 
 

@@ -476,3 +476,12 @@ def test_randomness_is_found_out():
 def test_an_order_is_a_whole_number(order):
     with pytest.raises(ValueError, match="order must be 1, 2 or more"):
         check_gradients(autograd.sin, 1.0, order=order)
+
+
+def test_functions_that_compute_without_recording():
+    def f(x):
+        with no_grad():
+            assert abs(x * 2.0) > 1.0
+        return x * x
+
+    assert check_gradients(f, 3.0).rows[0].verdict == "agrees"

@@ -147,3 +147,19 @@ def test_a_row_of_ones_own(own_rows):
     other = autograd.primitive("other", math.exp, lambda x: np.exp(x), lambda x, y: y)
     with pytest.raises(TypeError, match="not written with autograd's functions"):
         enclose(other, 2.0)
+
+
+def test_one_interval_twice_is_two_numbers():
+    box = Interval(-1.0, 1.0)
+    assert enclose(lambda x, y: x - y, box, box).value.high >= 2.0
+    assert enclose(lambda v: v[0] * v[1], [box] * 2).value.low <= -1.0
+    assert enclose(lambda x: x * x, box).value.low == 0.0  # one number, squared
+
+
+@pytest.mark.parametrize("a", [-0.11, -0.3, -0.7, -1.2])
+def test_where_the_largest_and_a_logarithm_cancel(a):
+    c = math.log(-math.expm1(a))
+    with mpmath.workdps(40):
+        exact = mpmath.log(mpmath.exp(mpmath.mpf(a)) + mpmath.exp(mpmath.mpf(c)))
+    for found in (enclose(autograd.logaddexp, a, c), enclose(lambda u, v: autograd.logsumexp([u, v]), a, c)):
+        assert found.value.low <= exact <= found.value.high

@@ -446,6 +446,25 @@ def test_no_gradient_is_lost_through_what_an_equation_captures():
         assert through(Value(2.0), 4.5) == 3.0
 
 
+def test_a_gradient_in_a_dictionary_goes_by_its_keys():
+    f = custom_gradient(lambda p: p["a"] * 2.0 + p["b"] * 3.0, lambda p: {"b": 3.0, "a": 2.0})
+    assert autograd.value_and_grad(f)({"a": 1.0, "b": 1.0}) == (5.0, {"a": 2.0, "b": 3.0})
+    autograd.check_gradients(
+        lambda p: p["a"] * 2.0 + p["b"] * 3.0, {"a": 1.0, "b": 1.0}, gradient=lambda p: {"b": 3.0, "a": 2.0}
+    )
+
+
+def test_what_the_caller_changes_later_changes_no_gradient():
+    square = checkpoint(lambda x, mask: x * x if mask[0] else 5.0 * x)
+    root = implicit(lambda x, a, o: x * x - a if o["square"] else x - a, lambda a, o: a**0.5)
+    x, a, mask, options = Value(3.0), Value(9.0), np.array([True]), {"square": True}
+    y, r = square(x, mask), root(a, options)
+    mask[0] = options["square"] = False
+    y.backward()
+    r.backward()
+    assert (x.grad, a.grad) == (6.0, 1.0 / 6.0)
+
+
 # ---------------------------------------------------------------- wrong use
 
 
