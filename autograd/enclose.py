@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from autograd import primitives as table
@@ -35,6 +36,11 @@ class Interval:
         if not low <= high:
             raise ValueError(f"Interval: the lower end must not be above the upper one, got {low!r} and {high!r}")
         self.low, self.high = float(low), float(high)
+        # A fraction or a large whole number may lie beside its float.
+        if self.low > low:
+            self.low = math.nextafter(self.low, -math.inf)
+        if self.high < high:
+            self.high = math.nextafter(self.high, math.inf)
 
     def __repr__(self) -> str:
         return f"Interval({self.low!r}, {self.high!r})"
@@ -53,7 +59,11 @@ class Interval:
 
     def __add__(self, other: Any) -> Interval:
         a = as_interval(other)
-        return _outwards(self.low + a.low, self.high + a.high)
+        low, high = self.low + a.low, self.high + a.high
+        points = self.width == a.width == 0.0 and math.isfinite(low)
+        if points and Fraction(self.low) + Fraction(a.low) == low:
+            return Interval(low)  # as of whole numbers: an exponent stays one
+        return _outwards(low, high)
 
     __radd__ = __add__
 
@@ -92,6 +102,9 @@ class Interval:
         return on_intervals(table.pow, (self, other))
 
     def __mod__(self, other: Any) -> Any:
+        a = as_interval(other)
+        if self.width == a.width == 0.0 and a.low != 0.0 and math.fmod(self.low, a.low) == 0.0:
+            return Interval(0.0)
         return on_intervals(table.mod, (self, other))
 
     def __lt__(self, other: Any) -> Any:
@@ -216,7 +229,10 @@ def as_interval(x: Any) -> Interval:
     """x as an interval: a number is one of no width."""
     if isinstance(x, Interval):
         return x
-    return Interval(x.data if isinstance(x, Value) else number(x, "enclose"))
+    if isinstance(x, Value):
+        return Interval(x.data)
+    number(x, "enclose")  # raises TypeError if it is none
+    return Interval(x)
 
 
 def _check_branch(c: Compared, known: dict[Value, Any]) -> None:
@@ -338,6 +354,11 @@ def _either(condition: Any, x1: Any, x2: Any) -> Any:
         return x1 if condition else x2
     if x1 is x2 or (type(x1) is float and type(x2) is float and x1 == x2):
         return x1
+    if any(type(x) is float and x != x for x in (x1, x2)):
+        raise DomainError(
+            "enclose: within the box a comparison may come out in both ways, and one of them has no value or no slope. "
+            "Enclose a smaller box"
+        )
     a, b = as_interval(x1), as_interval(x2)
     return Interval(min(a.low, b.low), max(a.high, b.high))
 

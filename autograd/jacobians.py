@@ -118,6 +118,9 @@ def hessian(f: Callable[..., Any], argnums: Argnums = None, sparse: bool = False
             return _sparse(slopes, called.variables, "hessian")
         rows = _rows(slopes, called.variables, called.reaches_out(y))
         gradient = single(argnums, called.shaped(slopes))
+        # An argument that is asked for twice has its rows twice.
+        order = [k for part in called.shaped(range(len(rows))) for _, k in named_numbers(part, "")]
+        rows = [rows[int(k)] for k in order]
         return _placed(gradient, rows, called, argnums)
 
     return matrix_of

@@ -84,6 +84,12 @@ def estimate(f: Callable[[float], Sample], x: float, here: Sample, noise: float 
         if tried:
             away = abs(found.slope - tried[-1].slope)
             apart[-1] = min(apart[-1], away)
+        if found.slope == 0.0 and any(abs(e.slope) > SAFETY * e.error for e in tried):
+            # Flat from near and sloping from afar, as a stair: the function rounds what it returns.
+            values = sorted(search.seen | {here.value})
+            tread = min((b - a for a, b in pairwise(values)), default=0.0)
+            if tread > EPS * noise:
+                return estimate(f, x, here, tread / EPS)
         tried.append(found)
         apart.append(away)
         if max(found.error, away) <= 1e-10 * abs(found.slope):

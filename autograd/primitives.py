@@ -692,7 +692,8 @@ mod: Primitive = row(
 )  # fmt: skip
 
 # sinc is the spherical Bessel function j0 of πx. Near 0, j1 and j2 are taken from their series (Abramowitz and Stegun
-# 10.1.2), and slopes are made of the two so that nothing cancels: j1' = (j0 - 2 j2) / 3.
+# 10.1.2), and slopes are made of the two so that nothing cancels: j1' = (j0 - 2 j2) / 3. A slope near 0 is a series,
+# too: its derivatives of any order are right.
 
 
 def _series(z: Any, order: int, terms: int) -> Any:
@@ -703,14 +704,15 @@ def _series(z: Any, order: int, terms: int) -> Any:
 
 
 def _j0(z: Any) -> Any:
-    safe = where(_nonzero(z), z, 1.0)
-    return where(_nonzero(z), sin(z) / safe, 1.0)
+    near = abs(z) < 2.0
+    small, large = where(near, z, 0.0), where(near, 2.0, z)
+    return where(near, _series(small, 0, 14), sin(large) / large)
 
 
 def _j1(z: Any) -> Any:
     near = abs(z) < 2.0
     small, large = where(near, z, 0.0), where(near, 2.0, z)
-    return where(near, small / 3.0 * _series(small, 1, 10), (sin(large) / large - cos(large)) / large)
+    return where(near, small / 3.0 * _series(small, 1, 14), (sin(large) / large - cos(large)) / large)
 
 
 def _j2(z: Any) -> Any:
@@ -720,8 +722,10 @@ def _j2(z: Any) -> Any:
 
 
 def _j2_slope(z: Any, y: Any) -> Any:
-    near = abs(z) < 1e-5
-    return where(near, z * (2.0 / 15.0), j1(z) - 3.0 * y / where(near, 1.0, z))
+    near = abs(z) < 3.0
+    small, large = where(near, z, 0.0), where(near, 3.0, z)
+    series = small * (_series(small, 1, 14) / 3.0 - _series(small, 2, 14) / 5.0)
+    return where(near, series, j1(large) - 3.0 * y / large)
 
 
 j1: Primitive = row(

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,17 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return check
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that would not be checked fails."""
+    cls = getattr(item, "cls", None)
+    if item.get_closest_marker("gradient") is not None and cls is not None and issubclass(cls, unittest.TestCase):
+        pytest.fail(
+            "pytest.mark.gradient: methods of a unittest.TestCase cannot return anything. Write a function, or call "
+            "autograd.testing.assert_gradients in the method",
+            pytrace=False,
+        )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test that is marked `gradient`, and check what it returns."""
@@ -75,7 +87,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     from autograd.testing import assert_gradients
 
     options = dict(marker.kwargs)
-    options.setdefault("digits", pyfuncitem.config.getoption("gradcheck_digits"))
+    options["digits"] = options.get("digits") or pyfuncitem.config.getoption("gradcheck_digits")
     try:
         assert_gradients(f, gradient=gradient, **options)
     except AssertionError as error:

@@ -45,16 +45,20 @@ def assert_gradients(
     reports = []
     for point in points:
         args = point if isinstance(point, tuple) else (point,)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GradientUndecided)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", GradientUndecided)
             try:
                 report = check_gradients(f, *args, gradient=gradient, order=order, rtol=rtol, atol=atol)
             except GradientMismatch as error:
                 raise _at(args, error) from None
-        if not undecided and any(row.verdict == "cannot tell" for row in report.rows):
+        for w in caught:
+            if not issubclass(w.category, GradientUndecided):
+                warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        doubts = [str(w.message) for w in caught if issubclass(w.category, GradientUndecided)]
+        if doubts and not undecided:
             raise GradientMismatch(
                 f"at {_shown(args)}: small steps cannot tell whether the gradient is right; choose another point, "
-                f"or pass atol= or undecided=True\n{report}"
+                f"or pass atol= or undecided=True. {doubts[-1]}\n{report}"
             )
         reports.append(report)
     return reports

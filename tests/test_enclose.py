@@ -2,6 +2,7 @@
 
 import math
 import random
+from fractions import Fraction
 
 import mpmath
 import pytest
@@ -163,3 +164,39 @@ def test_where_the_largest_and_a_logarithm_cancel(a):
         exact = mpmath.log(mpmath.exp(mpmath.mpf(a)) + mpmath.exp(mpmath.mpf(c)))
     for found in (enclose(autograd.logaddexp, a, c), enclose(lambda u, v: autograd.logsumexp([u, v]), a, c)):
         assert found.value.low <= exact <= found.value.high
+
+
+def test_whole_powers_of_negative_numbers():
+    assert 1.0 in enclose(lambda x: x**2, -1.0).value
+    for n in range(-4, 6):
+        found = enclose(lambda x, n=n: x**n, Interval(-2.0, -1.5))
+        for x in (-2.0, -1.7, -1.5):
+            assert x**n in found.value
+            assert n * x ** (n - 1) in found.gradient
+    with pytest.raises(DomainError, match="negative base"):
+        enclose(lambda x: x**0.5, -1.0)
+
+
+def test_what_no_float_is_lies_between_two():
+    third = Interval(Fraction(1, 3))
+    assert Fraction(1, 3) in third
+    assert third.width < 1e-16
+    assert 1.0 in enclose(lambda x: x - 2.0**53, 2**53 + 1).value
+    assert Interval(0.5).width == 0.0
+
+
+def test_a_kink_inside_the_box():
+    for f in (autograd.leaky_relu, lambda x: autograd.clip(x, 0.0, 0.5)):
+        with pytest.raises(DomainError, match="Enclose a smaller box"):
+            enclose(f, Interval(-1.0, 1.0))
+
+
+def test_exact_sums_do_not_hide_rounding():
+    rng = random.Random(5)
+    for _ in range(2000):
+        a, b = (rng.uniform(-1, 1) * 10.0 ** rng.randint(-20, 20) for _ in range(2))
+        found = Interval(a) + b
+        assert found.low <= Fraction(a) + Fraction(b) <= found.high
+        wide = Interval(a, a + abs(a)) + b
+        assert wide.low <= Fraction(a) + Fraction(b)
+        assert wide.high >= Fraction(a + abs(a)) + Fraction(b)

@@ -288,6 +288,35 @@ def test_series_are_the_nested_derivatives():
         g = derivative(g)
 
 
+@pytest.mark.parametrize(
+    "x", [0.0, 1e-300, 1e-12, -1e-7, 1e-6, 1e-5, 1e-3, 0.3, 0.63, 0.65, 0.94, 0.97, 1.0, 1.4, -2.5]
+)
+def test_sinc_has_all_derivatives_near_0(x):
+    with mpmath.workdps(60):
+        terms = [(-1) ** k * mpmath.pi ** (2 * k) / mpmath.factorial(2 * k + 1) for k in range(50)]
+        wanted = [
+            float(
+                sum(
+                    c * mpmath.binomial(2 * k, n) * mpmath.mpf(x) ** (2 * k - n)
+                    for k, c in enumerate(terms)
+                    if 2 * k >= n
+                )
+            )
+            for n in range(9)
+        ]
+    assert taylor(autograd.sinc, x, 8) == pytest.approx(wanted, rel=1e-12, abs=1e-13)
+    g = autograd.sinc
+    for n in range(5):
+        assert g(x) == pytest.approx(wanted[n] * math.factorial(n), rel=1e-11, abs=1e-13)
+        g = derivative(g)
+
+
+def test_an_argument_asked_for_twice():
+    f = lambda x, y: x * y * y  # noqa: E731  # used twice
+    assert hessian(f, argnums=(1, 1))(2.0, 3.0) == ((4.0, 4.0), (4.0, 4.0))
+    assert hessian(f, argnums=(1, 0, 1))(2.0, 3.0) == ((4.0, 6.0, 4.0), (6.0, 0.0, 6.0), (4.0, 6.0, 4.0))
+
+
 def test_a_series_through_a_long_loop():
     def loop(x):
         for _ in range(3000):

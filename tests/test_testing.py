@@ -1,6 +1,7 @@
 """What others use in their unit tests: assertions, strategies, and the pytest plugin."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -42,6 +43,28 @@ def test_digits_and_points_at_which_nothing_can_be_told():
     with pytest.raises(GradientMismatch, match="cannot tell"):
         assert_gradients(blurred, at=[0.3])
     assert_gradients(blurred, at=[0.3], undecided=True)
+    with pytest.raises(GradientMismatch, match="cannot tell"):
+        assert_gradients(autograd.relu, at=[0.0], order=2)
+    with pytest.warns(DeprecationWarning, match="old"):
+        assert_gradients(old_sine, at=[0.3], gradient=math.cos)
+
+
+def old_sine(x):
+    warnings.warn("old", DeprecationWarning, stacklevel=2)
+    return math.sin(x)
+
+
+def test_what_is_rounded_is_not_called_wrong():
+    for digits in (3, 6):
+
+        def rounded(x, digits=digits):
+            return round(math.sin(x), digits)
+
+        with pytest.raises(GradientMismatch, match="cannot tell"):
+            assert_gradients(rounded, at=[0.3], gradient=math.cos)
+        assert_gradients(rounded, at=[0.3], gradient=math.cos, digits=1, undecided=digits == 3)
+        with pytest.raises(GradientMismatch, match="differ"):
+            assert_gradients(rounded, at=[0.3], gradient=lambda x: 3.0 * math.cos(x), digits=1)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +151,33 @@ def test_the_plugin(pytester):
     result.stdout.fnmatch_lines(["*at 2.0: 1 of 1 derivatives differ*", "*<-- differs*", "*cube(2): its derivative*"])
     result.stdout.fnmatch_lines(["*returns a function, or a function and its gradient; it returned None*"])
     result.stdout.fnmatch_lines(["*give the points to check at*"])
+
+
+def test_what_would_not_be_checked_fails(pytester):
+    pytester.makepyfile("""
+        import math
+        import unittest
+        import pytest
+
+        class Sine(unittest.TestCase):
+            @pytest.mark.gradient(at=[0.3])
+            def test_sine(self):
+                return math.sin, math.cos
+
+        class Others(unittest.TestCase):
+            def test_it(self):
+                assert True
+
+        class TestSine:
+            @pytest.mark.gradient(at=[0.3], digits=None)
+            def test_sine(self):
+                return math.sin, lambda x: math.cos(x) * (1.0 + 1e-7)
+    """)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*methods of a unittest.TestCase cannot return anything*"])
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--gradcheck-digits=8")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
 
 
 def test_digits_from_the_command_line(pytester):
