@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from browser.graphs import kinds, random_graph
+from browser.graphs import kinds, mixed, random_graph
 
 import autograd
 import nn
@@ -158,12 +158,7 @@ def test_after_one_sweep_there_is_nothing_to_say_and_after_another_there_is():
 
 
 def test_notes_name_the_cause():
-    x = Value(2.0, "x")
-    h = x * x
-    h.label = "h"
-    a, b = h * 3, h * 5
-    a.backward()
-    b.backward()
+    a = mixed()
     (note,) = describe(a).notes
     assert note.startswith("'h' has gradient 5, but the edges here add up to 3")
     assert "has gradient 5" in draw(a).source.replace("&#160;", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
@@ -121,10 +121,35 @@ def describe(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit: must be a whole number of nodes, at least 1; got {limit!r}")
     order = [v for v in topological(value) if within is None or v in within]
+    constants_too = sum(isinstance(arg, float) for v in order for arg in v.args) if constants else 0
+    _check_size(len(order) + constants_too, limit)
     names = parameters_in(order, parameters)
-    count = len(order)
-    if constants:
-        count += sum(isinstance(arg, float) for v in order for arg in v.args)
+    short = short_names([name for name in names.values() if name])
+    ids = {v: f"n{i}" for i, v in enumerate(order)}
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    stale = False
+    for v in order:
+        gradient = v.grad if v.has_grad else None
+        kind: Kind = "result" if v is value else "operation" if v.primitive else "parameter" if v in names else "leaf"
+        if v.primitive is None:
+            name = names.get(v, "")
+            label = v.label or short.get(name, "")
+            nodes.append(Node(ids[v], kind, label, "", v.data, gradient, (), "", v.label or name))
+            continue
+        operands = [arg if isinstance(arg, float) else arg.data for arg in v.args]
+        stale = stale or not _follows(v.primitive, operands, v.data)
+        for node, edge in _arguments(v, operands, gradient, ids):
+            if node is None or constants:
+                nodes += [node] if node is not None else []
+                edges.append(edge)
+        operation, facts = operation_of(v.primitive), _facts(v.primitive, operands)
+        nodes.append(Node(ids[v], kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label))
+    found = Description(tuple(nodes), tuple(edges), stale)
+    return _annotated(found) if within is None else found  # in a part, contributions need not add up
+
+
+def _check_size(count: int, limit: int) -> None:
     if count > limit:
         raise GraphTooLarge(
             f"the graph has {count:,} nodes, too many to read (the limit is {limit}). Draw a smaller part: a Value "
@@ -132,38 +157,20 @@ def describe(
             f"shows a network as neurons. To draw it all the same, give limit={count}."
         )
 
-    short = short_names([name for v, name in names.items() if name])
-    ids = {v: f"n{i}" for i, v in enumerate(order)}
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    stale = False
-    for v in order:
-        target = ids[v]
-        gradient = v.grad if v.has_grad else None
-        if v.primitive is None:
-            kind: Kind = "result" if v is value else "parameter" if v in names else "leaf"
-            name = names.get(v, "")
-            nodes.append(
-                Node(target, kind, v.label or short.get(name, ""), "", v.data, gradient, (), "", v.label or name)
-            )
-            continue
-        operands = [arg if isinstance(arg, float) else arg.data for arg in v.args]
-        stale = stale or not _follows(v.primitive, operands, v.data)
-        for i, (arg, local) in enumerate(zip(v.args, _slopes(v.primitive, operands, v.data), strict=True)):
-            if isinstance(arg, Value):
-                if arg not in ids:
-                    continue
-                part = ((target, i),)
-                edges.append(Edge(ids[arg], target, i, local, gradient, contribution_of(local, gradient), part))
-            elif constants:
-                nodes.append(Node(f"{target}c{i}", "constant", "", "", arg, None))
-                edges.append(Edge(f"{target}c{i}", target, i, None, None, None))
-        kind = "result" if v is value else "operation"
-        facts = _facts(v.primitive, operands)
-        operation = operation_of(v.primitive)
-        nodes.append(Node(target, kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label))
-    found = Description(tuple(nodes), tuple(edges), stale)
-    return _annotated(found) if within is None else found  # in a part, contributions need not add up
+
+def _arguments(
+    v: Value, operands: list[float], gradient: float | None, ids: dict[Value, str]
+) -> Iterator[tuple[Node | None, Edge]]:
+    """The edges from the arguments of v, those that have ids, each with the node of its constant if it is one."""
+    assert v.primitive is not None
+    target = ids[v]
+    for i, (arg, local) in enumerate(zip(v.args, _slopes(v.primitive, operands, v.data), strict=True)):
+        if isinstance(arg, float):
+            constant = f"{target}c{i}"
+            yield Node(constant, "constant", "", "", arg, None), Edge(constant, target, i, None, None, None)
+        elif arg in ids:
+            part = ((target, i),)
+            yield None, Edge(ids[arg], target, i, local, gradient, contribution_of(local, gradient), part)
 
 
 def operation_of(primitive: Primitive | None) -> str:

@@ -93,54 +93,70 @@ def _room(arrow: Arrow) -> str:
 # ---------------------------------------------------------------- strips
 
 
+class _Strips:
+    """A wide layout, cut: strip k reaches from edges[k] to edges[k + 1], and is `tops[k]` lower than it was.
+
+    spans: for each strip, how high it reaches and how low. margin: on both sides, for the arrows that lead from the end
+    of a strip to the beginning of the next, each in a lane of its own. size: of the whole.
+    """
+
+    def __init__(self, scene: Scene, layout: Layout, cuts: list[float]) -> None:
+        self.cuts = cuts
+        self.edges = [0.0, *cuts, layout.size[0]]
+        self.spans = [_span(scene, layout, a, b) for a, b in pairwise(self.edges)]
+        crossing = [
+            sum(course.points[0][0] < cut < course.tip[0] for course in layout.arrows.values())
+            for cut in [*cuts, math.inf]
+        ]
+        self.tops: list[float] = []
+        y = 0.0
+        for (low, high), lanes_below in zip(self.spans, crossing, strict=True):
+            self.tops.append(y - low)
+            y += high - low + GUTTER + LANE * max(lanes_below - 1, 0)
+        self.margin = GUTTER / 2.0 + LANE * max(*crossing, 1)
+        self.widest = max(b - a for a, b in pairwise(self.edges))
+        self.size = (self.widest + 2.0 * self.margin + 6.0, y - GUTTER)
+        self.lanes = [0] * len(self.edges)  # how many are taken below each strip
+
+    def strip(self, point: Point) -> int:
+        return sum(point[0] > cut for cut in self.cuts)
+
+    def moved(self, point: Point, k: int | None = None) -> Point:
+        k = self.strip(point) if k is None else k
+        return (point[0] - self.edges[k] + self.margin, point[1] + self.tops[k])
+
+    def arrow(self, course: Course) -> Course:
+        """The course of an arrow, from strip to strip."""
+        first, last = self.strip(course.points[0]), self.strip(course.tip)
+        label, tip = course.label and self.moved(course.label), self.moved(course.tip, last)
+        if first == last:
+            return Course(tuple(self.moved(p, first) for p in course.points), tip, label)
+        points: list[Point] = []
+        chain = _sampled(course.points)
+        for k in range(first, last + 1):
+            start, end = self.edges[k], self.edges[k + 1]
+            points += [self.moved(p, k) for p in chain if start <= p[0] <= end or (k == last and p[0] > start)]
+            if k < last:
+                points += self._return(k, _height_at(chain, end))
+        return Course(tuple(points), tip, label, straight=True)
+
+    def _return(self, k: int, height: float) -> list[Point]:
+        """To the right margin, down between the strips, and back to the left margin."""
+        lane = LANE * self.lanes[k]
+        self.lanes[k] += 1
+        between = self.spans[k][1] + self.tops[k] + GUTTER / 2.0 + lane
+        right, left = self.widest + self.margin + 6.0 + lane, self.margin - 6.0 - lane
+        return [(right, height + self.tops[k]), (right, between), (left, between), (left, height + self.tops[k + 1])]
+
+
 def _strips(scene: Scene, layout: Layout, page: float) -> Layout:
     """A wide layout cut at places where few arrows cross."""
     cuts = _cuts(scene, layout, page)
     if not cuts:
         return layout
-    edges = [0.0, *cuts, layout.size[0]]
-    widest = max(b - a for a, b in pairwise(edges))
-    spans = [_span(scene, layout, a, b) for a, b in pairwise(edges)]
-    crossing = [
-        sum(course.points[0][0] < cut < course.tip[0] for course in layout.arrows.values()) for cut in [*cuts, math.inf]
-    ]
-    tops: list[float] = []
-    y = 0.0
-    for (low, high), lanes_below in zip(spans, crossing, strict=True):
-        tops.append(y - low)
-        y += high - low + GUTTER + LANE * max(lanes_below - 1, 0)
-    margin = GUTTER / 2.0 + LANE * max(*crossing, 1)
-
-    def strip(x: float) -> int:
-        return sum(x > cut for cut in cuts)
-
-    def move(point: Point, k: int) -> Point:
-        return (point[0] - edges[k] + margin, point[1] + tops[k])
-
-    boxes = {key: move(place, strip(place[0])) for key, place in layout.boxes.items()}
-    arrows: dict[str, Course] = {}
-    lanes = [0] * len(edges)
-    for key, course in layout.arrows.items():
-        first, last = strip(course.points[0][0]), strip(course.tip[0])
-        label = course.label and move(course.label, strip(course.label[0]))
-        if first == last:
-            arrows[key] = Course(tuple(move(p, first) for p in course.points), move(course.tip, first), label)
-            continue
-        points: list[Point] = []
-        chain = _sampled(course.points)
-        for k in range(first, last + 1):
-            inside = [p for p in chain if edges[k] <= p[0] <= edges[k + 1] or (k == last and p[0] > edges[k])]
-            points += [move(p, k) for p in inside]
-            if k < last:
-                # To the right margin, down between the strips, and back to the left margin.
-                lane = LANE * lanes[k]
-                lanes[k] += 1
-                between = spans[k][1] + tops[k] + GUTTER / 2.0 + lane
-                height = _height_at(chain, edges[k + 1])
-                right, left = widest + margin + 6.0 + lane, margin - 6.0 - lane
-                points += [(right, height + tops[k]), (right, between), (left, between), (left, height + tops[k + 1])]
-        arrows[key] = Course(tuple(points), move(course.tip, last), label, straight=True)
-    return Layout(boxes, arrows, (widest + 2.0 * margin + 6.0, y - GUTTER))
+    strips = _Strips(scene, layout, cuts)
+    boxes = {key: strips.moved(place) for key, place in layout.boxes.items()}
+    return Layout(boxes, {key: strips.arrow(course) for key, course in layout.arrows.items()}, strips.size)
 
 
 def _cuts(scene: Scene, layout: Layout, page: float) -> list[float]:

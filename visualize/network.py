@@ -30,6 +30,38 @@ class _Layer(NamedTuple):
     activation: str
 
 
+class _Plan(NamedTuple):
+    """Where the neurons stand, and how what is shown becomes widths and tints.
+
+    columns: for each, the neurons that are drawn and their heights; widths: how many there are. apart: inches from one
+    column to the next. largest: of the numbers shown of weights and of biases. sharpness, thickest: of lines.
+    """
+
+    show: str
+    precision: int
+    layers: list[_Layer]
+    widths: list[int]
+    columns: list[dict[int, float]]
+    apart: float
+    largest: float
+    largest_bias: float
+    sharpness: float
+    thickest: float
+
+    def shown(self, v: Value | None) -> float | None:
+        """What a drawing shows of a weight or a bias; None if there is none, or if it was not computed."""
+        if v is None:
+            return None
+        if self.show == "weights":
+            return v.data
+        return v.grad if v.has_grad else None
+
+    @property
+    def height(self) -> float:
+        """Inches of the tallest column, between the middles of its first and its last neuron."""
+        return max(max(places.values()) - min(places.values()) for places in self.columns)
+
+
 def draw_network(
     model: Any,
     *,
@@ -52,18 +84,10 @@ def draw_network(
     check_precision("draw_network", precision)
     if isinstance(most, bool) or not isinstance(most, int) or most < 3:
         raise ValueError(f"draw_network: most must be a whole number of neurons, at least 3; got {most!r}")
-    layers = _layers(model)
-    widths = [len(layers[0].weights[0]), *(len(layer.weights) for layer in layers)]
-    for what, names, width in (("inputs", inputs, widths[0]), ("outputs", outputs, widths[-1])):
+    plan = _plan(_layers(model), show, precision, most)
+    for what, names, width in (("inputs", inputs, plan.widths[0]), ("outputs", outputs, plan.widths[-1])):
         if isinstance(names, str) or (names and len(names) != width):
             raise ValueError(f"draw_network: {what} must be a list of {width} names, one for each; got {names!r}")
-
-    weights = [w for layer in layers for row in layer.weights for w in row]
-    biases = [b for layer in layers for b in layer.biases if b is not None]
-    if show == "gradients" and not any(v.has_grad for v in weights):
-        raise ValueError("draw_network: no gradients yet; call backward() on the loss first, or show='weights'")
-    largest = max((abs(x) for x in map(_reader(show), weights) if x is not None and abs(x) < float("inf")), default=0.0)
-    largest_bias = max((abs(x) for x in map(_reader(show), biases) if x is not None), default=0.0)
 
     drawing = blank(title)
     # Positions are given; neato only draws. Lines first, so that circles lie on top of them.
@@ -71,64 +95,92 @@ def draw_network(
     drawing.attr("graph", layout="neato", splines="line", outputorder="edgesfirst")
     drawing.attr("node", shape="circle", fixedsize="true", width=str(DIAMETER), style="filled", fontsize="9")
     drawing.attr("edge", arrowhead="none")
+    for c in range(len(plan.columns)):
+        _add_column(drawing, plan, c)
+    _add_names(drawing, plan, inputs, 0, -1.0)
+    _add_names(drawing, plan, outputs, len(plan.columns) - 1, 1.0)
+    for c in range(len(plan.layers)):
+        _add_lines(drawing, plan, c)
+    _add_key(drawing, plan)
+    return drawing.seal()
 
+
+def _plan(layers: list[_Layer], show: str, precision: int, most: int) -> _Plan:
+    widths = [len(layers[0].weights[0]), *(len(layer.weights) for layer in layers)]
     columns = [_places(width, most) for width in widths]
     # Among many lines only the strong ones should catch the eye, and steep ones need room.
     dense = max(len(left) * len(right) for left, right in pairwise(columns)) > DENSE
     sharpness, thickest, apart = (2.0, 3.0, 1.4 * COLUMN) if dense else (1.0, 4.4, COLUMN)
-    top = max(_height(places) for places in columns) / 2.0 + 0.75
-    for c, (places, width) in enumerate(zip(columns, widths, strict=True)):
-        x = c * apart
-        _add_text(drawing, f"head{c}", _heading(c, width, layers), x, top, SOFT)
-        for j, y in places.items():
-            layer = layers[c - 1] if c else None
-            bias = layer.biases[j] if layer else None
-            shown = _reader(show)(bias) if bias is not None else None
-            drawing.node(
-                f"n{c}_{j}",
-                number(shown, precision) if shown is not None else "",
-                pos=f"{x},{y:.4f}!",
-                fillcolor=_tint(shown, largest_bias) if layer else "#e4f2e7",
-                color="#8697aa" if layer else "#6fa37b",
-                tooltip=plain(_story(f"input {j}" if not layer else f"neuron {j}: bias", bias)),
-            )
-        if len(places) < width:
-            last = places[width - 1]
-            for k in range(3):
-                dot = {"shape": "circle", "width": "0.05", "color": SOFT, "fillcolor": SOFT, "label": ""}
-                drawing.node(f"dots{c}_{k}", pos=f"{x},{last + ROW * (0.82 + 0.18 * k):.4f}!", **dot)
-    for names, c, side in ((inputs, 0, -1.0), (outputs, len(widths) - 1, 1.0)):
-        for j, y in columns[c].items() if names else ():
-            offset = DIAMETER / 2.0 + 0.1 + LETTER * len(str(names[j])) / 2.0
-            _add_text(drawing, f"name{c}_{j}", str(names[j]), c * apart + side * offset, y, INK)
+    plan = _Plan(show, precision, layers, widths, columns, apart, 0.0, 0.0, sharpness, thickest)
 
-    for c, layer in enumerate(layers):
-        for j in columns[c + 1]:
-            for i in columns[c]:
-                weight = layer.weights[j][i]
-                shown = _reader(show)(weight)
-                size = relative(shown, largest) ** sharpness
-                opacity = f"{int(70 + 185 * size):02x}"
-                story = plain(_story(f"weight {i} of neuron {j}", weight))
-                drawing.edge(
-                    f"n{c}_{i}",
-                    f"n{c + 1}_{j}",
-                    color=colour(shown) + opacity,
-                    penwidth=f"{0.4 + (thickest - 0.4) * size:.2f}",
-                    tooltip=story,
-                )
-    bottom = -max(_height(places) for places in columns) / 2.0 - 0.65
-    middle = apart * len(layers) / 2.0
-    what = "weight" if show == "weights" else "gradient of a weight"
+    weights = [w for layer in layers for row in layer.weights for w in row]
+    if show == "gradients" and not any(v.has_grad for v in weights):
+        raise ValueError("draw_network: no gradients yet; call backward() on the loss first, or show='weights'")
+    lines = [abs(x) for x in map(plan.shown, weights) if x is not None]
+    biases = [abs(x) for layer in layers for x in map(plan.shown, layer.biases) if x is not None]
+    largest = max((x for x in lines if x < float("inf")), default=0.0)
+    return plan._replace(largest=largest, largest_bias=max(biases, default=0.0))
+
+
+def _add_column(drawing: Drawing, plan: _Plan, c: int) -> None:
+    """The neurons of one column with their biases, or the inputs."""
+    x, width, places = c * plan.apart, plan.widths[c], plan.columns[c]
+    layer = plan.layers[c - 1] if c else None
+    _add_text(drawing, f"head{c}", _heading(c, width, plan.layers), x, plan.height / 2.0 + 0.75, SOFT)
+    for j, y in places.items():
+        bias = layer.biases[j] if layer else None
+        shown = plan.shown(bias)
+        drawing.node(
+            f"n{c}_{j}",
+            number(shown, plan.precision) if shown is not None else "",
+            pos=f"{x},{y:.4f}!",
+            fillcolor=_tint(shown, plan.largest_bias) if layer else "#e4f2e7",
+            color="#8697aa" if layer else "#6fa37b",
+            tooltip=plain(_story(f"input {j}" if not layer else f"neuron {j}: bias", bias)),
+        )
+    if len(places) < width:
+        last = places[width - 1]
+        for k in range(3):
+            dot = {"shape": "circle", "width": "0.05", "color": SOFT, "fillcolor": SOFT, "label": ""}
+            drawing.node(f"dots{c}_{k}", pos=f"{x},{last + ROW * (0.82 + 0.18 * k):.4f}!", **dot)
+
+
+def _add_names(drawing: Drawing, plan: _Plan, names: Sequence[str], c: int, side: float) -> None:
+    for j, y in plan.columns[c].items() if names else ():
+        offset = DIAMETER / 2.0 + 0.1 + LETTER * len(str(names[j])) / 2.0
+        _add_text(drawing, f"name{c}_{j}", str(names[j]), c * plan.apart + side * offset, y, INK)
+
+
+def _add_lines(drawing: Drawing, plan: _Plan, c: int) -> None:
+    """The weights that lead from column c to the next one."""
+    for j in plan.columns[c + 1]:
+        for i in plan.columns[c]:
+            weight = plan.layers[c].weights[j][i]
+            shown = plan.shown(weight)
+            size = relative(shown, plan.largest) ** plan.sharpness
+            drawing.edge(
+                f"n{c}_{i}",
+                f"n{c + 1}_{j}",
+                color=colour(shown) + f"{int(70 + 185 * size):02x}",
+                penwidth=f"{0.4 + (plan.thickest - 0.4) * size:.2f}",
+                tooltip=plain(_story(f"weight {i} of neuron {j}", weight)),
+            )
+
+
+def _add_key(drawing: Drawing, plan: _Plan) -> None:
+    what, of_circles = (
+        ("weight", "bias") if plan.show == "weights" else ("gradient of a weight", "gradient of the bias")
+    )
+    left_out = any(len(places) < width for places, width in zip(plan.columns, plan.widths, strict=True))
     keys = (
         f'<FONT COLOR="{BLUE}">blue: positive</FONT>, <FONT COLOR="{ORANGE}">orange: negative</FONT>',
-        f"line: {what}, up to {number(largest, precision)}",
-        f"number: {'bias' if show == 'weights' else 'gradient of the bias'}",
-        *(["dots: more neurons that are not drawn"] if max(widths) > most else []),
+        f"line: {what}, up to {number(plan.largest, plan.precision)}",
+        f"number: {of_circles}",
+        *(["dots: more neurons that are not drawn"] if left_out else []),
     )
+    bottom = -plan.height / 2.0 - 0.65
     for k, key in enumerate(keys):
-        _add_markup(drawing, f"key{k}", key, middle, bottom - 0.2 * k)
-    return drawing.seal()
+        _add_markup(drawing, f"key{k}", key, plan.apart * len(plan.layers) / 2.0, bottom - 0.2 * k)
 
 
 def _layers(model: Any) -> list[_Layer]:
@@ -148,13 +200,6 @@ def _layers(model: Any) -> list[_Layer]:
     return found
 
 
-def _reader(show: str) -> Any:
-    """What a drawing shows of a weight: a function from a Value to a number, or to None if it was not computed."""
-    if show == "weights":
-        return lambda v: v.data
-    return lambda v: v.grad if v.has_grad else None
-
-
 def _places(width: int, most: int) -> dict[int, float]:
     """Which neurons of a column are drawn, and how high (inches from the middle)."""
     if width <= most:
@@ -162,10 +207,6 @@ def _places(width: int, most: int) -> dict[int, float]:
     rows = {j: ROW * (most / 2.0 - j) for j in range(most - 1)}
     rows[width - 1] = -ROW * most / 2.0  # one place is left for the dots
     return rows
-
-
-def _height(places: dict[int, float]) -> float:
-    return max(places.values()) - min(places.values())
 
 
 def _heading(c: int, width: int, layers: list[_Layer]) -> str:
