@@ -254,7 +254,7 @@ class _Given:
     def _slopes(self, given: Any) -> list[float]:
         parts = given if len(self.point) > 1 and isinstance(given, tuple) else (given,)
         pairs = [pair for i, part in enumerate(parts, 1) for pair in named_numbers(part, f"x{i}")]
-        slopes = in_order_of(pairs, self.names)
+        slopes = in_order_of(pairs, self.names, "check_gradients: the gradient")
         if len(slopes) != len(self.start):
             raise TypeError(
                 "check_gradients: the gradient must have the structure of the arguments, one number for each of "

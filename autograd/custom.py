@@ -41,7 +41,7 @@ def custom_gradient(f: Callable[..., Any], gradient: Callable[..., Any]) -> Call
 
     @functools.wraps(f)
     def with_gradient(*args: Any) -> Any:
-        named = [pair for i, arg in enumerate(args) for pair in named_numbers(arg, str(i))]
+        named = [pair for i, arg in enumerate(args, 1) for pair in named_numbers(arg, f"x{i}")]
         flat = [x for _, x in named]
         if not any(isinstance(x, Value) for x in flat):
             return f(*args)
@@ -57,8 +57,8 @@ def custom_gradient(f: Callable[..., Any], gradient: Callable[..., Any]) -> Call
         def rule(numbers: Sequence[Any], y: Any) -> list[Any]:
             found = gradient(*with_numbers(numbers))
             parts = found if len(args) > 1 and isinstance(found, tuple) else (found,)
-            pairs = [pair for i, part in enumerate(parts) for pair in named_numbers(part, str(i))]
-            slopes = in_order_of(pairs, [label for label, _ in named])
+            pairs = [pair for i, part in enumerate(parts, 1) for pair in named_numbers(part, f"x{i}")]
+            slopes = in_order_of(pairs, [label for label, _ in named], f"custom_gradient: the gradient of {name}")
             if len(slopes) != len(numbers):
                 raise TypeError(
                     f"custom_gradient: the gradient of {name} must have one number for each of the {len(numbers)} in "

@@ -33,6 +33,9 @@ class Interval:
 
     def __init__(self, low: float, high: float | None = None) -> None:
         high = low if high is None else high
+        if type(low) is not float or type(high) is not float:
+            number(low, "Interval")  # raise if it is none
+            number(high, "Interval")
         if not low <= high:
             raise ValueError(f"Interval: the lower end must not be above the upper one, got {low!r} and {high!r}")
         self.low, self.high = float(low), float(high)
@@ -231,7 +234,6 @@ def as_interval(x: Any) -> Interval:
         return x
     if isinstance(x, Value):
         return Interval(x.data)
-    number(x, "enclose")  # raises TypeError if it is none
     return Interval(x)
 
 

@@ -186,14 +186,20 @@ def named_numbers(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     return (pair for pair in named_leaves(x, name, is_number) if is_number(pair[1]))
 
 
-def in_order_of(given: Iterable[tuple[str, Any]], names: Iterable[str]) -> list[Any]:
-    """The numbers of named ones, in the order of `names` if those are their names, and else as they come.
+def in_order_of(given: Iterable[tuple[str, Any]], names: Iterable[str], what: str) -> list[Any]:
+    """The numbers of named ones, in the order of `names` if those are their names, and else as they come. TypeError, of
+    `what`, if they have keys of their own.
 
-    >>> in_order_of(named_numbers({"b": 2.0, "a": 1.0}, "x"), ["x['a']", "x['b']"])
+    >>> in_order_of(named_numbers({"b": 2.0, "a": 1.0}, "x"), ["x['a']", "x['b']"], "gradient")
     [1.0, 2.0]
     """
     known, order = dict(given), list(names)
-    return [known[name] for name in order] if known.keys() == set(order) else list(known.values())
+    if known.keys() == set(order):
+        return [known[name] for name in order]
+    strange = [name for name in known if "['" in name and name not in order]
+    if strange:
+        raise TypeError(f"{what} has {strange[0]}, and the arguments have {', '.join(order[:6])}")
+    return list(known.values())
 
 
 def shape_of(x: Any, is_leaf: Callable[[Any], bool], around: tuple[int, ...] = ()) -> tuple[int, ...] | None:

@@ -200,3 +200,9 @@ def test_exact_sums_do_not_hide_rounding():
         wide = Interval(a, a + abs(a)) + b
         assert wide.low <= Fraction(a) + Fraction(b)
         assert wide.high >= Fraction(a + abs(a)) + Fraction(b)
+
+
+@pytest.mark.parametrize("x", ["1", None, Value(1.0), [1.0], 10**400], ids=lambda x: repr(x)[:20])
+def test_an_interval_of_what_is_no_number(x):
+    with pytest.raises((TypeError, ValueError), match="Interval: "):
+        Interval(x)

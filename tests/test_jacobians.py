@@ -481,6 +481,12 @@ def test_a_gradient_in_a_dictionary_goes_by_its_keys():
     autograd.check_gradients(
         lambda p: p["a"] * 2.0 + p["b"] * 3.0, {"a": 1.0, "b": 1.0}, gradient=lambda p: {"b": 3.0, "a": 2.0}
     )
+    with pytest.raises(TypeError, match=r"has x1\['c'\], and the arguments have x1\['a'\], x1\['b'\]"):
+        autograd.value_and_grad(custom_gradient(lambda p: p["a"] + p["b"], lambda p: {"a": 1.0, "c": 1.0}))(
+            {"a": 1.0, "b": 1.0}
+        )
+    with pytest.raises(TypeError, match=r"has x1\['y'\], and the arguments have x1, x2"):
+        autograd.check_gradients(lambda x, y: x + y, 1.0, 2.0, gradient=lambda x, y: {"y": 1.0, "x": 1.0})
 
 
 def test_what_the_caller_changes_later_changes_no_gradient():

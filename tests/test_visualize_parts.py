@@ -45,6 +45,17 @@ def test_between_two_nodes():
     assert path(chain, x).scene.notes == ()  # it is the whole
 
 
+def test_options_are_those_of_draw():
+    x = Value(0.5, "x")
+    y = autograd.tanh(x * 3.0) * x
+    for constants in (True, False):
+        boxes = path(y, x, constants=constants, orientation="TB", precision=2, data=False, parameters=[x]).scene.boxes
+        assert [(b.kind, b.symbol) for b in boxes][:2] == [
+            ("parameter", ""),
+            ("operation", "× 3" if constants else "*"),
+        ]
+
+
 def test_what_has_a_name():
     x, w, y, kept = deep(10)
     assert search(y, label="w") == [w]
@@ -61,6 +72,15 @@ def test_what_has_a_name():
         (lambda: focus(Value(1.0) * 2.0, Value(1.0)), ValueError, "focus: around is not in the graph"),
         (lambda: focus(*[Value(1.0)] * 2, hops=-1), ValueError, "hops"),
         (lambda: path(Value(1.0) * 2.0, Value(1.0)), ValueError, "path: x is not in the graph"),
+        (lambda: focus(*[Value(1.0)] * 2, hop=1), TypeError, "focus: there is no option 'hop'; there are orientation"),
+        (lambda: path(*[Value(1.0)] * 2, orientation="up"), ValueError, "path: orientation must be one of LR"),
+        (lambda: path(*[Value(1.0)] * 2, precision=0), ValueError, "path: precision"),
+        (
+            lambda: search(Value(1.0) * 2.0, operation="Tanh"),
+            ValueError,
+            "no operation 'Tanh'; in this graph there are mul",
+        ),
+        (lambda: search(Value(1.0), label=3), TypeError, "label must be a string"),
         (lambda: path(Value(1.0), None), TypeError, "path: takes a Value"),
         (lambda: search(Value(1.0)), TypeError, "say what to look for"),
         (lambda: search(None, label="x"), TypeError, "search: takes a Value"),

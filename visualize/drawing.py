@@ -6,7 +6,7 @@ import textwrap
 import webbrowser
 from collections.abc import Iterable, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import graphviz
 
@@ -20,7 +20,7 @@ from visualize.rollup import roll_up
 from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
 from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, plain, text
 
-__all__ = ["Drawing", "digraph", "draw", "draw_part"]
+__all__ = ["Drawing", "Options", "digraph", "draw", "draw_part"]
 
 ORIENTATIONS = ("LR", "TB", "RL", "BT")
 
@@ -99,6 +99,12 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
         return self.render(filename, directory, view=True, **options)
 
 
+def _check_look(caller: str, orientation: str, precision: int) -> None:
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"{caller}: orientation must be one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
+    check_precision(caller, precision)
+
+
 def draw(
     value: Value | Program,
     *,
@@ -131,9 +137,7 @@ def draw(
 
     Of a Program, the array operations that it was rolled into, with their shapes; orientation, title and limit apply.
     """
-    if orientation not in ORIENTATIONS:
-        raise ValueError(f"draw: orientation must be one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
-    check_precision("draw", precision)
+    _check_look("draw", orientation, precision)
     if isinstance(value, Program):
         return digraph(program_scene(value, orientation=orientation, title=title, limit=limit))
     try:
@@ -151,17 +155,32 @@ def draw(
     )  # fmt: skip
 
 
-def draw_part(
-    caller: str, value: Value, within: Set[Value], *, limit: int, parameters: Any = None, **options: Any
-) -> Drawing:
-    """A drawing of some nodes of the graph of `value`, for `caller`, which errors name. parameters: as of `describe`;
-    options: as of `compose`.
-    """
+class Options(TypedDict, total=False):
+    """The options of `draw`, but for its limit."""
+
+    orientation: str
+    precision: int
+    data: bool
+    gradients: bool
+    contributions: bool
+    constants: bool
+    parameters: Any
+    title: str
+
+
+def draw_part(caller: str, value: Value, within: Set[Value], limit: int, options: Options) -> Drawing:
+    """A drawing of some nodes of the graph of `value`, for `caller`, which errors name."""
+    known = Options.__annotations__.keys()
+    for name in options.keys() - known:
+        raise TypeError(f"{caller}: there is no option {name!r}; there are {', '.join(known)} and limit")
+    _check_look(caller, options.get("orientation", "LR"), options.get("precision", 4))
+    look: dict[str, Any] = dict(options)
+    constants, parameters = look.pop("constants", True), look.pop("parameters", None)
     try:
-        description = describe(value, parameters=parameters, limit=limit, within=within)
+        description = fold(describe(value, parameters=parameters, limit=limit, within=within), constants=constants)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{caller}: {error}") from None
-    scene = compose(fold(description), **options)
+    scene = compose(description, **look)
     total = len(topological(value))
     if len(within) < total:
         part = f"a part: {len(within):,} of {total:,} nodes, and only the arrows between them"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Unpack
 
-from autograd import Value, topological
+from autograd import TABLE, Value, topological
 from autograd.forward import varying
 from visualize.description import LIMIT
-from visualize.drawing import Drawing, draw_part
+from visualize.drawing import Drawing, Options, draw_part
 
 __all__ = ["focus", "path", "search"]
 
 
-def focus(y: Value, around: Value, hops: int = 3, *, limit: int = LIMIT, **options: Any) -> Drawing:
+def focus(y: Value, around: Value, hops: int = 3, *, limit: int = LIMIT, **options: Unpack[Options]) -> Drawing:
     """A drawing of what lies around one node of the graph of `y`: all that is at most `hops` arrows away, in either
     direction. Leaves on the way are shown but not passed through: a weight used everywhere brings nothing nearer.
 
@@ -41,10 +41,10 @@ def focus(y: Value, around: Value, hops: int = 3, *, limit: int = LIMIT, **optio
     for _ in range(hops):
         front = [v for u in front if u is around or u.args for v in near[u] if v not in found]
         found.update(front)
-    return draw_part("focus", y, found, limit=limit, **options)
+    return draw_part("focus", y, found, limit, options)
 
 
-def path(y: Value, x: Value, *, limit: int = LIMIT, **options: Any) -> Drawing:
+def path(y: Value, x: Value, *, limit: int = LIMIT, **options: Unpack[Options]) -> Drawing:
     """A drawing of all ways by which `y` depends on `x`, and of nothing else.
 
     options: as of `draw`. Raises GraphTooLarge beyond `limit` nodes, and ValueError if y does not depend on x.
@@ -54,7 +54,7 @@ def path(y: Value, x: Value, *, limit: int = LIMIT, **options: Any) -> Drawing:
     ['', '*', '+ 1', 'tanh', '*']
     """
     order = _graph_of(y, x, "path: x")
-    return draw_part("path", y, varying(order, [x]), limit=limit, **options)
+    return draw_part("path", y, varying(order, [x]), limit, options)
 
 
 def search(
@@ -74,8 +74,15 @@ def search(
         raise TypeError(
             "search: say what to look for, as in label='w*', operation='relu', or where=lambda v: v.data > 1"
         )
+    for name, text in (("label", label), ("operation", operation)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"search: {name} must be a string, got {text!r:.200}")
+    order = topological(y)
+    if operation is not None and operation not in TABLE:
+        here = sorted({v.primitive.name for v in order if v.primitive is not None})
+        raise ValueError(f"search: there is no operation {operation!r}; in this graph there are {', '.join(here)}")
     return [
-        v for v in topological(y)
+        v for v in order
         if (label is None or fnmatchcase(v.label, label))
         and (operation is None or (v.primitive is not None and v.primitive.name == operation))
         and (where is None or where(v))
