@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import linecache
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from autograd.watching import Watching
 
 __all__ = ["Culprit", "Site", "culprits", "local_check", "way_of"]
 
-OURS = tuple(str(Path(__file__).parents[1] / name) + "/" for name in ("autograd", "nn", "visualize"))
+OURS = tuple(str(Path(__file__).parents[1] / name) + os.sep for name in ("autograd", "nn", "visualize"))
 MOST = 3
 
 
@@ -129,13 +130,16 @@ class _Locating(Watching):
 
 
 def _site(frame: FrameType | None) -> Site | None:
-    """The first line, going outwards, that is not of this library."""
+    """The first line, going outwards, of neither this library nor another one; if there is none, of another."""
+    found = None
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(OURS):
-            return Site(file, frame.f_lineno)
+            found = found or Site(file, frame.f_lineno)
+            if "site-packages" not in file and "dist-packages" not in file:
+                return Site(file, frame.f_lineno)
         frame = frame.f_back
-    return None
+    return found
 
 
 def culprits(call: Callable[[], Any]) -> tuple[Culprit, ...]:

@@ -485,3 +485,12 @@ def test_functions_that_compute_without_recording():
         return x * x
 
     assert check_gradients(f, 3.0).rows[0].verdict == "agrees"
+
+
+def test_the_line_of_yours_that_called_another_library():
+    wrong = Primitive("wrong_cube", lambda x: x**3, None, (lambda x, y: 3.0 * x,))
+    each = np.vectorize(wrong)
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda x: each(np.array([x, x * 2.0])).sum(), 0.5)
+    (culprit, *_) = caught.value.report.culprits
+    assert culprit.site.file == __file__
