@@ -9,7 +9,7 @@ import autograd
 import nn
 from autograd import Value
 from benchmarks import moons
-from visualize import GraphTooLarge, draw, roll_up
+from visualize import GraphTooLarge, draw, members, roll_up
 from visualize.rendering import content_of
 
 
@@ -57,36 +57,142 @@ def test_few_boxes(make, most):
     assert all({edge.source, edge.target} <= ids for edge in description.edges)
 
 
-def test_counts_and_numbers_are_those_of_the_nodes():
-    y = moons_loss()
-    boxes = {(node.label, len(node.members)) for node in roll_up(y).nodes}
-    assert {("ReLU", 1600), ("ReLU", 100), ("Σ w·x + b", 1600), ("Σ w·x + b", 100)} <= boxes
+@pytest.mark.parametrize("make", [moons_loss, chain, banana, recurrent])
+def test_counts_add_up_and_numbers_are_those_of_the_nodes(make):
+    y = make()
     order = autograd.topological(y)
-    leaves = [v for v in order if v.is_leaf]
-    members = [m for node in roll_up(y).nodes for m in node.members]
-    held = {key: data for key, data, _ in members}
-    assert len(held) == len(members)  # none twice
-    assert all(held[f"n{i}"] == v.data for i, v in enumerate(order) if f"n{i}" in held)
-    assert sum(f"n{i}" in held for i, v in enumerate(order) if v.is_leaf) == len(leaves)
-    assert f"n{len(order) - 1}" in held
+    description = roll_up(y)
+    assert description.total == len(order) == sum(node.group.whole for node in description.nodes)
+    seen = set()
+    for node in description.nodes:
+        found = members(y, node.id)
+        assert len(found) == node.group.size
+        assert seen.isdisjoint(found)
+        seen.update(found)
+        for spread, numbers in (
+            (node.group.data, [v.data for v in found]),
+            (node.group.gradient, [v.grad for v in found if v.has_grad]),
+        ):
+            assert spread.size == len(numbers)
+            if numbers:
+                assert (spread.low, spread.high) == (min(numbers), max(numbers))
+                assert spread.zeros == numbers.count(0.0)
+            if spread.bins:
+                width = (spread.high - spread.low) / len(spread.bins)
+                places = [min(int((x - spread.low) / width), len(spread.bins) - 1) for x in numbers]
+                assert sum(abs(places.count(k) - n) for k, n in enumerate(spread.bins)) <= 0.02 * len(numbers)
+    assert {v for v in order if v.is_leaf} <= seen
+    assert y in seen
+
+
+def test_every_arrow_is_counted():
+    rng = random.Random(5)
+    values = [Value(rng.uniform(0.5, 1.0)) for _ in range(8)]
+    for _ in range(500):
+        values.append(autograd.sin(autograd.hypot(rng.choice(values[-9:]), rng.choice(values[-9:]))))
+    y = values[-1]
+    arrows = sum(isinstance(arg, Value) for v in autograd.topological(y) for arg in v.args)
+    assert sum(edge.times for edge in roll_up(y).edges) == arrows
+
+
+def test_what_belongs_to_the_examples_is_framed():
+    description = roll_up(moons_loss())
+    (frame,) = description.frames
+    assert frame.title == "for each of the 100 examples"
+    inside = {node.id: node for node in description.nodes if node.id in frame.boxes}
+    assert sum(node.group.size for node in inside.values()) == 100 * (16 + 16 + 16 + 16 + 1 + 1 + 1 + 1)
+    assert {node.group.each for node in inside.values()} == {"16 for each example", "1 for each example"}
+    assert all(node.group.each == "" for node in description.nodes if node.id not in frame.boxes)
+
+
+def test_examples_that_differ_in_size():
+    w = Value(0.3, "w")
+    y = autograd.mean([autograd.sum([autograd.tanh(w * x) for x in range(n)]) for n in (300, 5, 40, 77)])
+    description = roll_up(y)
+    assert [frame.title for frame in description.frames] == ["for each of the 4 examples"]
+    assert "5 to 300 for each example" in {node.group.each for node in description.nodes}
 
 
 def test_the_share_at_0_is_told():
     y = moons_loss()
-    shares = {row.text for box in draw(y).scene.boxes for row in box.rows if row.name == "at 0"}
-    relus = [node for node in roll_up(y).nodes if node.label == "ReLU" and len(node.members) == 1600]
-    off = {f"{sum(x == 0.0 for _, x, _ in node.members) / 1600:.0%}" for node in relus}
+    shares = {row.text for box in draw(y).scene.boxes for row in box.rows if row.name == "off"}
+    relus = [node for node in roll_up(y).nodes if node.label == "ReLU" and node.group.size == 1600]
+    off = {f"{sum(v.data == 0.0 for v in members(y, node.id)) / 1600:.0%}" for node in relus}
+    assert len(off) == 2
     assert off <= shares
 
 
-def test_parameters_of_a_model_are_told_apart_by_layer():
+def test_what_is_not_finite_is_loud():
+    xs = [Value(x) for x in [0.5, float("nan"), float("inf"), *[0.1 * k for k in range(400)]]]
+    drawing = draw(autograd.sum([v * 2.0 for v in xs]))
+    assert any(box.bad and ("data", "2 × nan or inf", "bad", ()) in box.rows for box in drawing.scene.boxes)
+
+
+def network_loss():
     model = nn.MLP(2, [8, 8, 1], activation="relu", seed=1)
     points = [(0.1 * i, 0.3 - 0.05 * i) for i in range(30)]
-    loss = autograd.mean([nn.binary_cross_entropy(model([Value(a), Value(b)]), 1.0) for a, b in points])
-    labels = {node.label: len(node.members) for node in roll_up(loss).nodes}
-    assert labels["w⁰"] == 16
-    assert labels["w¹"] == 64
-    assert labels["b¹"] == 8
+    return model, autograd.mean([nn.binary_cross_entropy(model([Value(a), Value(b)]), 1.0) for a, b in points])
+
+
+def test_parameters_of_a_model_are_told_apart_by_layer():
+    model, loss = network_loss()
+    sizes = {node.label: node.group.size for node in roll_up(loss).nodes if node.kind == "parameter"}
+    assert sizes == {"w⁰": 16, "b⁰": 8, "w¹": 64, "b¹": 8, "w²": 8, "b²": 1}
+    assert set(members(loss, "w¹")) == {w for neuron in model.layers[1].neurons for w in neuron.weights}
+
+
+def test_layers_are_framed_within_the_examples():
+    model, loss = network_loss()
+    description = roll_up(loss, parameters=model)
+    assert [(frame.title, len(frame.boxes), frame.inside) for frame in description.frames[1:]] == [
+        ("layer 0", 2, 0), ("layer 1", 2, 0), ("layer 2", 1, 0),
+    ]  # fmt: skip
+    labels = {node.id: node.label for node in description.nodes}
+    assert [labels[key] for key in description.frames[1].boxes] == ["Σ w·x + b", "ReLU"]
+    picture = content_of(draw(loss), "svg").decode()
+    assert picture.count('class="frame inner"') == 3
+    assert "subgraph cluster_1 {" in draw(loss).source
+    assert 'subgraph f1["layer 0"]' in mermaid_of(loss)
+
+
+def mermaid_of(y):
+    from visualize.text import of_drawing
+
+    return of_drawing(draw(y))
+
+
+def test_many_layers_are_weights_and_biases():
+    model = nn.MLP(2, [3] * 30 + [1], seed=1)
+    labels = {node.label for node in roll_up(model([Value(0.1), Value(0.2)])).nodes if node.kind == "parameter"}
+    assert labels == {"w", "b"}
+
+
+def test_a_sum_with_a_name_stays():
+    x = [Value(0.1 * k) for k in range(400)]
+    part = autograd.sum(x[:200])
+    part.label = "first half"
+    boxes = [(node.label, node.group.whole) for node in roll_up(part + autograd.sum(x[200:])).nodes]
+    assert sorted(boxes) == [("first half", 1), ("leaves", 200), ("leaves", 200), ("Σ", 2)]
+
+
+def test_members_wants_a_box_that_there_is():
+    y = moons_loss()
+    with pytest.raises(ValueError, match=r"members: 3 boxes are called 'ReLU'; say one of c0 \(leaves × "):
+        members(y, "ReLU")
+    with pytest.raises(ValueError, match="members: there is no box 'c99'"):
+        members(y, "c99")
+    with pytest.raises(TypeError, match="members: takes a Value"):
+        members(3.0, "c0")
+    with pytest.raises(ValueError, match="roll_up: boxes must be a whole number, at least 1; got 0"):
+        roll_up(y, boxes=0)
+
+
+def depths(y):
+    """Operations on the longest way from a leaf; the sum at the end counts as one."""
+    found = {}
+    for v in autograd.topological(y):
+        found[v] = 1 + max((found[arg] for arg in v.args if isinstance(arg, Value)), default=-1)
+    return found
 
 
 def test_what_does_not_repeat_is_a_box_for_each_operation_and_says_so():
@@ -104,6 +210,16 @@ def test_what_does_not_repeat_is_a_box_for_each_operation_and_says_so():
     assert "Nothing repeats" in description.notes[0]
     assert description.edges == ()
     assert len(description.nodes) <= 40
+    assert description.total == sum(node.group.whole for node in description.nodes)
+    titles = [frame.title for frame in description.frames]
+    assert titles[0].startswith("0 to ")
+    assert all(title.endswith(" operations deep") for title in titles)
+    assert sorted(box for frame in description.frames for box in frame.boxes) == sorted(n.id for n in description.nodes)
+    deep = depths(y)
+    for frame in description.frames:
+        low, _, high, *_ = frame.title.split(" ")
+        for box in frame.boxes:
+            assert all(int(low) <= deep[v] <= int(high) for v in members(y, box))
 
 
 def test_a_smaller_number_of_boxes():

@@ -20,7 +20,6 @@ from visualize.description import Description, Edge, GraphTooLarge, Node, descri
 from visualize.expression import ExpressionError, evaluate
 from visualize.folding import fold
 from visualize.rendering import RenderError, render
-from visualize.rollup import roll_up
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
@@ -37,12 +36,13 @@ if TYPE_CHECKING:
         plot_predictions,
         save_figure,
     )
+    from visualize.rollup import members, roll_up
 
 __all__ = [
-    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe",
-    "draw", "draw_network", "evaluate", "explore", "focus", "fold", "mermaid", "path", "plot_confusion_matrix",
-    "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history", "plot_predictions", "render",
-    "roll_up", "save_figure", "search", "tree",
+    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError",
+    "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid", "path",
+    "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
+    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
 ]  # fmt: skip
 
 _LATER = {
@@ -52,6 +52,7 @@ _LATER = {
     "draw": "drawing",
     "draw_network": "network",
     "focus": "parts",
+    "members": "rollup",
     "path": "parts",
     "plot_confusion_matrix": "plots",
     "plot_decision_boundary": "plots",
@@ -59,6 +60,7 @@ _LATER = {
     "plot_histories": "plots",
     "plot_history": "plots",
     "plot_predictions": "plots",
+    "roll_up": "rollup",
     "save_figure": "plots",
     "search": "parts",
 }

@@ -15,14 +15,18 @@ __all__ = [
     "LIMIT",
     "Description",
     "Edge",
+    "Frame",
     "GraphTooLarge",
+    "Group",
     "Kind",
     "Node",
+    "Spread",
     "contribution_of",
     "describe",
     "operation_of",
     "parameters_in",
     "short_names",
+    "spread_of",
 ]
 
 LIMIT = 300
@@ -38,14 +42,51 @@ class GraphTooLarge(ValueError):
     """The graph has more nodes than a picture can show."""
 
 
+class Spread(NamedTuple):
+    """Many numbers: how many (size), from where to where those go that are finite, how many are exactly 0, how many are
+    nan or infinite; how many lie in each of equal steps between low and high; and how many more are not known.
+    """
+
+    size: int
+    low: float | None
+    high: float | None
+    zeros: int
+    bad: int
+    bins: tuple[int, ...] = ()
+    unknown: int = 0
+
+
+class Group(NamedTuple):
+    """What a box shows that stands for many nodes.
+
+    size: how many. whole: with those that became part of them, as additions of a sum. each: how many there are for
+    each example, in words. switches: a node at 0 is off, as of a ReLU.
+    """
+
+    size: int
+    whole: int
+    data: Spread
+    gradient: Spread
+    each: str = ""
+    switches: bool = False
+
+
+class Frame(NamedTuple):
+    """A frame around boxes, by id: `inside` is the place of the frame that it stands in, if it stands in one."""
+
+    title: str
+    boxes: list[str]
+    inside: int | None
+
+
 class Node(NamedTuple):
     """One box.
 
     id: unique in the drawing. symbol: of the operation, empty for leaves and constants. gradient: None when no backward
     pass has reached the node, which is not the same as 0; always None for constants. facts: what is known about the
     operation, one line each. operation: the name of a built-in row, empty for a user's own and for what is none. name:
-    the full name, where `label` is a short one. members: of a group that stands for
-    many nodes, id, data and gradient of each node whose number the group hands on.
+    the full name, where `label` is a short one. group: what is shown of a box that stands for many nodes; members:
+    their ids, if they are few.
     """
 
     id: str
@@ -57,7 +98,8 @@ class Node(NamedTuple):
     facts: tuple[str, ...] = ()
     operation: str = ""
     name: str = ""
-    members: tuple[tuple[str, float, float | None], ...] = ()
+    members: tuple[str, ...] = ()
+    group: Group | None = None
 
 
 class Edge(NamedTuple):
@@ -67,7 +109,8 @@ class Edge(NamedTuple):
     gradient of target. None: not computed, or does not exist; all three for constants.
     parts: what the edge stands for in the whole graph: operations and the argument's place in each. More than one if it
     leads to or from a group; then local and upstream are those of all parts if they agree, and the contributions of the
-    parts add up to that of the edge. times: how many edges of a graph that was rolled up it stands for.
+    parts add up to that of the edge. times: how many edges of a graph that was rolled up it stands for; each: how many
+    of them lead to each node of the target, 0 if that differs.
     """
 
     source: str
@@ -78,6 +121,7 @@ class Edge(NamedTuple):
     contribution: float | None
     parts: tuple[tuple[str, int], ...] = ()
     times: int = 1
+    each: int = 1
 
 
 class Description(NamedTuple):
@@ -90,6 +134,8 @@ class Description(NamedTuple):
 
     stale: the data of some node no longer follows from its arguments, because a leaf was changed after it was computed.
     foreign: the gradients are those of another result: no backward pass has started here.
+    frames: around boxes that belong together; with frames and no edges, they are the columns of a table. total: how
+    many nodes the graph has, if it was rolled up.
     """
 
     nodes: tuple[Node, ...]
@@ -97,6 +143,18 @@ class Description(NamedTuple):
     stale: bool
     notes: tuple[str, ...] = ()
     foreign: bool = False
+    frames: tuple[Frame, ...] = ()
+    total: int = 0
+
+
+def spread_of(numbers: Iterable[float | None]) -> Spread:
+    """A few numbers as a Spread without a histogram."""
+    found = list(numbers)
+    known = [x for x in found if x is not None]
+    finite = [x for x in known if math.isfinite(x)]
+    low, high = (min(finite), max(finite)) if finite else (None, None)
+    zeros = sum(x == 0.0 for x in finite)
+    return Spread(len(known), low, high, zeros, len(known) - len(finite), (), len(found) - len(known))
 
 
 def describe(

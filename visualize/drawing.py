@@ -200,7 +200,20 @@ def digraph(scene: Scene) -> Drawing:
         drawing.node(box.id, _box(box), tooltip=plain(box.story), **look)
     for arrow in scene.arrows:
         drawing.edge(arrow.source, arrow.target, **_line(arrow))
+    _add_frames(drawing, scene, None)
     return drawing.seal()
+
+
+def _add_frames(graph: Any, scene: Scene, inside: int | None) -> None:
+    """The frames that stand directly in one, or in none."""
+    for i, frame in enumerate(scene.frames):
+        if frame.inside == inside:
+            with graph.subgraph(name=f"cluster_{i}") as inner:
+                look = {"style": "rounded,dashed", "color": GREY, "labeljust": "l", "fontsize": "12"}
+                inner.attr(label=f"<<B>{text(frame.title)}</B>>", **look)
+                _add_frames(inner, scene, i)
+                for box in frame.boxes:
+                    inner.node(box)
 
 
 def check_precision(name: str, precision: int) -> None:

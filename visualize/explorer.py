@@ -312,7 +312,7 @@ def _boxes(folded: Description) -> list[dict[str, Any]]:
         if node.operation == "sum":
             box["t"] = 1  # a total of its arrows, which may be a chain of additions
         if node.kind == "group":
-            box["m"] = [int(key[1:]) for key, _, _ in node.members]
+            box["m"] = [int(key[1:]) for key in node.members]
             box["l"] = node.label
         else:
             box["i"] = int(node.id[1:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from visualize.description import SUPERSCRIPTS, Description, Edge, Node
+from visualize.description import SUPERSCRIPTS, Description, Edge, Group, Node, spread_of
 from visualize.style import number
 
 __all__ = ["fold"]
@@ -206,12 +206,23 @@ class _Graph:
                     stack.append(edge.source)
         if len(tops) < 2:
             return
-        members = tuple((key, self.nodes[key].data, self.nodes[key].gradient) for key in tops)
+        data, gradients = ([getattr(self.nodes[key], name) for key in tops] for name in ("data", "gradient"))
+        content = Group(len(tops), len(hidden), spread_of(data), spread_of(gradients))
         group = f"{target}g{min(order[key] for key in tops)}"
         first = self.nodes[tops[0]]
         label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
         box = Node(
-            group, "group", label, "", members[0][1], None, (), "", f"{len(tops)} more like the one above", members
+            group,
+            "group",
+            label,
+            "",
+            first.data,
+            None,
+            (),
+            "",
+            f"{len(tops)} more like the one above",
+            tuple(tops),
+            content,
         )
         outside = [
             edge for key in hidden for edge in self.into[key] if edge.source in self.nodes and edge.source not in hidden

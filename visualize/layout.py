@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from visualize.rendering import picture
 from visualize.scene import Arrow, Scene
+from visualize.style import text_width
 
 __all__ = ["Course", "Layout", "Point", "arrange"]
 
@@ -29,6 +30,10 @@ LANE = 7.0
 """Points between two strips, and between two arrows that lead from one to the next."""
 
 
+FRAME_TEXT, FRAME_HEAD = 12.0, 22.0
+"""Size of the letters of a frame's title, and the height that it takes."""
+
+
 class Course(NamedTuple):
     """The way of an arrow: the start and three points for each Bézier curve, or with `straight`, a chain of points;
     the tip, and the middle of its label, if it has one.
@@ -41,15 +46,23 @@ class Course(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The middle of each box and the course of each arrow, by id; x to the right, y down, from (0, 0) to `size`."""
+    """The middle of each box and the course of each arrow, by id; x to the right, y down, from (0, 0) to `size`.
+
+    frames: of each frame of the scene left, top, right and bottom.
+    """
 
     boxes: dict[str, Point]
     arrows: dict[str, Course]
     size: Point
+    frames: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def arrange(scene: Scene, page: float = PAGE) -> Layout:
-    """The places of a scene, cut into strips no wider than `page`. Raises RenderError if there is no Graphviz."""
+    """The places of a scene, cut into strips no wider than `page`, if no frame stands in the way. Raises RenderError if
+    there is no Graphviz.
+    """
+    if scene.frames and not scene.arrows:
+        return _table(scene)
     answer = json.loads(picture(_dot(scene), "json0"))
     left, bottom, right, top = map(float, answer["bb"].split(","))
 
@@ -57,15 +70,22 @@ def arrange(scene: Scene, page: float = PAGE) -> Layout:
         x, y = text.split(",")
         return (float(x) - left, top - float(y))
 
-    boxes = {o["id"]: point(o["pos"]) for o in answer.get("objects", [])}
+    found = answer.get("objects", [])
+    boxes = {o["id"]: point(o["pos"]) for o in found if "pos" in o}
+    bounds = {o["name"]: [float(x) for x in o["bb"].split(",")] for o in found if "bb" in o}
+    frames = tuple(
+        (x1 - left, top - y2, x2 - left, top - y1)
+        for x1, y1, x2, y2 in (bounds[f"cluster_{i}"] for i in range(len(scene.frames)))
+    )
     arrows: dict[str, Course] = {}
     for edge in answer.get("edges", []):
         # "e,x,y x,y x,y ...": the tip, then the curve up to where the arrow's head begins.
         tip, *points = edge["pos"].removeprefix("e,").split(" ")
         label = point(edge["lp"]) if "lp" in edge else None
         arrows[edge["id"]] = Course(tuple(map(point, points)), point(tip), label)
-    layout = Layout(boxes, arrows, (right - left, top - bottom))
-    return _strips(scene, layout, page) if scene.orientation == "LR" and layout.size[0] > page else layout
+    layout = Layout(boxes, arrows, (right - left, top - bottom), frames)
+    wide = scene.orientation == "LR" and layout.size[0] > page and not frames
+    return _strips(scene, layout, page) if wide else layout
 
 
 def _dot(scene: Scene) -> str:
@@ -80,14 +100,56 @@ def _dot(scene: Scene) -> str:
         lines.append(f'{places[box.id]} [id="{box.id}", {size}];')
     for arrow in scene.arrows:
         lines.append(f'{places[arrow.source]} -> {places[arrow.target]} [id="{arrow.id}"{_room(arrow)}];')
+    for i in _inner_frames(scene, None):
+        lines += _cluster(scene, places, i)
     return "\n".join([*lines, "}"])
+
+
+def _inner_frames(scene: Scene, i: int | None) -> list[int]:
+    return [k for k, frame in enumerate(scene.frames) if frame.inside == i]
+
+
+def _cluster(scene: Scene, places: dict[str, int], i: int) -> list[str]:
+    """A frame and those in it, as DOT."""
+    frame = scene.frames[i]
+    inner = [line for k in _inner_frames(scene, i) for line in _cluster(scene, places, k)]
+    room = _space(text_width(frame.title, FRAME_TEXT), FRAME_HEAD)
+    mine = "; ".join(str(places[box]) for box in frame.boxes)
+    return [f"subgraph cluster_{i} {{ margin=10; labeljust=l; label=<{room}>;", *inner, f"{mine} }}"]
+
+
+def _table(scene: Scene) -> Layout:
+    """Frames as columns, boxes that are called the same in a row."""
+    of = {box.id: box for box in scene.boxes}
+    heights: dict[tuple[str, ...], float] = {}
+    for box in scene.boxes:
+        heights[box.label] = max(heights.get(box.label, 0.0), box.height)
+    tops: dict[tuple[str, ...], float] = {}
+    bottom = FRAME_HEAD + 8.0
+    for label, height in heights.items():
+        tops[label] = bottom
+        bottom += height + 10.0
+    boxes: dict[str, Point] = {}
+    frames: list[tuple[float, float, float, float]] = []
+    left = 0.0
+    for frame in scene.frames:
+        width = max(text_width(frame.title, FRAME_TEXT), *(of[key].width for key in frame.boxes)) + 20.0
+        for key in frame.boxes:
+            boxes[key] = (left + width / 2.0, tops[of[key].label] + of[key].height / 2.0)
+        frames.append((left, 0.0, left + width, bottom))
+        left += width + 14.0
+    return Layout(boxes, {}, (left - 14.0, bottom), tuple(frames))
 
 
 def _room(arrow: Arrow) -> str:
     if not arrow.width:
         return ""
-    table = f'<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{arrow.width:.0f}" HEIGHT="18"><TR><TD></TD></TR></TABLE>'
-    return f", label=<{table}>"
+    return f", label=<{_space(arrow.width, 18.0)}>"
+
+
+def _space(width: float, height: float) -> str:
+    """Room for a text, as a label of Graphviz."""
+    return f'<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height:.0f}"><TR><TD></TD></TR></TABLE>'
 
 
 # ---------------------------------------------------------------- strips

@@ -1,181 +1,266 @@
 """Large graphs, rolled up: nodes that are alike become one box, with how many they are and what numbers they hold.
 
-First sums and dots are put together again. Then nodes are sorted into classes, coarse to fine: at first by operation,
-and round by round by the classes of what they are computed from and of what reads them (colour refinement), until there
-would be too many boxes, or until a round tells hardly any nodes apart.
+What belongs to the examples of a batch, and to the layers of a network, is framed. A graph in which nothing repeats is
+a table of its operations.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
-from autograd import Value, topological
-from visualize.description import Description, Edge, GraphTooLarge, Node, operation_of, parameters_in, short_names
+import numpy as np
 
-__all__ = ["MOST_NODES", "roll_up"]
+from autograd import Value, topological
+from autograd import primitives as table
+from autograd.program.record import Array
+from autograd.value import read
+from visualize.classes import Batch, Flat, batch_of, classes_of, depths_of, numbered
+from visualize.description import (
+    Description,
+    Edge,
+    Frame,
+    GraphTooLarge,
+    Group,
+    Node,
+    Spread,
+    operation_of,
+    parameters_in,
+)
+
+__all__ = ["MOST_NODES", "members", "roll_up"]
 
 BOXES = 40
 """At most as many boxes, as long as classes allow."""
 
-MOVED = 0.02
-"""A round that moves a smaller share of the nodes out of the largest part of their class is not worth its boxes."""
-
 TANGLED = 2.0
 """With more arrows than this for each box there is no structure to be seen, and arrows would only hide that."""
 
-MOST_NODES = 3_000_000
-"""Beyond, memory would be filled: about a kilobyte a node is needed."""
+BANDS = 4
+"""Into at most so many columns a graph without structure is divided, by depth."""
+
+MOST_NODES = 20_000_000
+"""Beyond, memory would be filled: about 300 bytes a node are needed besides the graph itself."""
+
+BINS = 14
+"""Bars of a histogram."""
+
+SMALL_EXAMPLE = 10
+"""What has fewer nodes than this for each argument of a sum is a term, and no example."""
+
+ACTIVATIONS = {"relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus"}
 
 
 def roll_up(value: Value, *, parameters: Any = None, boxes: int = BOXES) -> Description:
     """The graph of `value` with a box for each kind of node: a Description whose nodes are groups.
 
-    boxes: at most so many. A graph in which nothing repeats comes back without edges, as one box for each operation,
-    and a note says so. Raises GraphTooLarge beyond three million nodes.
+    boxes: at most so many, as long as there are no more operations and layers than that. A graph in which nothing
+    repeats comes back without arrows, as a table of boxes by operation and depth, and a note says so. Raises
+    GraphTooLarge beyond twenty million nodes.
+
+    The counts add up: each node of the graph is in one box, or in a sum or dot of one box.
     """
+    rolled = _rolled("roll_up", value, parameters, boxes)
+    return rolled.description()
+
+
+def members(value: Value, box: str, *, parameters: Any = None, boxes: int = BOXES) -> list[Value]:
+    """The Values that a box of `roll_up` stands for: `box` is its id, as "c3", or its label, if no other has it.
+
+    parameters, boxes: as they were given to `roll_up`. Of a sum that was put together, the last addition.
+
+    >>> x = [Value(0.1 * k) for k in range(-3, 4)]
+    >>> y = sum(v.relu() for v in x)
+    >>> [v.data for v in members(y, "ReLU")]
+    [0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.30000000000000004]
+    """
+    rolled = _rolled("members", value, parameters, boxes)
+    found = [node for node in rolled.description().nodes if box in (node.id, node.label)]
+    if len(found) != 1:
+        known = ", ".join(f"{node.id} ({node.label} {node.symbol})".replace(" )", ")") for node in rolled.boxes)
+        trouble = "there is no box" if not found else f"{len(found)} boxes are called"
+        raise ValueError(f"members: {trouble} {box!r}; say one of {known}")
+    return rolled.values_of(int(found[0].id[1:]))
+
+
+def _rolled(name: str, value: Value, parameters: Any, boxes: int) -> _Rolled:
+    if not isinstance(value, Value):
+        raise TypeError(f"{name}: takes a Value, such as the result of a computation with Values; got {value!r:.200}")
+    if isinstance(boxes, bool) or not isinstance(boxes, int) or boxes < 1:
+        raise ValueError(f"{name}: boxes must be a whole number, at least 1; got {boxes!r}")
     order = topological(value)
     if len(order) > MOST_NODES:
         raise GraphTooLarge(
             f"the graph has {len(order):,} nodes, too many to roll up (the limit is {MOST_NODES:,}). Draw a smaller "
             "part: a Value nearer to the leaves, or the same computation with fewer inputs"
         )
-    graph = _Flat(order, parameters_in(order, parameters))
-    classes = _refined(graph, boxes)
-    return _described(graph, classes)
+    flat = Flat(order, parameters_in(order, parameters), boxes)
+    inside = batch_of(flat)
+    return _Rolled(flat, inside, classes_of(flat, inside, boxes), boxes)
 
 
-class _Flat:
-    """Nodes by number, arguments before results: what each is, and whom it reads; sums and dots put together."""
-
-    def __init__(self, order: list[Value], names: dict[Value, str]) -> None:
-        self.values = order
-        places = {v: i for i, v in enumerate(order)}
-        self.read = [[places[arg] for arg in v.args if isinstance(arg, Value)] for v in order]
-        self.kind = [_kind(v, names) for v in order]
-        self.parameters = {i for i, v in enumerate(order) if v in names}
-        self.alive = [True] * len(order)
-        self._join_sums()
-        self._join_products()
-        self.readers: list[list[int]] = [[] for _ in order]
-        for i, args in enumerate(self.read):
-            if self.alive[i]:
-                for j in args:
-                    self.readers[j].append(i)
-        self.nodes = [i for i, alive in enumerate(self.alive) if alive]
-
-    def _uses(self) -> list[int]:
-        uses = [0] * len(self.values)
-        for i, args in enumerate(self.read):
-            if self.alive[i]:
-                for j in args:
-                    uses[j] += 1
-        return uses
-
-    def _join_sums(self) -> None:
-        """A sum that only another sum reads is part of it."""
-        uses, top = self._uses(), list(range(len(self.values)))
-        plus = [operation_of(v.primitive) in ("add", "sum") and not v.label for v in self.values]
-        for i in reversed(range(len(self.values))):
-            if plus[i]:
-                for j in self.read[i]:
-                    if plus[j] and uses[j] == 1:
-                        top[j] = top[i]
-        terms: dict[int, list[int]] = {}
-        for i, args in enumerate(self.read):
-            if plus[i]:
-                terms.setdefault(top[i], []).extend(j for j in args if top[j] == j)
-                self.alive[i] = top[i] == i
-        for i, args in terms.items():
-            self.read[i] = args
-            if len(args) > 2:
-                self.kind[i] = "Σ"
-
-    def _join_products(self) -> None:
-        """A sum of products that nothing else reads is a dot."""
-        uses = self._uses()
-        for i in range(len(self.values)):
-            if not self.alive[i] or self.kind[i] not in ("Σ", "+"):
-                continue
-            products = [j for j in self.read[i] if self.kind[j] == "*" and uses[j] == 1 and len(self.read[j]) == 2]
-            if len(products) < 2 or len(products) < len(self.read[i]) - 1:
-                continue
-            chosen = set(products)
-            rest = [j for j in self.read[i] if j not in chosen]
-            for j in products:
-                self.alive[j] = False
-            squares = all(self.read[j][0] == self.read[j][1] for j in products)
-            self.read[i] = [k for j in products for k in self.read[j][: 1 if squares else 2]] + rest
-            self.kind[i] = ("Σ x²" if squares else "Σ w·x") + (" + b" if rest else "")
+# ---------------------------------------------------------------- boxes
 
 
-def _kind(v: Value, names: dict[Value, str]) -> str:
-    if v.primitive is None:
-        name = names.get(v)
-        if name is None:
-            return "leaves"
-        # The layer and what it is: w⁰ for layers.0.neurons.3.weights.5.
-        return next(iter(short_names([name]).values())).rstrip("₀₁₂₃₄₅₆₇₈₉,") if name else "parameters"
-    if operation_of(v.primitive) == "pow" and isinstance(v.args[1], float):
-        return f"x^{v.args[1]:g}"
-    return v.primitive.symbol
+class _Rolled:
+    """Classes as a description."""
 
+    def __init__(self, flat: Flat, batch: Batch | None, classes: Array, most: int) -> None:
+        self.flat, self.batch, self.classes = flat, batch, classes
+        self.count = int(classes.max()) + 1
+        self.notes: tuple[str, ...] = ()
+        self.bands: list[str] = []
+        pairs, times = np.unique(
+            classes[flat.source] * self.count + classes[flat.target], return_counts=True
+        )  # fmt: skip
+        self.arrows = [(int(p) // self.count, int(p) % self.count, int(t)) for p, t in zip(pairs, times, strict=True)]
+        if len(self.arrows) > TANGLED * self.count:
+            self._as_table(most)
+        self.by_class = np.argsort(self.classes, kind="stable")
+        self.starts = np.searchsorted(self.classes[self.by_class], np.arange(self.count + 1))
+        self.data, self.gradient = self._numbers()
+        self.boxes = self._boxes()
 
-def _refined(graph: _Flat, most: int) -> dict[int, int]:
-    """A class for each node."""
-    numbers: dict[object, int] = {}
-    classes = {i: numbers.setdefault(graph.kind[i], len(numbers)) for i in graph.nodes}
-    while True:
-        numbers = {}
-        finer = {}
-        for i in graph.nodes:
-            key = (
-                classes[i],
-                frozenset(classes[j] for j in graph.read[i]),
-                frozenset(classes[j] for j in graph.readers[i] if j in classes),
-            )
-            finer[i] = numbers.setdefault(key, len(numbers))
-        if len(numbers) > most or len(numbers) == len(set(classes.values())):
-            return classes
-        parts = Counter((classes[i], finer[i]) for i in graph.nodes)
-        largest: dict[int, int] = {}
-        for (before, _), size in parts.items():
-            largest[before] = max(largest.get(before, 0), size)
-        if len(graph.nodes) - sum(largest.values()) < MOVED * len(graph.nodes):
-            return classes
-        classes = finer
-
-
-def _described(graph: _Flat, classes: dict[int, int]) -> Description:
-    members: dict[int, list[int]] = {}
-    for i in graph.nodes:
-        members.setdefault(classes[i], []).append(i)
-    order = sorted(members, key=lambda c: members[c][0])
-    counts: Counter[tuple[int, int]] = Counter()
-    for i in graph.nodes:
-        for j in graph.read[i]:
-            counts[classes[j], classes[i]] += 1
-    root = classes[len(graph.values) - 1]
-    notes: tuple[str, ...] = ()
-    if len(counts) > TANGLED * len(order):
-        counts.clear()
-        notes = (
-            "Nothing repeats in this graph, so its arrows are left out: a box for each operation, with its numbers.",
+    def _as_table(self, most: int) -> None:
+        """Nothing repeats: classes are operations, in columns by depth."""
+        flat = self.flat
+        kinds = numbered(flat.kind[flat.nodes])
+        n_kinds = int(kinds.max()) + 1
+        depth = depths_of(flat)[flat.nodes]
+        bands = max(1, min(BANDS, most // n_kinds, int(depth.max())))
+        edges = np.linspace(0, int(depth.max()) + 1, bands + 1).astype(int)
+        band = np.searchsorted(edges[1:], depth, side="right")
+        self.classes = np.full(flat.n, -1)
+        self.classes[flat.nodes] = numbered(band * n_kinds + kinds)
+        self.count = int(self.classes.max()) + 1
+        self.arrows = []
+        self.band_of = {int(c): int(b) for c, b in zip(self.classes[flat.nodes], band, strict=True)}
+        self.bands = [
+            f"{a} to {b - 1} operations deep" if b > a + 1 else f"{a} operation{'s' * (a != 1)} deep"
+            for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        ]
+        self.notes = (
+            "Nothing repeats in this graph, so its arrows are left out: boxes by operation, and by how many operations "
+            "lead to them.",
         )
-    nodes = [_box(graph, c, members[c], c == root) for c in order]
-    edges = [Edge(f"c{a}", f"c{b}", 0, None, None, None, (), count) for (a, b), count in counts.items()]
-    return Description(tuple(nodes), tuple(edges), False, notes)
+
+    def _numbers(self) -> tuple[Array, Array]:
+        """Data and gradient of each node; a gradient that was never computed is nan, and `known` tells."""
+        order = self.flat.order
+        data, gradient = read(order, "data")[self.flat.values], read(order, "grad")[self.flat.values]
+        self.known = np.fromiter((v.has_grad for v in order), dtype=bool, count=len(order))[self.flat.values]
+        return data, gradient
+
+    def places_of(self, c: int) -> Array:
+        """The nodes of a class."""
+        found: Array = self.by_class[self.starts[c] : self.starts[c + 1]]
+        return found
+
+    def values_of(self, c: int) -> list[Value]:
+        """The Values of a class, in the order in which they were computed."""
+        return [self.flat.order[i] for i in np.sort(self.flat.values[self.places_of(c)]).tolist()]
+
+    def _boxes(self) -> list[Node]:
+        first = {c: int(self.flat.values[self.places_of(c)].min()) for c in range(self.count)}
+        return [self._box(c) for c in sorted(first, key=first.__getitem__)]
+
+    def _box(self, c: int) -> Node:
+        flat, places = self.flat, self.places_of(c)
+        name = flat.kinds[flat.kind[places[0]]]
+        count = len(places)
+        value = flat.order[int(flat.values[places[0]])]
+        known = self.known[places]
+        whole = int(flat.whole[places].sum())
+        group = Group(
+            count, whole, _spread(self.data[places]), _spread(self.gradient[places][known], int((~known).sum())),
+            self._each(places), flat.primitive_of.get(int(flat.kind[places[0]])) is table.relu,
+        )  # fmt: skip
+        label = (value.label if count == 1 else "") or name
+        parts = f", made of {whole:,} nodes" if whole > count else ""
+        story = f"c{c}: {count:,} × {name}{parts}" + (f"; {group.each}" if group.each else "")
+        kind = "operation" if value.primitive else "parameter" if flat.parameter[places[0]] else "leaf"
+        if value is flat.order[-1]:
+            kind = "result"
+        gradient = value.grad if value.has_grad else None
+        many = f"× {count:,}" if count > 1 else ""
+        return Node(f"c{c}", kind, label, many, value.data, gradient, (), "", story, (), group)  # type: ignore[arg-type]  # of three kinds
+
+    def _each(self, places: Array) -> str:
+        """How many of a class belong to each example, in words."""
+        if self.batch is None or self.batch.example[places[0]] < 0 or self.bands:
+            return ""
+        each = np.bincount(self.batch.example[places], minlength=self.batch.size)
+        low, high = int(each.min()), int(each.max())
+        return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + f" for each {self._unit}"
+
+    @cached_property
+    def _unit(self) -> str:
+        assert self.batch is not None
+        size = int((self.batch.example >= 0).sum()) / self.batch.size
+        return "example" if size >= SMALL_EXAMPLE or self.flat.parameter.any() else "term"
+
+    # ------------------------------------------------------------ frames
+
+    def description(self) -> Description:
+        """The boxes with arrows between them and frames around them."""
+        sizes = {node.id: node.group.size for node in self.boxes if node.group}
+        edges: list[Edge] = []
+        for a, b, times in self.arrows:
+            each, rest = divmod(times, sizes[f"c{b}"])
+            edges.append(Edge(f"c{a}", f"c{b}", 0, None, None, None, (), times, 0 if rest else each))
+        frames = self._table() if self.bands else self._frames()
+        return Description(tuple(self.boxes), tuple(edges), False, self.notes, False, tuple(frames), self.flat.n)
+
+    def _table(self) -> list[Frame]:
+        found = [Frame(name, [], None) for name in self.bands]
+        for node in self.boxes:
+            found[self.band_of[int(node.id[1:])]].boxes.append(node.id)
+        return [frame for frame in found if frame.boxes]
+
+    def _frames(self) -> Iterator[Frame]:
+        """One around what belongs to the examples, and one around each layer."""
+        examples = [c for c in range(self.count) if self._is_inside(c)]
+        if examples:
+            assert self.batch is not None
+            title = f"for each of the {self.batch.size:,} {self._unit}s"
+            yield Frame(title, [f"c{c}" for c in examples], None)
+        for layer, mine in self._layers().items():
+            within = set(mine) <= set(examples)
+            if within or not set(mine) & set(examples):
+                yield Frame(f"layer {layer}", [f"c{c}" for c in mine], 0 if within and examples else None)
+
+    def _is_inside(self, c: int) -> bool:
+        return self.batch is not None and bool(self.batch.example[self.places_of(c)[0]] >= 0)
+
+    def _layers(self) -> dict[str, list[int]]:
+        """The classes that read the parameters of one layer and no other, and the activations that follow."""
+        reads: dict[int, set[int]] = {}
+        for a, b, _ in self.arrows:
+            reads.setdefault(b, set()).add(a)
+        kind = {c: int(self.flat.kind[self.places_of(c)[0]]) for c in range(self.count)}
+        layer_of: dict[int, str] = {}
+        for c, sources in reads.items():
+            named = {self.flat.layers.get(kind[a], "") for a in sources if self.flat.parameter[self.places_of(a)[0]]}
+            if len(named) == 1 and "" not in named:
+                layer_of[c] = named.pop()
+        for c, sources in reads.items():
+            primitive = self.flat.primitive_of.get(kind[c])
+            if c not in layer_of and len(sources) == 1 and operation_of(primitive) in ACTIVATIONS:
+                (before,) = sources
+                if before in layer_of and len(self.places_of(c)) == len(self.places_of(before)):
+                    layer_of[c] = layer_of[before]
+        found: dict[str, list[int]] = {}
+        for c in sorted(layer_of):
+            found.setdefault(layer_of[c], []).append(c)
+        return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 
 
-def _box(graph: _Flat, number: int, members: Sequence[int], is_root: bool) -> Node:
-    first = members[0]
-    values = [graph.values[i] for i in members]
-    held = tuple((f"n{i}", v.data, v.grad if v.has_grad else None) for i, v in zip(members, values, strict=True))
-    kind = graph.kind[first]
-    label = (values[0].label if len(members) == 1 else "") or kind
-    story = f"{len(members):,} × {kind}"
-    many = f"× {len(members):,}" if len(members) > 1 else ""
-    shown = "result" if is_root and not many else "group"
-    gradient = values[0].grad if values[0].has_grad else None
-    return Node(f"c{number}", shown, label, many, values[0].data, gradient, (), "", story, held)  # type: ignore[arg-type]  # of two kinds
+def _spread(numbers: Array, unknown: int = 0) -> Spread:
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
+    bins: tuple[int, ...] = ()
+    if low is not None and high is not None and low < high and np.isfinite(high - low):
+        bins = tuple(np.histogram(finite, BINS, (low, high))[0].tolist())
+    zeros, bad = int((finite == 0.0).sum()), len(numbers) - len(finite)
+    return Spread(len(numbers), low, high, zeros, bad, bins, unknown)

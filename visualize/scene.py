@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from visualize.description import Description, Edge, Node
+from visualize.description import Description, Edge, Frame, Group, Node, Spread
 from visualize.style import DASH, number, relative, shown_label, text_width
 
 __all__ = ["Arrow", "Box", "Row", "Scene", "compose", "equation", "sign_of"]
@@ -23,12 +23,22 @@ WIDEST = "-0.0001e-10"
 """Where numbers will change, a box has room for this, with as many more digits as precision asks for beyond 4."""
 
 
+BAR = 7.0
+"""Width of a bar of a histogram."""
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+"""Bars as letters, where there are only letters."""
+
+
 class Row(NamedTuple):
-    """A line of a box: what it is, the number as text, and its class: pos, neg, zero, bad, none or plain."""
+    """A line of a box: what it is, the number as text, and its class: pos, neg, zero, bad, none, plain or soft. bars:
+    of a histogram, 0 to 1, which stand for the text where they can be drawn.
+    """
 
     name: str
     text: str
     look: str
+    bars: tuple[float, ...] = ()
 
 
 class Box(NamedTuple):
@@ -71,7 +81,8 @@ class Arrow(NamedTuple):
 
 class Scene(NamedTuple):
     """boxes: those that are read before those that read. notes: what must be said in words. flows: there are
-    contributions, so colours and widths need a legend.
+    contributions, so colours and widths need a legend. frames: around boxes, outer ones first; without arrows they are
+    the columns of a table. key: what else the legend explains.
     """
 
     boxes: tuple[Box, ...]
@@ -81,6 +92,11 @@ class Scene(NamedTuple):
     about: str = ""
     notes: tuple[str, ...] = ()
     flows: bool = False
+    frames: tuple[Frame, ...] = ()
+    key: str = ""
+
+
+HISTOGRAMS = "bars: how many nodes have which number, from the lowest to the highest"
 
 
 def compose(
@@ -97,7 +113,13 @@ def compose(
         for i, edge in enumerate(description.edges)
     )
     flows = roomy or any(arrow.equation[1] for arrow in arrows)
-    return Scene(boxes, arrows, orientation, title, _about(description, precision), description.notes, flows)
+    key = HISTOGRAMS if any(row.bars for box in boxes for row in box.rows) else ""
+    if description.total and not title:
+        title = f"{description.total:,} nodes in {len(boxes)} boxes"
+    return Scene(
+        boxes, arrows, orientation, title, _about(description, precision), description.notes, flows, description.frames,
+        key,
+    )  # fmt: skip
 
 
 def sign_of(x: float | None) -> str:
@@ -121,8 +143,8 @@ def equation(edge: Edge, precision: int) -> tuple[str, str]:
 
 def _box(node: Node, precision: int, data: bool, gradients: bool, foreign: bool, roomy: bool) -> Box:
     rows: list[Row] = []
-    if node.kind == "group":
-        rows += _ranges(node, data, gradients)
+    if node.group is not None and node.group.size > 1:
+        rows += _ranges(node.group, data, gradients)
     else:
         if data:
             rows.append(Row("data", number(node.data, precision), "plain" if math.isfinite(node.data) else "bad"))
@@ -131,15 +153,21 @@ def _box(node: Node, precision: int, data: bool, gradients: bool, foreign: bool,
             shown = DASH if node.gradient is None else number(node.gradient, precision)
             rows.append(Row("grad", shown, "foreign" if foreign and look != "none" else look))
     label = tuple(shown_label(node.label)) if node.label else ()
-    sample = WIDEST + "0" * (precision - 4) if roomy and node.kind != "group" else ""
+    sample = WIDEST + "0" * (precision - 4) if roomy and node.group is None else ""
     heading = max((text_width(line, BIG) for line in label), default=0.0)
     if node.symbol:
         heading += text_width(node.symbol, symbol_size(node.symbol)) + (12.0 if label else 0.0)
-    lines = [text_width(row.name, SMALL) + 10.0 + max(text_width(t, SMALL) for t in (row.text, sample)) for row in rows]
+    lines = [_width(row, sample) for row in rows]
     width = math.ceil(max(heading, *lines, 24.0) + 2.0 * PAD) if rows else math.ceil(max(heading, 14.0) + 2.0 * PAD)
     bare = Box(node.id, node.kind, label, node.symbol, tuple(rows), _story(node), width, 0.0, _is_bad(node))
     height = bare.heading + ROW * len(rows) + (6.0 if rows else 0.0) + (4.0 if not bare.heading else 0.0)
     return bare._replace(height=max(height, 22.0))
+
+
+def _width(row: Row, sample: str) -> float:
+    if row.bars:
+        return BAR * len(row.bars)
+    return text_width(row.name, SMALL) + 10.0 + max(text_width(words, SMALL) for words in (row.text, sample))
 
 
 def symbol_size(symbol: str) -> float:
@@ -147,30 +175,51 @@ def symbol_size(symbol: str) -> float:
     return SIGN if len(symbol) == 1 and not symbol.isalnum() else BIG
 
 
-def _ranges(node: Node, data: bool, gradients: bool) -> list[Row]:
-    """Of a group, from where to where its numbers go."""
-    columns = (("data", [x for _, x, _ in node.members], data), ("grad", [g for _, _, g in node.members], gradients))
-    rows: list[Row] = []
-    for name, found, wanted in columns:
-        known = [x for x in found if x is not None]
+def _ranges(group: Group, data: bool, gradients: bool) -> list[Row]:
+    """Of a group, from where to where its numbers go, how they are spread, and how many are 0."""
+    rows = [Row("", group.each, "soft")] if group.each else []
+    for name, spread, wanted in (("data", group.data, data), ("grad", group.gradient, gradients)):
         if wanted:
-            low, high = (number(f(known), 3) for f in (min, max)) if known else (DASH, DASH)
-            bad = any(not math.isfinite(x) for x in known)
-            rows.append(Row(name, low if low == high else f"{low} … {high}", "bad" if bad else "plain"))
-    zeros = sum(x == 0.0 for _, x, _ in node.members) / len(node.members)
-    if data and 0.0 < zeros < 1.0:
-        rows.append(Row("at 0", f"{zeros:.0%}", "plain"))
+            rows.append(Row(name, _range(spread), "bad" if spread.bad else "plain" if spread.size else "none"))
+            if spread.bins:
+                rows.append(_histogram(name, spread))
+    shares = (("data", group.data, data), ("grad", group.gradient, gradients and bool(group.gradient.bins)))
+    for name, spread, wanted in shares:
+        if wanted and 0 < spread.zeros < spread.size:
+            off = name == "data" and group.switches
+            share = spread.zeros / spread.size
+            few = "< 1%" if share < 0.005 else "> 99%" if share > 0.995 else f"{share:.0%}"
+            rows.append(Row("off" if off else f"{name} 0", few, "neg" if off else "plain"))
+    for name, spread, wanted in shares:
+        if wanted and spread.bad:
+            rows.append(Row(name, f"{spread.bad:,} × nan or inf", "bad"))
     return rows
 
 
+def _range(spread: Spread) -> str:
+    if spread.low is None or spread.high is None:
+        return "nan or inf" if spread.bad else DASH
+    low, high = number(spread.low, 3), number(spread.high, 3)
+    return low if low == high else f"{low} … {high}"
+
+
+def _histogram(name: str, spread: Spread) -> Row:
+    """The bars; the lowest that is not empty can still be seen."""
+    top = max(spread.bins)
+    bars = tuple(max(count / top, 0.08) if count else 0.0 for count in spread.bins)
+    words = "".join(BLOCKS[math.ceil(bar * (len(BLOCKS) - 1))] for bar in bars)
+    return Row("", words, "plain" if name == "data" else "pos", bars)
+
+
 def _is_bad(node: Node) -> bool:
-    numbers = [node.data, node.gradient, *(x for member in node.members for x in member[1:])]
-    return any(x is not None and not math.isfinite(x) for x in numbers)
+    if node.group is not None:
+        return bool(node.group.data.bad or node.group.gradient.bad)
+    return any(x is not None and not math.isfinite(x) for x in (node.data, node.gradient))
 
 
 def _story(node: Node) -> str:
     """What hovering over a box tells: every digit, and what is known about its operation."""
-    if node.kind == "group":
+    if node.group is not None and node.group.size > 1:
         return node.name
     lines = [f"{node.name or node.kind} = {node.data!r}"]
     if node.gradient is not None:
@@ -183,7 +232,7 @@ def _arrow(
     roomy: bool,
 ) -> Arrow:  # fmt: skip
     flow = edge.contribution if contributions else None
-    shown = equation(edge, precision) if flow is not None else (f"{edge.times:,}" if edge.times > 1 else "", "")
+    shown = equation(edge, precision) if flow is not None else (_times(edge), "")
     look = sign_of(flow)
     if foreign and look != "none":
         look = "foreign"
@@ -195,14 +244,25 @@ def _arrow(
                 f"{names[edge.source]} into {names[edge.target]}: {len(edge.parts)} contributions, together {flow!r}"
             )
     sample = f"{WIDEST[:8]} × {WIDEST[:8]} = " if roomy else ""
-    width = max(text_width(" ".join(shown), 10.0), text_width(sample, 10.0)) + 10.0 if shown[1] or roomy else 0.0
+    words = " ".join(shown).strip()
+    width = max(text_width(words, 10.0), text_width(sample, 10.0)) + 10.0 if words or roomy else 0.0
     return Arrow(
         f"e{i}", edge.source, edge.target, shown, look, relative(flow, largest), False, story, math.ceil(width)
     )
 
 
+def _times(edge: Edge) -> str:
+    """How many arrows one stands for."""
+    if edge.times == 1 or edge.each == 1:
+        return ""
+    return f"{edge.each:,} each" if edge.each else f"{edge.times:,} in all"
+
+
 def _about(description: Description, precision: int) -> str:
     """The picture in a few sentences, for those who do not see it."""
+    if description.total:
+        held = "; ".join(node.name.partition(": ")[2] for node in description.nodes)
+        return f"{description.total:,} nodes in {len(description.nodes)} boxes: {held}."
     operations = sum(node.kind in ("operation", "result") and bool(node.symbol) for node in description.nodes)
     root = description.nodes[-1]
     leaves = [node for node in description.nodes if node.kind in ("leaf", "parameter")]

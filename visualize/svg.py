@@ -12,8 +12,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from visualize.description import Frame
 from visualize.layout import Course, Layout, Point, arrange
-from visualize.scene import BIG, PAD, ROW, Arrow, Box, Scene, symbol_size
+from visualize.scene import BAR, BIG, PAD, ROW, Arrow, Box, Row, Scene, symbol_size
 from visualize.style import text_width
 
 __all__ = ["arrow_head", "asset", "path_of", "picture_of", "to_svg"]
@@ -47,7 +48,7 @@ def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
     notes = [line for note in scene.notes for line in _wrapped(f"⚠ {note}", 11.0, width)]
     top = MARGIN + 20.0 * len(above) + LINE * len(notes) + (6.0 if above or notes else 0.0)
     left = (width - layout.size[0]) / 2.0
-    keys = list(_legend(width)) if scene.flows else []
+    keys = list(_legend(width, scene))
     legend_top = top + layout.size[1] + 14.0
     height = legend_top + LINE * (keys[-1][1] + 1 if keys else 0) + (4.0 if keys else 0.0)
     height = max(height, top + layout.size[1] + MARGIN)
@@ -61,6 +62,7 @@ def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
         for i, line in enumerate(notes)
     ]
     body.append(f'<g class="graph" transform="translate({_n(left)} {_n(top)})">')
+    body += [_frame(frame, *bounds) for frame, bounds in zip(scene.frames, layout.frames, strict=True)]
     body += [_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows]
     body += [_box(box, layout.boxes[box.id], alone) for box in scene.boxes]
     body += [_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width]
@@ -107,6 +109,9 @@ def _box(box: Box, middle: Point, told: bool) -> str:
     start = box.heading + 14.0 if box.heading else 15.0
     for i, row in enumerate(box.rows):
         down = _n(start + ROW * i)
+        if row.bars:
+            parts.append(_bars(row, box.width, start + ROW * i + 2.0))
+            continue
         if row.name:
             parts.append(f'<text class="soft" x="{_n(PAD)}" y="{down}">{_e(row.name)}</text>')
         side, place = ("end", box.width - PAD) if row.name else ("middle", box.width / 2.0)
@@ -114,6 +119,27 @@ def _box(box: Box, middle: Point, told: bool) -> str:
             f'<text class="{row.look} {row.name or "text"} {side}" x="{_n(place)}" y="{down}">{_e(row.text)}</text>'
         )
     return "".join([*parts, "</g>"])
+
+
+def _bars(row: Row, width: float, bottom: float) -> str:
+    """A histogram, in the middle of its box, as one path."""
+    left = (width - BAR * len(row.bars)) / 2.0
+    highest = ROW - 3.0
+    bars = (
+        f"M{_n(left + BAR * i + 0.5)} {_n(bottom)}v{_n(-highest * bar)}h{_n(BAR - 1.0)}v{_n(highest * bar)}z"
+        for i, bar in enumerate(row.bars)
+        if bar
+    )
+    return f'<path class="bars {row.look}" d="{"".join(bars)}"/>'
+
+
+def _frame(frame: Frame, left: float, top: float, right: float, bottom: float) -> str:
+    inner = " inner" if frame.inside is not None else ""
+    return (
+        f'<g class="frame{inner}"><rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" '
+        f'height="{_n(bottom - top)}" rx="9"/>'
+        f'<text x="{_n(left + 10.0)}" y="{_n(top + 16.0)}">{_e(frame.title)}</text></g>'
+    )
 
 
 def thickness(size: float) -> float:
@@ -177,10 +203,11 @@ def _wrapped(words: str, size: float, width: float) -> Iterator[str]:
         yield line
 
 
-def _legend(width: float) -> Iterator[tuple[float, int, str, str]]:
+def _legend(width: float, scene: Scene) -> Iterator[tuple[float, int, str, str]]:
     """Place, line, look and words of each key, in as many lines as are needed."""
     x, line = 0.0, 0
-    for look, words in (*LEGEND, ("", EXPLAINED)):
+    keys = [*LEGEND, ("", EXPLAINED)] if scene.flows else []
+    for look, words in (*keys, *([("", scene.key)] if scene.key else [])):
         room = text_width(words, 11.0) + (34.0 if look else 0.0) + 10.0
         if x and x + room > width - 2.0 * MARGIN:
             x, line = 0.0, line + 1

@@ -54,6 +54,7 @@ def of_scene(scene: Scene) -> str:
     for box in scene.boxes:
         start, end = SHAPES.get(box.kind, ("(", ")"))
         lines.append(f'  {box.id}{start}"{_words(box)}"{end}')
+    lines += _frames(scene, None, "  ")
     for arrow in scene.arrows:
         words = " ".join(filter(None, arrow.equation))
         line = "-.->" if arrow.dashed or arrow.look == "neg" else "-->"
@@ -67,6 +68,18 @@ def of_scene(scene: Scene) -> str:
     return "\n".join(lines)
 
 
+def _frames(scene: Scene, inside: int | None, indent: str) -> list[str]:
+    """The frames that stand directly in one, or in none."""
+    lines: list[str] = []
+    for i, frame in enumerate(scene.frames):
+        if frame.inside == inside:
+            inner = {box for other in scene.frames if other.inside == i for box in other.boxes}
+            mine = [f"{indent}  {box}" for box in frame.boxes if box not in inner]
+            title = f'{indent}subgraph f{i}["{_quoted(frame.title)}"]'
+            lines += [title, *_frames(scene, i, f"{indent}  "), *mine, f"{indent}end"]
+    return lines
+
+
 def _words(box: Box) -> str:
     heading = " ".join(filter(None, (" ".join(box.label), box.symbol)))
     parts = [f"<b>{_quoted(heading)}</b>"] if heading else []
@@ -76,7 +89,7 @@ def _words(box: Box) -> str:
 
 def _quoted(words: str) -> str:
     """Text between Mermaid's quotes, where # begins a character's number, and markup would be read."""
-    return "".join(c if c.isalnum() or c in " .,-+=·×/…–−()^²³" else f"#{ord(c)};" for c in words)
+    return "".join(c if c.isalnum() or c in " .,-+=·×/…–−()^²³▁▂▃▄▅▆▇█" else f"#{ord(c)};" for c in words)
 
 
 def tree(value: Value, *, precision: int = 4, parameters: Any = None, limit: int = LIMIT) -> str:

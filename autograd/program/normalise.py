@@ -8,6 +8,7 @@ All of it works on whole arrays of nodes: a loop over a million of them would ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +16,12 @@ import numpy as np
 from autograd import primitives as table
 from autograd.primitive import Primitive
 from autograd.program.record import Array, Record
+from autograd.value import Value, unwind
 
-__all__ = ["BATCHED", "CONSTANT", "INPUT", "PARAMETER", "Graph", "normalise", "ranges"]
+__all__ = [
+    "BATCHED", "CONSTANT", "INPUT", "PARAMETER", "Graph", "Terms", "graph_of", "normalise", "products", "ranges",
+    "starts_of", "terms_of",
+]  # fmt: skip
 
 # The spaces: where a number lives. Only the last two have one number per example.
 CONSTANT, PARAMETER, INPUT, BATCHED = range(4)
@@ -86,13 +91,33 @@ def starts_of(length: Array) -> Array:
     return np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
 
 
+def graph_of(order: Sequence[Value]) -> tuple[Graph, Array]:
+    """The graph of Values, in an order such as that of `topological`, as it is; and which of them each node is.
+
+    Its last one is wanted. Node `len(constants) + i` is `order[values[i]]`: leaves first, then operations.
+    """
+    nodes = list(order)
+    primitives, op, start, args, _, constants = unwind(nodes)
+    values = np.concatenate([np.flatnonzero(op < 0), np.flatnonzero(op >= 0)])
+    numbers = np.empty(len(op) + len(constants), dtype=np.int64)
+    numbers[values] = len(constants) + np.arange(len(op))
+    numbers[len(op) :] = np.arange(len(constants))[::-1]  # an argument ~i is constant i: it counts from the end
+    is_op = op >= 0
+    n_leaves = int(len(op) - is_op.sum())
+    graph = Graph(
+        constants, n_leaves, len(constants) + n_leaves, primitives, op[is_op], np.append(start[:-1][is_op], len(args)),
+        numbers[args], np.arange(len(op) - n_leaves), numbers[len(op) - 1 : len(op)], np.empty(0), np.empty(0),
+    )  # fmt: skip
+    return graph, values
+
+
 def normalise(record: Record, wanted: Array) -> Graph:
     """The operations of a record that the nodes `wanted` need, in normal form."""
     graph = Graph(
         record.constants, record.n_parameters, record.first, list(record.primitives), record.op.astype(np.int64),
         record.start, record.args, np.arange(len(record.op)), wanted, np.empty(0), np.empty(0),
     )  # fmt: skip
-    graph = _flatten_sums(_products(_without_single_sums(_take_apart(_without_dead(graph)))))
+    graph = _flatten_sums(products(_without_single_sums(_take_apart(_without_dead(graph)))))
     _find_spaces(graph)
     return _one_space(graph)
 
@@ -193,7 +218,7 @@ def _without_single_sums(graph: Graph) -> Graph:
     return replace(graph, args=alias[graph.args], wanted=alias[graph.wanted]).chosen(~single)
 
 
-def _products(graph: Graph) -> Graph:
+def products(graph: Graph) -> Graph:
     """What can join a dot, as a product: x ** 2 is x * x, and where(a == b, x, 0), as in `take`, is (a == b) * x."""
     start, constants = graph.start[:-1], graph.constants
     op, args = graph.op.copy(), graph.args.copy()
@@ -249,7 +274,7 @@ def _flatten_sums(graph: Graph) -> Graph:
     Only products that follow each other may be added in any order: they become one dot. A dot, and a sum of terms,
     is then in parts of one space, which are added up in order.
     """
-    terms, whole, gone = _terms(graph)
+    terms, whole, gone = terms_of(graph)
     if not len(terms.into):
         return graph
     spaces = _spaces_with(graph, terms, whole, gone)
@@ -259,14 +284,17 @@ def _flatten_sums(graph: Graph) -> Graph:
     return build.graph(~whole & ~gone)
 
 
-def _terms(graph: Graph) -> tuple[Terms, Array, Array]:
+def terms_of(graph: Graph, *, brackets: bool = False, fewest: int = FEWEST) -> tuple[Terms, Array, Array]:
     """The terms of all chains that are worth it, and of dots; which operations these are, and which become part of
     them.
+
+    brackets: for those who look and do not compute: sums in brackets are opened, which changes the order in which is
+    added, and what is subtracted or negated stays a term. fewest: products that are worth a dot.
     """
     n, first, args, owner = len(graph.op), graph.first, graph.args, graph.owner
-    is_neg, is_dot = graph.which(table.neg), graph.which(table.dot)
+    is_neg, is_dot = graph.which(table.neg) & (not brackets), graph.which(table.dot)
     is_product = is_dot | graph.which(table.mul)
-    joins = graph.which(table.sub, table.add, table.sum)
+    joins = graph.which(table.add, table.sum) if brackets else graph.which(table.sub, table.add, table.sum)
     uses = np.bincount(args, minlength=first + n)
     uses[graph.wanted] += 2
     entries = np.arange(len(args))
@@ -276,7 +304,7 @@ def _terms(graph: Graph) -> tuple[Terms, Array, Array]:
     user = owner[entry]
 
     # A sum that is used once, as what another one begins with, is the beginning of it.
-    absorbed = joins & once & joins[user] & (entry == graph.start[user])
+    absorbed = joins & once & joins[user] & (brackets | (entry == graph.start[user]))
     root = np.where(absorbed, user, np.arange(n))
     while not np.array_equal(root, root[root]):
         root = root[root]
@@ -303,7 +331,8 @@ def _terms(graph: Graph) -> tuple[Terms, Array, Array]:
     pairs = np.where(product >= 0, np.where(is_dot[product], graph.length[product] // 2, 1), 0)
     joined = (product >= 0) & (sign > 0)
     run = np.cumsum(_leads(into) | ~joined | ~np.append(False, joined[:-1])) - 1
-    many = (np.bincount(run, weights=joined)[run] > 1) & (np.bincount(run, weights=pairs)[run] >= FEWEST)
+    several = brackets | (np.bincount(run, weights=joined)[run] > 1)
+    many = several & (np.bincount(run, weights=pairs)[run] >= fewest)
     run = np.where(joined & many, run, -1)
     whole = graph.which(table.sum) & ~absorbed
     whole[into[run >= 0]] = True
