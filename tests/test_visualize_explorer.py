@@ -13,7 +13,7 @@ from browser.graphs import kinds, neuron
 import autograd
 from autograd import TABLE, DomainError, Value
 from autograd.js_rules import rules
-from visualize import Explorer, GraphTooLarge, explore
+from visualize import Explorer, explore
 from visualize.__main__ import main
 from visualize.errors import neighbourhood, picture_of_error
 
@@ -74,7 +74,7 @@ def test_every_kind_of_graph_has_a_page():
         (lambda p: explore(neuron(), p.with_suffix(".svg")), ValueError, "must end in .html; for a picture"),
         (lambda p: explore(neuron(), p, seed="1"), TypeError, "seed"),
         (lambda p: explore(neuron(), p, precision=0), ValueError, "explore: precision"),
-        (lambda p: explore(neuron(), p, limit=3), GraphTooLarge, "explore: the graph has"),
+        (lambda p: explore(neuron(), p, limit=0), ValueError, "explore: limit: must be a whole number"),
         (lambda p: explore(neuron(), p / "no" / "such.html"), FileNotFoundError, "create it first"),
         (lambda p: explore(lambda x: autograd.log(x), p, at=[-1.0]), DomainError, "log: argument must be > 0"),
     ],

@@ -89,3 +89,23 @@ def test_what_has_a_name():
 def test_wrong_use_is_a_clear_error(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def symbols(drawing):
+    return [box.symbol for box in drawing.scene.boxes]
+
+
+def test_of_an_operation_some_of_whose_arguments_are_elsewhere_no_argument_is_made_up():
+    w, v, x, u = (Value(0.1 * k, name) for k, name in enumerate("wvxu"))
+    assert symbols(path(autograd.dot([w, v, w], [x, u, x]), v)) == ["", "dot"]
+    assert symbols(path(autograd.where(w, v, 3.0), v)) == ["", "where"]
+    assert symbols(path(autograd.dot([w, 2.0], [x, u]), x)) == ["", "dot"]
+    assert symbols(path(w + v + x + u, v)) == ["", "Σ"]
+    assert symbols(path(v**2.0, v)) == ["", "v²"]
+
+
+def test_a_part_with_a_derivative_in_it():
+    x = Value(0.7, "x")
+    y = autograd.derivative(lambda z: autograd.tanh(z * x))(x)
+    assert len(symbols(path(y, x))) > 3
+    assert symbols(focus(y, around=x, hops=1))

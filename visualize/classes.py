@@ -197,6 +197,7 @@ def batch_of(flat: Flat) -> Batch | None:
     sums = np.flatnonzero(fan_in >= FEW_EXAMPLES)
     widest = sums[np.argsort(-fan_in[sums], kind="stable")[:TRIED]]
     found: Batch | None = None
+    largest = 0
     for sum_ in dict.fromkeys([*widest.tolist(), *sums[-TRIED:].tolist()]):
         first, last = np.searchsorted(flat.target, [sum_, sum_ + 1])
         arguments = flat.source[first:last]
@@ -204,8 +205,8 @@ def batch_of(flat: Flat) -> Batch | None:
             continue
         batch = Batch(_examples(flat, arguments), len(arguments))
         size = int((batch.example >= 0).sum())
-        if size >= max(2 * batch.size, MOST_OF * len(flat.nodes)) and (found is None or size > (found.example >= 0).sum()):
-            found = batch
+        if size >= max(2 * batch.size, MOST_OF * len(flat.nodes), largest + 1):
+            found, largest = batch, size
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
@@ -23,6 +23,7 @@ __all__ = [
     "Spread",
     "contribution_of",
     "describe",
+    "describe_nodes",
     "operation_of",
     "parameters_in",
     "short_names",
@@ -85,8 +86,8 @@ class Node(NamedTuple):
     id: unique in the drawing. symbol: of the operation, empty for leaves and constants. gradient: None when no backward
     pass has reached the node, which is not the same as 0; always None for constants. facts: what is known about the
     operation, one line each. operation: the name of a built-in row, empty for a user's own and for what is none. name:
-    the full name, where `label` is a short one. group: what is shown of a box that stands for many nodes; members:
-    their ids, if they are few.
+    the full name, where `label` is a short one. arity: how many arguments the operation has. group: what
+    is shown of a box that stands for many nodes; members: their ids, if they are few.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Node(NamedTuple):
     name: str = ""
     members: tuple[str, ...] = ()
     group: Group | None = None
+    arity: int = 0
 
 
 class Edge(NamedTuple):
@@ -181,6 +183,14 @@ def describe(
     order = [v for v in topological(value) if within is None or v in within]
     constants_too = sum(isinstance(arg, float) for v in order for arg in v.args) if constants else 0
     _check_size(len(order) + constants_too, limit)
+    found = describe_nodes(order, value, parameters=parameters, constants=constants)
+    return _annotated(found) if within is None else found  # in a part, contributions need not add up
+
+
+def describe_nodes(
+    order: Sequence[Value], root: Value | None = None, *, parameters: Any = None, constants: bool = True
+) -> Description:
+    """Some nodes, arguments before results, and the arrows between them. root: the one to show as the result."""
     names = parameters_in(order, parameters)
     short = short_names([name for name in names.values() if name])
     ids = {v: f"n{i}" for i, v in enumerate(order)}
@@ -189,7 +199,7 @@ def describe(
     stale = False
     for v in order:
         gradient = v.grad if v.has_grad else None
-        kind: Kind = "result" if v is value else "operation" if v.primitive else "parameter" if v in names else "leaf"
+        kind: Kind = "result" if v is root else "operation" if v.primitive else "parameter" if v in names else "leaf"
         if v.primitive is None:
             name = names.get(v, "")
             label = v.label or short.get(name, "")
@@ -202,9 +212,13 @@ def describe(
                 nodes += [node] if node is not None else []
                 edges.append(edge)
         operation, facts = operation_of(v.primitive), _facts(v.primitive, operands)
-        nodes.append(Node(ids[v], kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label))
-    found = Description(tuple(nodes), tuple(edges), stale)
-    return _annotated(found) if within is None else found  # in a part, contributions need not add up
+        nodes.append(
+            Node(
+                ids[v], kind, v.label, v.primitive.symbol, v.data, gradient, facts, operation, v.label,
+                arity=len(operands),
+            )
+        )  # fmt: skip
+    return Description(tuple(nodes), tuple(edges), stale)
 
 
 def _check_size(count: int, limit: int) -> None:

@@ -26,13 +26,13 @@ from autograd.js_rules import rules
 from autograd.tree import map_numbers, named_numbers
 from autograd.value import number, partials_of
 from autograd.watching import Compared, watching
-from visualize.description import Description, describe
+from visualize.description import Description, GraphTooLarge, describe
 from visualize.folding import fold
 from visualize.layout import arrange
 from visualize.scene import compose
 from visualize.svg import asset, to_svg
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["Explorer", "explore", "page_of"]
 
 LARGE = 12_000
 """Letters: what is longer is packed, and unpacked by the browser."""
@@ -91,7 +91,8 @@ def explore(
         page then knows the comparisons that the function makes, and says where a slider would make one fall otherwise.
     path: where to write the page, as "page.html". Without it, an `Explorer` comes back, which a notebook shows.
     title: a line above. seed: the gradient of the result itself, as of `backward`. precision, parameters: as of `draw`.
-    limit: raises GraphTooLarge beyond this many nodes.
+    limit: a graph of more nodes than this is rolled up, as by `draw`, and each box can be opened: its numbers, and some
+        of its nodes with what is around them. Its numbers cannot be changed then.
 
     The page computes with the rules of the table, so it may differ from Python in the last digits. A primitive of your
     own that is not written with autograd's functions cannot go along: it keeps its numbers, and the page says so.
@@ -120,10 +121,16 @@ def explore(
             f"got {what!r:.200}"
         )
     try:
-        whole = describe(what, parameters=parameters, limit=limit)
+        try:
+            whole = describe(what, parameters=parameters, limit=limit)
+            text = _page(what, whole, title, seed, precision, comparisons)
+        except GraphTooLarge:
+            from visualize.overview import overview
+
+            text = overview(what, parameters=parameters, title=title, precision=precision)
     except (TypeError, ValueError) as error:
         raise type(error)(f"explore: {error}") from None
-    page = Explorer(_page(what, whole, title, seed, precision, comparisons), 640)
+    page = Explorer(text, 640)
     return page if path is None else page.save(path)
 
 
@@ -193,20 +200,27 @@ def _page(
         "seed": _number(seed),
         "title": title or (value.label or "a computation"),
     }
-    script = _tight(f"(async()=>{{\n{text}\n{asset('explorer.js')}\n}})();")
+    return page_of("explorer", title=data["title"], data=data, picture=to_svg(scene, layout, alone=False), rules=text)
+
+
+def page_of(name: str, *, title: str, data: Any, picture: str, rules: str = "") -> str:
+    """A page of `visualize/page` as one file: its script and style, the data and the picture, packed if they are large.
+
+    rules: what stands before the script.
+    """
+    script = _tight(f"(async()=>{{\n{rules}\n{asset('unpack.js')}\n{asset(f'{name}.js')}\n}})();")
     style = asset("picture.css") + asset("explorer.css")
     # In a script, only `<` could end it; JSON knows another way to write it.
     text_of_data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    picture = to_svg(scene, layout, alone=False)
     parts = {
-        "TITLE": html.escape(data["title"]),
+        "TITLE": html.escape(title),
         "SCRIPT_HASH": _hash(script), "STYLE_HASH": _hash(style), "STYLE": style, "SCRIPT": script,
         "DATA": text_of_data, "PICTURE": picture, "PACKED": "",
     }  # fmt: skip
     if len(text_of_data) + len(picture) > LARGE:
         packed = zlib.compress(json.dumps({"data": text_of_data, "picture": picture}).encode(), 9)
         parts |= {"DATA": "", "PICTURE": "", "PACKED": base64.b64encode(packed).decode()}
-    pieces = asset("explorer.html").split("@@")  # text and names by turns, so that nothing is replaced twice
+    pieces = asset(f"{name}.html").split("@@")  # text and names by turns, so that nothing is replaced twice
     return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
 
 

@@ -72,6 +72,10 @@ class _Graph:
                     found[edge.source].append(target)
         return found
 
+    def is_whole(self, key: str) -> bool:
+        """Whether all arguments of an operation are there: of a part of a graph, some may not be."""
+        return len(self.into[key]) == self.nodes[key].arity
+
     def drop(self, key: str) -> None:
         del self.nodes[key], self.into[key]
 
@@ -80,7 +84,7 @@ class _Graph:
     def pass_identities(self) -> None:
         """Leave out what transforms mark their arguments with."""
         for key, node in list(self.nodes.items()):
-            if node.operation != "identity" or node.label or key == self.root:
+            if node.operation != "identity" or node.label or key == self.root or not self.is_whole(key):
                 continue
             (inner,) = self.into[key]
             if inner.source in self.constants:
@@ -99,17 +103,19 @@ class _Graph:
             if node.operation not in SUMS:
                 continue
             terms: list[Edge] = []
+            whole, joined = self.is_whole(key), False
             for edge in self.into[key]:
                 inner = self.nodes.get(edge.source)
                 inside = inner is not None and inner.operation in SUMS and not inner.label
                 if inside and len(readers[edge.source]) == 1:
+                    whole, joined = whole and self.is_whole(edge.source), True
                     terms += [term._replace(target=key) for term in self.into[edge.source]]
                     self.drop(edge.source)
                 else:
                     terms.append(edge)
-            if len(terms) > 2:
+            if len(terms) > 2 or joined:
                 self.into[key] = [term._replace(position=i) for i, term in enumerate(terms)]
-                self.nodes[key] = node._replace(symbol="Σ", operation="sum")
+                self.nodes[key] = node._replace(symbol="Σ", operation="sum", arity=len(terms) + (not whole))
 
     # ------------------------------------------------------------ what is written inside a box
 
@@ -119,7 +125,7 @@ class _Graph:
             plain = {
                 i: self.constants[edge.source].data for i, edge in enumerate(edges) if edge.source in self.constants
             }
-            if plain and (node.operation != "dot" or len(edges) > 2 * SPELLED):
+            if plain and self.is_whole(key) and (node.operation != "dot" or len(edges) > 2 * SPELLED):
                 free = next((edge for edge in edges if edge.source in self.nodes), None)
                 symbol = _with_numbers(node, len(edges), plain, self._name(free.source) if free else PLACE)
                 self.nodes[key] = node._replace(symbol=symbol)
@@ -127,7 +133,7 @@ class _Graph:
     def name_pairs(self) -> None:
         """A dot says which of its inputs are multiplied with each other, if there are few; they enter side by side."""
         for key, node in self.nodes.items():
-            if node.operation != "dot":
+            if node.operation != "dot" or not self.is_whole(key):
                 continue
             edges = self.into[key]
             half = len(edges) // 2

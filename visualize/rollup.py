@@ -29,7 +29,7 @@ from visualize.description import (
     parameters_in,
 )
 
-__all__ = ["MOST_NODES", "members", "roll_up"]
+__all__ = ["MOST_NODES", "Rolled", "members", "roll_up", "rolled"]
 
 BOXES = 40
 """At most as many boxes, as long as classes allow."""
@@ -61,8 +61,7 @@ def roll_up(value: Value, *, parameters: Any = None, boxes: int = BOXES) -> Desc
 
     The counts add up: each node of the graph is in one box, or in a sum or dot of one box.
     """
-    rolled = _rolled("roll_up", value, parameters, boxes)
-    return rolled.description()
+    return rolled("roll_up", value, parameters, boxes).description()
 
 
 def members(value: Value, box: str, *, parameters: Any = None, boxes: int = BOXES) -> list[Value]:
@@ -75,16 +74,17 @@ def members(value: Value, box: str, *, parameters: Any = None, boxes: int = BOXE
     >>> [v.data for v in members(y, "ReLU")]
     [0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.30000000000000004]
     """
-    rolled = _rolled("members", value, parameters, boxes)
-    found = [node for node in rolled.description().nodes if box in (node.id, node.label)]
+    graph = rolled("members", value, parameters, boxes)
+    found = [node for node in graph.description().nodes if box in (node.id, node.label)]
     if len(found) != 1:
-        known = ", ".join(f"{node.id} ({node.label} {node.symbol})".replace(" )", ")") for node in rolled.boxes)
+        known = ", ".join(f"{node.id} ({node.label} {node.symbol})".replace(" )", ")") for node in graph.boxes)
         trouble = "there is no box" if not found else f"{len(found)} boxes are called"
         raise ValueError(f"members: {trouble} {box!r}; say one of {known}")
-    return rolled.values_of(int(found[0].id[1:]))
+    return graph.values_of(int(found[0].id[1:]))
 
 
-def _rolled(name: str, value: Value, parameters: Any, boxes: int) -> _Rolled:
+def rolled(name: str, value: Value, parameters: Any, boxes: int = BOXES) -> Rolled:
+    """The graph of `value`, rolled up, for `name`, which errors name."""
     if not isinstance(value, Value):
         raise TypeError(f"{name}: takes a Value, such as the result of a computation with Values; got {value!r:.200}")
     if isinstance(boxes, bool) or not isinstance(boxes, int) or boxes < 1:
@@ -97,13 +97,13 @@ def _rolled(name: str, value: Value, parameters: Any, boxes: int) -> _Rolled:
         )
     flat = Flat(order, parameters_in(order, parameters), boxes)
     inside = batch_of(flat)
-    return _Rolled(flat, inside, classes_of(flat, inside, boxes), boxes)
+    return Rolled(flat, inside, classes_of(flat, inside, boxes), boxes)
 
 
 # ---------------------------------------------------------------- boxes
 
 
-class _Rolled:
+class Rolled:
     """Classes as a description."""
 
     def __init__(self, flat: Flat, batch: Batch | None, classes: Array, most: int) -> None:

@@ -1,14 +1,4 @@
-// The page of visualize.explore: computes the graph, walks through it, asks about it. RULES stands above.
-const byId = id => document.getElementById(id);
-if (byId("packed").textContent) {
-  const bytes = Uint8Array.from(atob(byId("packed").textContent), c => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const { data, picture } = await new Response(stream).json();
-  byId("data").textContent = data;
-  byId("canvas").append(document.importNode(new DOMParser().parseFromString(picture, "image/svg+xml").documentElement, true));
-}
-const DATA = JSON.parse(byId("data").textContent);
-const SVG = "http://www.w3.org/2000/svg";
+// The page of visualize.explore: computes the graph, walks through it, asks about it. RULES and unpack.js stand above.
 const nodes = DATA.nodes, boxes = DATA.boxes, ROOT = DATA.root;
 const read = x => typeof x === "number" ? x : Number(x === "inf" ? "Infinity" : x === "-inf" ? "-Infinity" : "NaN");
 const isNaN_ = x => x !== x;
@@ -166,8 +156,6 @@ function gradientAt(k, step) {
 
 // ------------------------------------------------------------ drawing
 
-const picture = document.querySelector("svg.glassgrad"), graph = byId("graph"), canvas = byId("canvas");
-const SIZE = [Number(picture.getAttribute("width")), Number(picture.getAttribute("height"))];
 const drawnBox = boxes.map(b => byId(b.id));
 const drawnArrow = arrows.map(a => [byId("e" + a.k), byId(`e${a.k}t`)]);
 const origin = picture.querySelector(".graph").getCTM ? picture.querySelector(".graph").transform.baseVal[0].matrix : { e: 0, f: 0 };
@@ -180,7 +168,6 @@ const reach = arrows.map(a => {
   const x = Math.min(x1, x2), y = Math.min(y1, y2) - 40;
   return [x, y, Math.max(x1 + w1, x2 + w2) - x, Math.max(y1 + h1, y2 + h2) + 40 - y];
 });
-let scale = 1;
 const seen = boxes.map(() => true), seenArrow = arrows.map(() => true);
 const MANY = 80;
 
@@ -276,12 +263,6 @@ function draw() {
 
 // ------------------------------------------------------------ words
 
-const element = (tag, text, kind) => {
-  const e = document.createElement(tag);
-  if (text !== undefined) e.textContent = text;
-  if (kind) e.className = kind;
-  return e;
-};
 const wrapped = text => /^[-\p{L}\p{N}_.]+$/u.test(text) && !/^-/.test(text) ? text : `(${text})`;
 const d = (a, b) => `∂${wrapped(a)}/∂${wrapped(b)}`;
 const argName = a => Array.isArray(a) ? format(read(a[0])) : NAMES[a];
@@ -716,16 +697,7 @@ picture.setAttribute("aria-label", "Graph of the computation");
 
 // ------------------------------------------------------------ size
 
-function zoom(to) {
-  scale = Math.max(0.1, Math.min(3, to));
-  picture.setAttribute("width", SIZE[0] * scale);
-  picture.setAttribute("height", SIZE[1] * scale);
-  cull();
-  draw();
-}
-byId("smaller").addEventListener("click", () => zoom(scale / 1.25));
-byId("larger").addEventListener("click", () => zoom(scale * 1.25));
-byId("fit").addEventListener("click", () => zoom(Math.min((graph.clientWidth - 20) / SIZE[0], (graph.clientHeight - 20) / SIZE[1], 1)));
+graph.addEventListener("zoomed", () => { cull(); draw(); });
 let waiting = false;
 function later() {
   if (waiting) return;
@@ -740,8 +712,7 @@ addEventListener("afterprint", later);
 function begin() {
   leafRows(SHOWN);
   asked();
-  const fits = Math.min((graph.clientWidth - 20) / SIZE[0], (graph.clientHeight - 20) / SIZE[1]);
-  zoom(Math.min(1, Math.max(fits, 0.75)));
+  zoom(Math.min(1, Math.max(whole(), 0.75)));
   refresh();
   describe();
   const [x, y, w, h] = place[boxes.length - 1];
