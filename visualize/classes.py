@@ -249,10 +249,9 @@ def _merged(flat: Flat, kind: Array, classes: Array) -> Array:
     count = int(classes.max()) + 1
     own = np.zeros(count, dtype=np.int64)
     own[classes[flat.nodes]] = kind[flat.nodes]
-    pairs = np.unique(np.stack([classes[flat.target], classes[flat.source]]), axis=1)
     reads: dict[int, set[int]] = {}
-    for reader, source in pairs.T.tolist():
-        reads.setdefault(reader, set()).add(source)
+    for pair in np.unique(classes[flat.target] * count + classes[flat.source]).tolist():
+        reads.setdefault(pair // count, set()).add(pair % count)
     merged = list(range(count))
     while True:
         known: dict[object, int] = {}
