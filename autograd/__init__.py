@@ -23,6 +23,7 @@ from autograd import linalg as linalg
 from autograd.check import GradientMismatch, GradientReport, GradientUndecided, check_gradients
 from autograd.corners import CORNERS, Corner
 from autograd.custom import checkpoint, custom_gradient, implicit
+from autograd.debugging import annotate, debug, site_of
 from autograd.enclose import Enclosure, Interval, enclose
 from autograd.forward import jvp
 from autograd.jacobians import hessian, hvp, jacobian, vjp
@@ -52,10 +53,10 @@ def __getattr__(name: str) -> object:
 
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "Enclosure", "GradientMismatch", "GradientReport",
-    "GradientUndecided", "Index", "Interval", "Kink", "Number", "Primitive", "Program", "TraceError", "Value",
-    "check_gradients", "checkpoint", "custom_gradient", "derivative", "enclose", "engine", "grad", "hessian", "hvp",
-    "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot", "primitive", "read", "take", "taylor",
-    "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
+    "CORNERS", "Corner", "Domain", "DomainError", "Enclosure", "GradientMismatch", "GradientReport",
+    "GradientUndecided", "Index", "Interval", "Kink", "Number", "Primitive", "Program", "TABLE", "TraceError",
+    "Value", "annotate", "check_gradients", "checkpoint", "custom_gradient", "debug", "derivative", "enclose",
+    "engine", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot", "primitive",
+    "read", "site_of", "take", "taylor", "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

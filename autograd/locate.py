@@ -5,37 +5,21 @@ user's code that called it.
 from __future__ import annotations
 
 import contextlib
-import linecache
 import math
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
+from autograd.debugging import Site, Sites
 from autograd.display import html_text
 from autograd.numeric import SAFETY, Sample, estimate
 from autograd.primitive import Primitive
 from autograd.primitives import stop_gradient
 from autograd.value import Value, mode_of_this_thread, partials_of, recording, topological
-from autograd.watching import Watching
 
-__all__ = ["Culprit", "Site", "culprits", "local_check", "way_of"]
+__all__ = ["Culprit", "culprits", "local_check", "way_of"]
 
-OURS = tuple(str(Path(__file__).parents[1] / name) + os.sep for name in ("autograd", "nn", "visualize"))
 MOST = 3
-
-
-class Site(NamedTuple):
-    """A line of code."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        text = linecache.getline(self.file, self.line).strip()
-        return f'File "{self.file}", line {self.line}' + (f": {text}" if text else "")
 
 
 class Culprit(NamedTuple):
@@ -113,38 +97,9 @@ def _side(row: Primitive, operands: Sequence[float]) -> int:
 # ---------------------------------------------------------------- operation by operation
 
 
-class _Locating(Watching):
-    """A tape that knows where each Value was made."""
-
-    follows = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sites: dict[Value, Site] = {}
-
-    def append(self, value: Value) -> None:
-        site = _site(sys._getframe(1))
-        if site is not None:
-            self.sites[value] = site
-        super().append(value)
-
-
-def _site(frame: FrameType | None) -> Site | None:
-    """The first line, going outwards, of neither this library nor another one; if there is none, of another."""
-    found = None
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(OURS):
-            found = found or Site(file, frame.f_lineno)
-            if "site-packages" not in file and "dist-packages" not in file:
-                return Site(file, frame.f_lineno)
-        frame = frame.f_back
-    return found
-
-
 def culprits(call: Callable[[], Any]) -> tuple[Culprit, ...]:
     """Run a function again, and check every operation on the way to its result; the first few that are wrong."""
-    tape = _Locating()
+    tape = Sites()
     with recording(), mode_of_this_thread(tape):
         y = call()
     if not isinstance(y, Value):
@@ -156,7 +111,7 @@ def culprits(call: Callable[[], Any]) -> tuple[Culprit, ...]:
                 wrong = local_check(value, place)
                 if wrong is not None:
                     assert value.primitive is not None
-                    found.append(Culprit(value.primitive, value.args, place, *wrong, tape.sites.get(value)))
+                    found.append(Culprit(value.primitive, value.args, place, *wrong, tape.known.get(value)))
         if len(found) >= MOST:
             break
     return tuple(found[:MOST])

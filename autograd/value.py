@@ -843,7 +843,12 @@ def no_derivative(value: Value, place: int | None, error: Exception) -> DomainEr
 
 
 def _node_name(value: Value) -> str:
-    return f" (node {value.label!r})" if value.label else ""
+    """Its label, and the line of code that computed it if that is known: see `autograd.debug`."""
+    debugging = sys.modules.get("autograd.debugging")
+    site = debugging.site_of(value) if debugging is not None else None
+    parts = [f"node {value.label!r}"] if value.label else []
+    parts += [f"computed in {site}"] if site is not None else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def ruled(primitive: Primitive, operands: Sequence[Any], y: Any) -> list[Any]:

@@ -1,0 +1,169 @@
+"""Where a Value was computed, in errors and beside the code."""
+
+import gc
+import math
+import threading
+
+import pytest
+
+import autograd
+from autograd import Value, annotate, debug, site_of
+
+
+def line_of(text):
+    """The number of the line of this file that holds `text`, which is not this one."""
+    with open(__file__, encoding="utf-8") as file:
+        return next(i for i, line in enumerate(file, 1) if line.strip().startswith(text))
+
+
+def test_a_value_knows_its_line():
+    x = Value(2.0, "x")
+    with debug():
+        product = x * 3.0
+        root = autograd.sqrt(product)
+    assert site_of(product).file == __file__
+    assert site_of(product).line == line_of("product = x * 3.0")
+    assert str(site_of(root)).endswith(f"line {line_of('root = autograd')}: root = autograd.sqrt(product)")
+    assert site_of(x) is None
+    assert site_of(x * 2.0) is None
+    with pytest.raises(TypeError, match="site_of: takes a Value, got 3"):
+        site_of(3.0)
+
+
+def test_errors_of_the_sweep_name_the_line():
+    x = Value(0.0, "x")
+    with debug():
+        square = x * x
+        y = autograd.sqrt(square)
+    with pytest.raises(
+        ValueError, match=rf"0 · ∞ at mul \(computed in .*test_debugging.py\", line {line_of('square =')}"
+    ):
+        y.backward()
+    with pytest.raises(ValueError, match="0 · ∞ at mul: the gradient"):
+        autograd.sqrt(x * x).backward()
+    with debug():
+        again = x + 1.0
+    x.data = 5.0
+    with pytest.raises(RuntimeError, match=rf"changed after add \(computed in .*line {line_of('again =')}: again = x"):
+        again.backward()
+    a = Value(0.0)
+    with debug():
+        power = (a - 8.0) ** Value(3.0)
+    with pytest.raises(ValueError, match=rf"pow: has no derivative .*line {line_of('power =')}"):
+        power.backward()
+
+
+def test_the_line_is_that_of_the_user_and_not_of_a_library():
+    import nn
+
+    model = nn.MLP(2, [3, 1], seed=1)
+    with debug():
+        out = model([1.0, 2.0])
+    assert {site_of(v).line for v in autograd.topological(out) if v.primitive} == {line_of("out = model")}
+
+
+def test_nothing_is_kept_alive_and_other_threads_are_left_alone():
+    from autograd.debugging import _known
+
+    gc.collect()
+    before = len(_known)
+    with debug():
+        y = Value(1.0)
+        for _ in range(100):
+            y = y * 1.01
+        elsewhere = []
+        thread = threading.Thread(target=lambda: elsewhere.append(Value(2.0) * 3.0))
+        thread.start()
+        thread.join()
+    assert len(_known) == before + 101
+    assert site_of(elsewhere[0]) is None
+    del y
+    gc.collect()
+    assert len(_known) == before
+
+
+def test_numbers_are_the_same_and_blocks_nest():
+    def f(x):
+        with debug(), debug():
+            y = autograd.tanh(x * 2.0)
+        with autograd.no_grad():
+            z = y * 3.0
+        return y + z.data
+
+    assert autograd.derivative(f)(0.3) == pytest.approx(2.0 / math.cosh(0.6) ** 2)
+    with debug():
+        assert autograd.derivative(f)(0.3) == pytest.approx(2.0 / math.cosh(0.6) ** 2)
+        program = autograd.trace(lambda x: x * x, 2.0)
+        assert program(3.0) == 9.0
+        autograd.check_gradients(lambda x: x**3, 2.0)
+
+
+def test_inside_a_traced_function_it_does_nothing():
+    def f(x):
+        with debug():
+            return x * x
+
+    assert autograd.trace(f, 2.0)(3.0) == 9.0
+
+
+def inner(z):
+    square = z * z
+    return square + 0.0
+
+
+def outer(w, xs):
+    total = 0.0
+    for x in xs:
+        total = total + inner(w * x)
+    if w > 100.0:
+        total = total * 2.0
+    return autograd.log(total)
+
+
+def test_the_code_with_its_numbers():
+    found = annotate(outer, 2.0, [1.0, 3.0])
+    by_code = {line.code.strip(): line for line in found.lines}
+    step = by_code["total = total + inner(w * x)"]
+    assert (step.nodes, step.data) == (4, 40.0)
+    assert step.gradient == pytest.approx(1 / 40)
+    square = by_code["square = z * z"]
+    assert (square.nodes, square.data, square.gradient) == (2, 36.0, pytest.approx(1 / 40))
+    assert by_code["return autograd.log(total)"][2:5] == (1, math.log(40.0), 1.0)
+    assert by_code["total = total * 2.0"][2:] == (0, None, None, None)
+    assert step.number == line_of("total = total + inner")
+    assert all(line.seconds > 0.0 for line in found.lines if line.nodes)
+    assert step.seconds >= square.seconds
+    assert [name.partition(" ")[0] for name, _ in found.functions] == ["outer", "inner"]
+    nodes = sum(line.nodes for line in found.lines)
+    leaves = 3
+    assert found.total == nodes + leaves
+    text = repr(found)
+    assert "total = total + inner(w * x)" in text
+    assert text.endswith(f"result {math.log(40.0):.6g}, {found.total} nodes")
+    assert "<code" in found._repr_html_()
+
+
+def test_what_is_computed_in_vain_has_gradient_0():
+    def wasteful(x):
+        unused = autograd.exp(x)
+        return x * x if unused > 0.0 else x
+
+    (line,) = [line for line in annotate(wasteful, 1.5).lines if "unused =" in line.code]
+    assert (line.nodes, line.gradient) == (1, 0.0)
+
+
+def test_wrong_use_of_annotate():
+    with pytest.raises(TypeError, match="annotate: takes a function and its arguments"):
+        annotate(3.0, 1.0)
+    with pytest.raises(TypeError, match="must give one Value"):
+        annotate(lambda x: [x, x], 1.0)
+    x = Value(2.0)
+    annotate(lambda x: x * x, x)
+    assert not x.has_grad
+
+
+def test_code_that_cannot_be_read():
+    names = {}
+    exec("def f(x):\n    y = x * 2.0\n    return y * y\n", names)
+    found = annotate(names["f"], 3.0).lines
+    assert [(line.number, line.nodes, line.data) for line in found] == [(2, 1, 6.0), (3, 1, 36.0)]
