@@ -29,6 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import autograd  # noqa: E402
 import nn  # noqa: E402
+import visualize  # noqa: E402
 from autograd import Value  # noqa: E402
 from benchmarks import moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
@@ -242,6 +243,45 @@ def gpt_rows(options: Options) -> list[Row]:
     return rows
 
 
+def picture_rows(options: Options) -> list[Row]:
+    """A large graph as a few boxes, beside the step that it is the graph of."""
+    xs, ys, plain = moons.numbers(10 if options.quick else moons.POINTS)
+    layers = [[([Value(w) for w in ws], Value(b)) for ws, b in layer] for layer in plain]
+
+    def step() -> Value:
+        loss: Value = moons.total_loss(layers, xs, ys, autograd.relu)
+        loss.backward()
+        return loss
+
+    loss = step()
+    description = visualize.roll_up(loss)
+    assert description.total == sum(node.group.whole for node in description.nodes if node.group)
+    name = f"a picture of one moons step, {description.total:,} nodes, in {len(description.nodes)} boxes"
+    rows = [
+        Row(name, "time, layout included", f"{measured(lambda: visualize.draw(loss).pipe('svg'), 5):.2g} s"),
+        Row(name, "the step itself", f"{paired(lambda: visualize.roll_up(loss), step, 5):.1f} × the time"),
+    ]
+    return rows if options.quick else [*rows, _largest_picture()]
+
+
+def _largest_picture() -> Row:
+    w = [Value(0.1 * k) for k in range(8)]
+    terms: list[Value] = []
+    for i in range(500_000):
+        z = sum(p * (0.001 * (i + k) % 1.0) for k, p in enumerate(w))
+        terms.append((autograd.relu(z) * autograd.tanh(z) - 1.0) ** 2)
+    y = autograd.mean(terms)
+    taken = seconds(lambda: visualize.roll_up(y))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    name = f"a picture of {len(autograd.topological(y)):,} nodes"
+    return Row(name, "time; memory, that of the graph included", f"{taken:.0f} s; {memory:.1f} GB")
+
+
+def measured(call: Callable[[], object], repeat: int) -> float:
+    """The median time of a call, in seconds."""
+    return statistics.median(seconds(call) for _ in range(repeat))
+
+
 GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "moons": moons_rows,
     "rosenbrock": rosenbrock_rows,
@@ -251,6 +291,7 @@ GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "optimizer": optimizer_rows,
     "import": import_rows,
     "gpt": gpt_rows,
+    "pictures": picture_rows,
     **programs.GROUPS,
 }
 

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import autograd
 import nn
 import visualize
 from autograd import Value, tanh, trace
@@ -49,6 +50,16 @@ def program() -> None:
     visualize.render(visualize.draw(traced), IMAGES / "program.svg")
 
 
+def step() -> None:
+    """One training step of a network on the two moons, rolled up."""
+    data = nn.datasets.moons(100, seed=1)
+    model = nn.MLP(2, [16, 16, 1], activation="relu", seed=1)
+    pairs = zip(data.inputs.tolist(), data.targets.tolist(), strict=True)
+    loss = autograd.mean([nn.binary_cross_entropy(model(x), target) for x, target in pairs])
+    loss.backward()
+    visualize.render(visualize.draw(loss, parameters=model), IMAGES / "step.svg")
+
+
 def predictions() -> None:
     """What `make demo` writes as predictions.png, but fewer."""
     train, held_out = nn.datasets.train_test_split(nn.datasets.digits(), 360)
@@ -66,4 +77,5 @@ if __name__ == "__main__":
     neuron()
     explorer()
     program()
+    step()
     predictions()

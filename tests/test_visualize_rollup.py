@@ -105,6 +105,24 @@ def test_what_belongs_to_the_examples_is_framed():
     assert all(node.group.each == "" for node in description.nodes if node.id not in frame.boxes)
 
 
+def test_what_two_examples_share_is_outside_of_the_frame():
+    w = Value(0.3, "w")
+    scale = autograd.exp(w)
+    hidden = [autograd.sin(w * (0.1 * k)) for k in range(41)]
+    terms = [autograd.tanh(autograd.cos(a * scale) + b) * 2.0 for a, b in pairwise(hidden)]
+    y = autograd.mean(terms)
+    description = roll_up(y)
+    (frame,) = description.frames
+    inside = {v for box in frame.boxes for v in members(y, box)}
+    leads_to = {v: set() for v in autograd.topological(y)}
+    for k, term in enumerate(terms):
+        for v in autograd.topological(term):
+            leads_to[v].add(k)
+    assert inside == {v for v, found in leads_to.items() if len(found) == 1}
+    assert not inside & {scale, w, *hidden[1:40]}
+    assert set(terms) <= inside
+
+
 def test_examples_that_differ_in_size():
     w = Value(0.3, "w")
     y = autograd.mean([autograd.sum([autograd.tanh(w * x) for x in range(n)]) for n in (300, 5, 40, 77)])

@@ -71,7 +71,7 @@ def members(value: Value, box: str, *, parameters: Any = None, boxes: int = BOXE
 
     >>> x = [Value(0.1 * k) for k in range(-3, 4)]
     >>> y = sum(v.relu() for v in x)
-    >>> [v.data for v in members(y, "ReLU")]
+    >>> sorted(v.data for v in members(y, "ReLU"))
     [0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.30000000000000004]
     """
     graph = rolled("members", value, parameters, boxes)
@@ -158,7 +158,7 @@ class Rolled:
         return found
 
     def values_of(self, c: int) -> list[Value]:
-        """The Values of a class, in the order in which they were computed."""
+        """The Values of a class, in the order of `topological`."""
         return [self.flat.order[i] for i in np.sort(self.flat.values[self.places_of(c)]).tolist()]
 
     def _boxes(self) -> list[Node]:
@@ -197,7 +197,7 @@ class Rolled:
     @cached_property
     def _unit(self) -> str:
         assert self.batch is not None
-        size = int((self.batch.example >= 0).sum()) / self.batch.size
+        size = int(self.flat.whole[self.batch.example >= 0].sum()) / self.batch.size
         return "example" if size >= SMALL_EXAMPLE or self.flat.parameter.any() else "term"
 
     # ------------------------------------------------------------ frames
