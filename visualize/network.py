@@ -118,6 +118,11 @@ class NetworkPlan(NamedTuple):
     notes: tuple[str, ...] = ()
     about: str = ""
 
+    @property
+    def drawn(self) -> list[list[int]]:
+        """Per column of the network, the places of the neurons that are drawn."""
+        return [[unit.place for unit in column.units] for column in self.columns if column.kind != "loss"]
+
 
 def draw_network(
     model: Any,
@@ -177,8 +182,8 @@ def plan_network(
     title: str = "",
     drawn: Sequence[Sequence[int]] = (),
 ) -> NetworkPlan:
-    """What `draw_network` shows, as data; the options are the same. drawn: per column the places of the neurons to
-    draw, so that several pictures show the same ones; chosen by their lines if there is none.
+    """What `draw_network` shows, as data; the options are the same. drawn: that of another plan, so that both
+    show the same neurons.
     """
     _check_options(show, precision, most)
     layers = layers_of(model)
@@ -186,7 +191,7 @@ def plan_network(
     names = [_names("inputs", inputs, widths[0]), *([] for _ in layers[1:]), _names("outputs", outputs, widths[-1])]
     shape = _image_shape(image_shape, widths[0], bool(inputs))
     facts = facts_of(layers, None if x is None else example(x, widths[0]), show, loss)
-    places = _given(drawn, widths) if drawn else _chosen(facts, widths, most)
+    places = _given(drawn, widths, shape is not None) if drawn else _chosen(facts, widths, most)
 
     columns = [_column(facts, c, place, names[c], shape) for c, place in enumerate(places)]
     gaps = [_gap(facts, c, places[c + 1], shape if c == 0 else None) for c in range(len(layers))]
@@ -235,10 +240,11 @@ def _image_shape(shape: Any, n_in: int, named: bool) -> tuple[int, int] | None:
 # ---------------------------------------------------------------- what is drawn
 
 
-def _given(drawn: Sequence[Sequence[int]], widths: list[int]) -> list[list[int]]:
-    """The places that the caller gave, checked."""
+def _given(drawn: Sequence[Sequence[int]], widths: list[int], pictured: bool) -> list[list[int]]:
+    """The places that the caller gave, checked. pictured: the inputs are an image, so there are none of them."""
     fits = len(drawn) == len(widths) and all(
-        places and all(0 <= i < width for i in places) for places, width in zip(drawn, widths, strict=False)
+        (len(places) > 0 or (pictured and c == 0)) and all(0 <= i < widths[c] for i in places)
+        for c, places in enumerate(drawn)
     )
     if not fits:
         raise ValueError(f"plan_network: drawn must have places for each of {len(widths)} columns, got {drawn!r:.200}")
