@@ -82,7 +82,7 @@ def layers_of(model: Any) -> list[Layer]:
     if not found:
         raise TypeError("draw_network: the list of layers is empty")
     n_in = len(found[0].weights[0])
-    for c, layer in enumerate(found, 1):
+    for c, layer in enumerate(found):
         for row in layer.weights:
             if len(row) != n_in:
                 raise ValueError(
@@ -144,7 +144,7 @@ def _forward(
 def _values(layers: list[Layer], x: list[float], loss: Callable[[Any], Any] | None) -> tuple[list[list[Any]], Any]:
     """What every column gives, layer by layer, and the loss."""
     columns: list[list[Any]] = [[*x]]
-    for c, layer in enumerate(layers, 1):
+    for c, layer in enumerate(layers):
         if not callable(layer.call):
             raise TypeError(f"draw_network: x needs layers that can be called; layer {c} is {layer.call!r:.200}")
         y = layer.call(columns[-1])

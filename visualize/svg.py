@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from visualize.layout import Course, Layout, Point, arrange
 from visualize.scene import BIG, PAD, ROW, Arrow, Box, Scene, symbol_size
-from visualize.style import text_width
+from visualize.style import shown_label, text_width
 
 __all__ = [
     "LINE", "above", "arrow_head", "asset", "below", "document", "escaped", "path_of", "picture_of", "tenth", "to_svg",
@@ -217,5 +217,5 @@ def tenth(x: float) -> str:
 
 
 def escaped(words: str) -> str:
-    """Words as XML holds them, in a text or in an attribute."""
-    return escape(words, quote=True)
+    """Words as XML holds them, in a text or in an attribute; what it cannot hold, by a sign for it."""
+    return escape("\n".join(shown_label(words)), quote=True)
