@@ -491,9 +491,9 @@ def test_the_example_that_is_shown_is_the_one_that_is_most_wrong():
     case = hardest(outputs, classified([0, 1, 0, 2]))
     assert (case.x, case.target) == ([2.0], 0)
     assert case.words == "that it gets most wrong, a cat taken for a dog"
-    # The second is right, so a larger loss of its own does not count.
-    outputs[1] = [2.9, 3.0, 2.9]
-    assert hardest(outputs, classified([1, 1, 1, 2])).x == [0.0]
+    # What is right with a larger loss, log 3 here beside log 2, does not count.
+    unsure = [[0.0, 0.1, -9.0], [0.0, 0.0, 0.01]]
+    assert hardest(unsure, classified([0, 2])).x == [0.0]
 
 
 def test_where_none_is_wrong_the_largest_loss_is_shown_and_told():

@@ -270,6 +270,24 @@ def test_of_many_outputs_the_largest_are_drawn():
     assert plan_network(model, X, most=5).drawn[1] == sorted(np.argsort(outputs)[-5:])
 
 
+def test_lines_of_what_is_not_drawn_begin_at_its_box():
+    picture = draw_network(nn.Layer(30, 20, seed=0), [0.1] * 30, loss=sum, most=5)
+    root = groups(picture)
+    for c in (0, 1):
+        box = root[f"more{c}"].find(f"{SVG}rect")
+        right, top = float(box.get("x")) + float(box.get("width")), float(box.get("y"))
+        paths = {p.get("id") or "": p for p in root_of(picture).iter(f"{SVG}path")}
+        if c == 0:
+            paths = {key: root[key].find(f"{SVG}path") for key in lines(picture)}
+        starts = [
+            [float(n) for n in re.match(r"M([\d.]+) ([\d.]+)L", path.get("d")).groups()]
+            for key, path in paths.items()
+            if re.match(rf"w{c + 1}_", key) and f"n{c}_{key.split('_')[-1]}" not in root
+        ]
+        assert starts
+        assert all(abs(x - right) < 0.2 and top <= y <= top + float(box.get("height")) for x, y in starts)
+
+
 def test_another_plan_says_which_neurons_to_draw():
     first, second = nn.MLP(30, [12, 3], seed=0), nn.MLP(30, [12, 3], seed=1)
     plan = plan_network(first)

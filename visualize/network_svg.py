@@ -293,10 +293,13 @@ def _ends(plan: NetworkPlan, c: int, boxes: dict[str, Box]) -> dict[str, tuple[P
     found: dict[str, tuple[Point, Point]] = {}
     for line in gap.lines:
         target = boxes[f"n{c + 1}_{line.target}" if gap.what else "loss"]
-        source, shift = boxes.get(f"n{c}_{line.source}"), 0.0
-        if source is None:
-            source, shift = boxes[f"more{c}"], apart * (hidden.index(line.source) - (len(hidden) - 1) / 2.0)
-        found[line.id] = ((source.right + behind, source.y + shift), (target.left, target.y))
+        source = boxes.get(f"n{c}_{line.source}")
+        if source is not None:
+            start = (source.right + behind, source.y)
+        else:
+            more, place = boxes[f"more{c}"], hidden.index(line.source) - (len(hidden) - 1) / 2.0
+            start = (more.right, more.y + apart * place)
+        found[line.id] = (start, (target.left, target.y))
     return found
 
 
