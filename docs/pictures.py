@@ -72,6 +72,19 @@ def predictions() -> None:
     visualize.save_figure(figure, IMAGES / "predictions.png")
 
 
+def network() -> None:
+    """A network of digits, with one of them going through it."""
+    train, held_out = nn.datasets.train_test_split(nn.datasets.digits(), 360)
+    model = nn.MLP(64, [32, 10], activation="tanh", seed=0)
+    optimizer = nn.AdamW(model.parameters(), nn.schedules.cosine(0.01, 12 * 45))
+    nn.fit(model, nn.cross_entropy, train.inputs, train.targets, optimizer=optimizer, epochs=12)
+    x, digit = held_out.inputs[3], int(held_out.targets[3])
+    visualize.draw_network(
+        model, x, loss=lambda y: nn.cross_entropy(y, digit), outputs=held_out.classes,
+        title=f"A {digit} goes through a network that has learned to read digits",
+    ).save(IMAGES / "network.svg")  # fmt: skip
+
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     neuron()
@@ -79,3 +92,4 @@ if __name__ == "__main__":
     program()
     step()
     predictions()
+    network()

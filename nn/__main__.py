@@ -146,7 +146,11 @@ def _train(options: argparse.Namespace) -> None:
     def network() -> MLP:
         return MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
 
-    model, loss = network(), {0: mean_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
+    model, before, loss = (
+        network(),
+        network(),
+        {0: mean_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy),
+    )
     steps = epochs * -(-len(training.inputs) // batch_size)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(rate, steps))
     print(f"{training.name}: {len(training.inputs)} examples to learn from, {len(held_out.inputs)} held out to test on")
@@ -166,8 +170,9 @@ def _train(options: argparse.Namespace) -> None:
         clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
     )  # fmt: skip
     seconds = time.perf_counter() - started
-    by_input.fold_in(model)
-    by_target.fold_out(model)
+    for each in (model, before):
+        by_input.fold_in(each)
+        by_target.fold_out(each)
 
     if history.interrupted:
         print("\nstopped early: what was learned so far is kept")
@@ -189,7 +194,7 @@ def _train(options: argparse.Namespace) -> None:
     save(model, options.out / "model.safetensors")
     history.save(options.out / "history.csv")
     written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
-    for file, what in [*written, *write_report(options.out, model, history, training, held_out, options.seed)]:
+    for file, what in [*written, *write_report(options.out, model, history, training, held_out, before)]:
         print(f"  {file:24} {what}")
 
 

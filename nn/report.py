@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import autograd
-from autograd import Value, no_grad
+from autograd import Value, custom_gradient, no_grad
 from autograd._files import atomic_write
 from nn.datasets import Dataset, xor
-from nn.layers import MLP
+from nn.layers import MLP, Neuron
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, mean_squared_error, most_likely, probabilities
 from nn.metrics import confusion_matrix
 from nn.optimizers import Adam
 from nn.training import History, fit
 
-__all__ = ["Picture", "gradient_flow", "outputs_of", "write_index", "write_report"]
+__all__ = ["Case", "Entry", "gradient_flow", "hardest", "outputs_of", "write_index", "write_report"]
 
 
-class Picture(NamedTuple):
+class Entry(NamedTuple):
     """A file of a report: its name, what it shows, and what writes it to a path."""
 
     file: str
@@ -28,18 +29,34 @@ class Picture(NamedTuple):
     write: Callable[[Path], Any]
 
 
+class Case(NamedTuple):
+    """A held-out example that pictures show. words: which one it is, to complete "on the held-out example "."""
+
+    x: list[float]
+    target: float | int
+    loss: Loss
+    words: str
+
+
 def write_report(
-    folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, seed: int
+    folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, before: MLP
 ) -> Iterator[tuple[str, str]]:
-    """Draw the training, the mistakes, one neuron's gradient flow and a small network into `folder`, and a page
-    `index.html` that shows all of it.
+    """Draw the training, the mistakes, the network and one neuron's gradient flow into `folder`, and a page
+    `index.html` that shows all of it. before: the model as it was before training.
 
     Yields the name of each file with what it shows, as it is written; a picture that cannot be drawn yields the reason.
     """
     from visualize import RenderError
 
-    made: list[Picture] = []
-    for picture in [*_plots(model, history, training, held_out), *_flows(model, held_out), *_small_network(seed)]:
+    outputs = outputs_of(model, held_out.inputs)
+    case = hardest(outputs, held_out)
+    made: list[Entry] = []
+    for picture in (
+        *_plots(model, history, training, held_out, outputs),
+        *_networks(model, before, held_out, case),
+        *_flows(model, case),
+        _page(model, case),
+    ):
         try:
             picture.write(folder / picture.file)
         except (ImportError, RenderError) as error:
@@ -51,14 +68,48 @@ def write_report(
     yield "index.html", "all of it on one page"
 
 
-def _plots(model: MLP, history: History, training: Dataset, held_out: Dataset) -> Iterator[Picture]:
+def hardest(outputs: Sequence[Any], held_out: Dataset) -> Case:
+    """Of the examples that are predicted wrong, the one with the largest loss; if none is, that with the largest loss
+    of all.
+
+    outputs: what the model returns for each example.
+    """
+    loss = _loss(outputs[0], held_out)
+    losses = [_sort_key(loss, output, t) for output, t in zip(outputs, held_out.targets.tolist(), strict=True)]
+    wrong = [
+        i for i, t in enumerate(held_out.targets.tolist())
+        if not held_out.is_regression and loss.decide is not None and loss.decide(outputs[i]) != t
+    ]  # fmt: skip
+    place = max(wrong or range(len(losses)), key=lambda i: losses[i])
+    target = held_out.targets[place].item()
+    words = "that it predicts worst"
+    if wrong and loss.decide is not None:
+        names = held_out.classes
+        words = f"that it gets most wrong, a {names[target]} taken for a {names[loss.decide(outputs[place])]}"
+    elif not held_out.is_regression:
+        words = f"with the largest loss, a {held_out.classes[target]}; none is predicted wrong"
+    return Case(held_out.inputs[place].tolist(), target, loss, words)
+
+
+def _loss(output: Any, data: Dataset) -> Loss:
+    """The loss that a model is trained with."""
+    if data.is_regression:
+        return mean_squared_error
+    return cross_entropy if isinstance(output, list) else binary_cross_entropy
+
+
+def _sort_key(loss: Loss, output: Any, target: Any) -> float:
+    """How wrong an output is; what is no number counts as the worst."""
+    found = abs(output - target) if loss is mean_squared_error else float(loss(output, target))
+    return math.inf if math.isnan(found) else found
+
+
+def _plots(model: MLP, history: History, training: Dataset, held_out: Dataset, outputs: list[Any]) -> Iterator[Entry]:
     """What matplotlib draws: curves, mistakes, examples, the boundary."""
     import visualize
 
-    outputs = outputs_of(model, held_out.inputs)
-
-    def plot(file: str, what: str, figure: Callable[[], Any]) -> Picture:
-        return Picture(file, what, lambda path: visualize.save_figure(figure(), path))
+    def plot(file: str, what: str, figure: Callable[[], Any]) -> Entry:
+        return Entry(file, what, lambda path: visualize.save_figure(figure(), path))
 
     if len(history) > 1:
         yield plot("curves.png", "training curves", lambda: visualize.plot_history(history))
@@ -87,27 +138,62 @@ def _plots(model: MLP, history: History, training: Dataset, held_out: Dataset) -
         )  # fmt: skip
 
 
-def _flows(model: MLP, held_out: Dataset) -> Iterator[Picture]:
-    """How the gradient flows through one neuron on a held-out example: a drawing, and a page to walk through it."""
+def _networks(model: MLP, before: MLP, held_out: Dataset, case: Case) -> Iterator[Entry]:
+    """The network that was trained, before and after, with what it gives for an example."""
+    import visualize
+    from visualize.network import plan_network
+    from visualize.network_svg import network_svg
+
+    options: dict[str, Any] = {
+        "loss": lambda y: case.loss(y, case.target),
+        "inputs": [] if held_out.image_shape else [f"x{i}" for i in range(model.n_in)],
+        "outputs": _output_names(held_out),
+        "image_shape": held_out.image_shape or (),
+    }
+
+    def entry(when: str, plan: Any) -> Entry:
+        picture = visualize.Picture(network_svg(plan), "network")
+        what = f"the network {when} training, on one held-out example"
+        return Entry(f"network-{when}.svg", what, lambda path: visualize.render(picture, path))
+
+    after = plan_network(model, case.x, title=f"After training, on the held-out example {case.words}", **options)
+    first = plan_network(before, case.x, title="Before training, on the same example", drawn=after.drawn, **options)
+    yield entry("before", first)
+    yield entry("after", after)
+
+
+def _output_names(data: Dataset) -> list[str]:
+    if data.is_regression:
+        return ["prediction"]
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in data.classes]
+    return [f"logit of {names[1]}"] if len(names) == 2 else names
+
+
+LONGEST = 24  # letters of a class's name beside a neuron
+
+
+def _flows(model: MLP, case: Case) -> Iterator[Entry]:
+    """How the gradient flows through one neuron on an example: a drawing, and a page to walk through it.
+
+    The page ends at the neuron: the rest of the network is not on it, so it could not follow a change.
+    """
     import visualize
 
-    name = "example"
-    if not held_out.is_regression:
-        name = f"example of class {held_out.classes[int(held_out.targets[0])]}"
-    loss = mean_squared_error if held_out.is_regression else None
-    y, weights = gradient_flow(model, held_out.inputs[0], held_out.targets[0].item(), loss=loss)
-    title = f"One neuron of the first layer, on a held-out {name}"
-    yield Picture(
-        "neuron.svg", "one neuron: how the gradient flows",
-        lambda path: visualize.render(visualize.draw(y, parameters=weights, title=title), path),
+    loss, weights = gradient_flow(model, case.x, case.target, loss=case.loss)
+    (neuron,) = (v for v in loss.args if isinstance(v, Value))
+    title = f"One neuron of the first layer, on the held-out example {case.words}"
+    arrives = f"{title}. From the loss arrives {neuron.grad:.4g}"
+    yield Entry(
+        "neuron.svg", "one neuron: how the gradient flows to it from the loss",
+        lambda path: visualize.render(visualize.draw(loss, parameters=weights, title=title), path),
     )  # fmt: skip
-    yield Picture(
+    yield Entry(
         "neuron.html", "one neuron, to walk through step by step in a browser",
-        lambda path: visualize.explore(y, path, parameters=weights, title=title, seed=y.grad),
+        lambda path: visualize.explore(neuron, path, parameters=weights, title=arrives, seed=neuron.grad),
     )  # fmt: skip
 
 
-def write_index(path: Path, title: str, pictures: Sequence[Picture], history: History) -> None:
+def write_index(path: Path, title: str, pictures: Sequence[Entry], history: History) -> None:
     """A page of everything in a report: pages as links, pictures as they are, the history as a table."""
     pages = [picture for picture in pictures if picture.file.endswith(".html")]
     shown = [picture for picture in pictures if not picture.file.endswith(".html")]
@@ -168,24 +254,49 @@ def _decision(model: MLP) -> Callable[[Any], float]:
 
 
 def gradient_flow(
-    model: MLP, x: Any, target: float, terms: int = 3, loss: Loss | None = None
+    model: MLP, x: Sequence[float], target: float, terms: int = 3, loss: Loss | None = None
 ) -> tuple[Value, list[Value]]:
-    """One neuron of the first layer, after a backward pass: the one through which most gradient flows on this example.
+    """One neuron of the first layer and the loss, after a backward pass: the neuron through which most gradient flows
+    on this example.
 
-    Its `terms` strongest products are spelled out; the others stand together as one. The gradient that arrives is the
-    real one, of the loss of example `x` with class `target`, or of another loss. Returns the neuron's output and its
-    parameters.
+    Its `terms` strongest products are spelled out; the others stand together as one. From the neuron to the loss it is
+    one step, in which all other neurons stay as they are; so the gradient that arrives is the real one, of the loss of
+    example `x` with class `target`, or of another loss. Returns the loss and the neuron's parameters.
     """
     x = [float(number) for number in x]
-    hidden = [Value(v.data) for v in model.layers[0](x)]
-    outputs: Any = hidden
+    loss = loss or (cross_entropy if model.widths[-1] > 1 else binary_cross_entropy)
+    given = [Value(v.data) for v in model.layers[0](x)]
+    slopes = autograd.grad(_loss_from(model, given, target, loss), given)
+    place = max(range(len(given)), key=lambda i: abs(slopes[i]))
+    y, parameters = _spelled_out(model.layers[0].neurons[place], x, terms)
+    y.label = f"neuron {place}"
+
+    def rest(h: Any) -> Any:
+        hidden = [h if i == place else v.data for i, v in enumerate(given)]
+        return _loss_from(model, hidden, target, loss)
+
+    def slope(h: float) -> float:
+        variable = Value(h)
+        return float(autograd.grad(rest(variable), variable))
+
+    others = len(given) - 1
+    rest.__name__ = f"with {others} other neuron{'s' * (others != 1)}" if others else loss.name
+    total: Value = custom_gradient(rest, slope)(y)
+    total.label = "loss"
+    total.backward()
+    return total, parameters
+
+
+def _loss_from(model: MLP, hidden: list[Any], target: float, loss: Loss) -> Any:
+    """The loss, from what the neurons of the first layer give."""
+    outputs = hidden
     for layer in model.layers[1:]:
         outputs = layer(outputs)
-    loss = loss or (cross_entropy if len(outputs) > 1 else binary_cross_entropy)
-    slopes = autograd.grad(loss(outputs if len(outputs) > 1 else outputs[0], target), hidden)
-    place = max(range(len(hidden)), key=lambda i: abs(slopes[i]))
-    neuron = model.layers[0].neurons[place]
+    return loss(outputs if len(outputs) > 1 else outputs[0], target)
 
+
+def _spelled_out(neuron: Neuron, x: list[float], terms: int) -> tuple[Value, list[Value]]:
+    """What a neuron gives, of its strongest products one by one and the others together; and its parameters."""
     products = [weight.data * number for weight, number in zip(neuron.weights, x, strict=True)]
     strongest = sorted(sorted(range(len(x)), key=lambda i: -abs(products[i]))[:terms])
     weights = [Value(neuron.weights[i].data, f"w{i}") for i in strongest]
@@ -195,35 +306,35 @@ def gradient_flow(
         rest = sum(product for i, product in enumerate(products) if i not in strongest)
         z = z + Value(rest, f"{len(x) - len(strongest)} other products")
     z.label = "z"
-    y: Value = z if neuron.activation is None else neuron.activation(z)
-    y.label = f"neuron {place}"
-    y.backward(slopes[place])
-    return y, [*weights, bias]
+    return z if neuron.activation is None else neuron.activation(z), [*weights, bias]
 
 
-def _small_network(seed: int) -> Iterator[Picture]:
-    """A 2-4-1 network before and after it has learned xor: drawings, and a page of its loss on one example."""
+READABLE = 80  # nodes of a graph that one page can show
+
+
+def _page(model: MLP, case: Case) -> Entry:
+    """A page of the loss of the network on an example; of a network that is too large for it, another one instead."""
     import visualize
 
-    data = xor(40, seed=seed)
-    model = MLP(2, [4, 1], seed=seed)
-
-    def network(when: str) -> Picture:
-        drawing = visualize.draw_network(model, inputs=["x1", "x2"], outputs=["logit"], title=f"{when} training")
-        what = f"a small network {when.lower()} training on xor"
-        return Picture(f"network-{when.lower()}.svg", what, lambda path: visualize.render(drawing, path))
-
-    yield network("Before")
-    optimizer = Adam(model.parameters(), 0.1)
-    fit(
-        model, binary_cross_entropy, data.inputs, data.targets,
-        optimizer=optimizer, epochs=30, seed=seed, progress=False,
+    loss = _loss_on(model, case.x, case.target, case.loss)
+    if len(autograd.topological(loss)) <= READABLE:
+        what, title = "the network", f"The network on the held-out example {case.words}"
+    else:
+        what = "another, small network that has learned xor (this one is too large for a page)"
+        title = "A 2-4-1 network that has learned xor, on one example"
+        data, model = xor(40), MLP(2, [4, 1], seed=0)
+        fit(
+            model, binary_cross_entropy, data.inputs, data.targets,
+            optimizer=Adam(model.parameters(), 0.1), epochs=30, progress=False,
+        )  # fmt: skip
+        loss = _loss_on(model, data.inputs[0].tolist(), data.targets[0].item(), binary_cross_entropy)
+    return Entry(
+        "network.html", f"{what}, to walk through step by step in a browser",
+        lambda path: visualize.explore(loss, path, parameters=model, title=title),
     )  # fmt: skip
-    yield network("After")
-    x = [Value(float(number), f"x{i + 1}") for i, number in enumerate(data.inputs[0])]
-    loss: Value = binary_cross_entropy(model(x), float(data.targets[0]))
-    loss.label = "loss"
-    yield Picture(
-        "network.html", "a small network, to walk through step by step in a browser",
-        lambda path: visualize.explore(loss, path, parameters=model, title="A small network on one example of xor"),
-    )  # fmt: skip
+
+
+def _loss_on(model: MLP, x: list[float], target: float, loss: Loss) -> Value:
+    found: Value = loss(model([Value(number, f"x{i}") for i, number in enumerate(x)]), target)
+    found.label = "loss"
+    return found

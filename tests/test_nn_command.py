@@ -6,14 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import autograd
 import nn
+import visualize
 from nn.__main__ import main
-from nn.report import gradient_flow
+from nn.report import gradient_flow, hardest
 
 ROOT = Path(nn.__file__).parent.parent
 
@@ -417,7 +419,6 @@ def test_pictures(tmp_path, capsys, data, extra):
 @pytest.fixture
 def no_drawing(monkeypatch):
     """Nothing that draws is installed."""
-    import visualize
 
     def failing(error):
         def fail(*args, **options):
@@ -447,15 +448,80 @@ def test_no_curves_without_an_epoch(tmp_path, capsys, monkeypatch, no_drawing):
     assert "confusion.png" in printed
 
 
+def digest(path):
+    """Title and description of an SVG, and its texts by the id of the group that they stand in."""
+    root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    texts = {g.get("id"): "".join(t.text for t in g.findall(f"{SVG}text")) for g in root.iter(f"{SVG}g") if g.get("id")}
+    return root.find(f"{SVG}title").text, root.find(f"{SVG}desc").text, texts
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_the_network_that_was_trained_is_drawn_before_and_after(tmp_path, capsys):
+    assert main(["train", "xor", "--epochs", "15", "--layers", "3", "--out", str(tmp_path)]) == 0
+    held_out = nn.datasets.train_test_split(nn.datasets.xor(), 0.2)[1]
+    trained = nn.load(tmp_path / "model.safetensors")
+    case = hardest([trained(x).data for x in held_out.inputs], held_out)
+    for name, model in (("after", trained), ("before", nn.MLP(2, [3, 1], seed=0))):
+        _, _, texts = digest(tmp_path / f"network-{name}.svg")
+        hidden = model.layers[0](case.x)
+        assert [texts[f"n1_{j}"] for j in range(3)] == [f"{v.data:.2g}" for v in hidden]
+        assert texts["n2_0"] == f"{model(case.x).data:.2g}"
+        assert texts["loss"] == f"{nn.binary_cross_entropy(model(case.x), case.target).data:.2g}"
+    title, _, _ = digest(tmp_path / "network-after.svg")
+    assert case.words in title
+    assert "the network, to walk through" in capsys.readouterr().out
+
+
+def test_a_network_that_is_too_large_for_a_page_is_told(tmp_path, capsys):
+    assert main(["train", "xor", "--epochs", "1", "--layers", "20", "--limit", "20", "--out", str(tmp_path)]) == 0
+    assert "another, small network that has learned xor (this one is too large for a page)" in capsys.readouterr().out
+    assert "A 2-4-1 network that has learned xor" in (tmp_path / "network.html").read_text(encoding="utf-8")
+
+
+def classified(targets):
+    inputs = np.arange(len(targets), dtype=float)[:, None]
+    return nn.datasets.Dataset("some", inputs, np.array(targets), ("cat", "dog", "rat"))
+
+
+def test_the_example_that_is_shown_is_the_one_that_is_most_wrong():
+    # Losses: log(1 + 2e⁻¹), log(1 + 2e³) for the second, log(1 + 2e⁶) for the third, and little for the last.
+    outputs = [[1.0, 0.0, 0.0], [3.0, 0.0, 3.0], [0.0, 6.0, 6.0], [0.0, 0.0, 9.0]]
+    case = hardest(outputs, classified([0, 1, 0, 2]))
+    assert (case.x, case.target) == ([2.0], 0)
+    assert case.words == "that it gets most wrong, a cat taken for a dog"
+    # What is right with a larger loss, log 3 here beside log 2, does not count.
+    unsure = [[0.0, 0.1, -9.0], [0.0, 0.0, 0.01]]
+    assert hardest(unsure, classified([0, 2])).x == [0.0]
+
+
+def test_where_none_is_wrong_the_largest_loss_is_shown_and_told():
+    case = hardest([[1.0, 0.0, 0.0], [0.0, 0.1, 0.0]], classified([0, 1]))
+    assert case.x == [1.0]
+    assert case.words == "with the largest loss, a dog; none is predicted wrong"
+
+
+def test_two_classes_and_numbers_have_a_worst_example_too():
+    two = classified([1, 0, 1])._replace(classes=("cat", "dog"))
+    assert hardest([-1.0, -5.0, -3.0], two).words == "that it gets most wrong, a dog taken for a cat"
+    assert hardest([-1.0, -5.0, -3.0], two).x == [2.0]
+    numbers = classified([1.0, 2.0, 3.0])._replace(classes=())
+    assert hardest([1.5, 2.0, float("nan")], numbers).x == [2.0]
+    assert hardest([1.5, 0.0, 3.5], numbers)[:2] == ([1.0], 2.0)
+
+
 @pytest.mark.parametrize("widths", [[3, 1], [4, 3], [1, 2], [2], [5, 4, 3]], ids=str)
 @pytest.mark.parametrize("n_in", [1, 2, 3, 8])
 def test_gradient_flow_shows_the_real_gradient(widths, n_in):
     model = nn.MLP(n_in, widths, seed=1)
     x = [0.5 * (-1.0) ** i * (i + 1) for i in range(n_in)]
-    y, parameters = gradient_flow(model, np.array(x), 1)
+    total, parameters = gradient_flow(model, np.array(x), 1)
     output = model(x)
     loss = nn.cross_entropy(output, 1) if widths[-1] > 1 else nn.binary_cross_entropy(output, 1)
     loss.backward()
+    assert total.data == pytest.approx(loss.data, rel=1e-12)
+    (y,) = total.args
     neuron = model.layers[0].neurons[int(y.label.removeprefix("neuron "))]
     assert y.data == pytest.approx(neuron(x).data, rel=1e-12)
     leaves = {value.label: value for value in autograd.topological(y) if value.is_leaf}
@@ -472,6 +538,12 @@ def test_gradient_flow_shows_the_real_gradient(widths, n_in):
     assert felt[neuron] == max(felt.values())
     sizes = [abs(w.data * number) for w, number in zip(neuron.weights, x, strict=True)]
     assert all(sizes[i] >= sizes[j] for i in shown for j in range(n_in) if j not in shown)
+    # The gradient comes from the loss in one step, and the drawing has nothing to complain of.
+    description = visualize.describe(total, parameters=parameters)
+    assert description.notes == ()
+    assert (description.edges[-1].upstream, description.edges[-1].contribution) == (1.0, y.grad)
+    others = widths[0] - 1
+    assert not others or description.nodes[-1].symbol.startswith(f"with {others} other neuron")
 
 
 def test_gradient_flow_leaves_the_model_alone():

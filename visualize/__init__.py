@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from visualize.description import Description, Edge, GraphTooLarge, Node, describe
 from visualize.expression import ExpressionError, evaluate
 from visualize.folding import fold
+from visualize.picture import Picture
 from visualize.rendering import RenderError, render
 from visualize.text import mermaid, tree
 
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     from visualize.rollup import members, roll_up
 
 __all__ = [
-    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError",
-    "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid", "path",
-    "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
+    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "Picture",
+    "RenderError", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid",
+    "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
     "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
 ]  # fmt: skip
 

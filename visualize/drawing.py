@@ -18,7 +18,7 @@ from visualize.program import program_scene
 from visualize.rendering import RenderError, content_of
 from visualize.rollup import roll_up
 from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
-from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, plain, text
+from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, check_precision, plain, text
 
 __all__ = ["Drawing", "Options", "digraph", "draw", "draw_part"]
 
@@ -214,12 +214,6 @@ def _add_frames(graph: Any, scene: Scene, inside: int | None) -> None:
                 _add_frames(inner, scene, i)
                 for box in frame.boxes:
                     inner.node(box)
-
-
-def check_precision(name: str, precision: int) -> None:
-    """Raise ValueError unless `precision` is a number of significant digits that a float can have."""
-    if isinstance(precision, bool) or not isinstance(precision, int) or not 1 <= precision <= 17:
-        raise ValueError(f"{name}: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
 
 
 def blank(title: str, notes: Iterable[str] = ()) -> Drawing:

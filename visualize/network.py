@@ -1,239 +1,420 @@
-"""A network of neurons as a picture: circles in columns, joined by lines that show weights or their gradients."""
+"""A network of neurons as plain data: which neurons and lines a picture shows, and with what numbers.
+
+`draw_network` makes the picture; `plan_network` is what it shows, and `network_svg` how that looks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from autograd import Value
-from visualize.drawing import Drawing, blank, check_precision
-from visualize.style import BLUE, FONT, INK, ORANGE, SOFT, colour, number, plain, relative, text
+from autograd import Value, no_grad
+from visualize.network_facts import (
+    WHATS,
+    Facts,
+    Numbers,
+    example,
+    facts_of,
+    gradient_of,
+    largest_of,
+    layers_of,
+    plain,
+    size_of,
+)
+from visualize.picture import Picture
+from visualize.style import check_precision, number, shown_label
 
-__all__ = ["draw_network"]
+__all__ = ["Column", "Gap", "Image", "Line", "NetworkPlan", "Unit", "draw_network", "plan_network"]
 
-DIAMETER, ROW, COLUMN = 0.5, 0.62, 2.1
-"""Inches: of a neuron, from one neuron to the next below it, and from one layer to the next."""
+MANY = {"weight": "weights", "gradient": "gradients", "weight × input": "products, weight × input,"}
 
-DENSE = 60
-"""More lines than this between two columns hide each other."""
+DENSE, STRONGEST = 40, 3
+"""More lines than that between two columns hide each other; then so many are drawn into each neuron."""
 
-LETTER = 0.085
-"""Inches: about the width of a letter, for text that stands beside a circle."""
-
-
-class _Layer(NamedTuple):
-    """One column of neurons: weights[j][i] leads from input i to neuron j."""
-
-    weights: list[list[Value]]
-    biases: list[Value | None]
-    activation: str
+LEAST_IMAGE = 64
+"""A square number of inputs from this on is taken for an image."""
 
 
-class _Plan(NamedTuple):
-    """Where the neurons stand, and how what is shown becomes widths and tints.
-
-    columns: for each, the neurons that are drawn and their heights; widths: how many there are. apart: inches from one
-    column to the next. largest: of the numbers shown of weights and of biases. sharpness, thickest: of lines.
+class Unit(NamedTuple):
+    """A neuron that is drawn, or an input. place: which one of its column it is. number: what stands in it, None if
+    that is not known. name: what stands beside it. story: what hovering tells.
     """
 
-    show: str
-    precision: int
-    layers: list[_Layer]
-    widths: list[int]
-    columns: list[dict[int, float]]
-    apart: float
-    largest: float
-    largest_bias: float
-    sharpness: float
-    thickest: float
+    id: str
+    place: int
+    number: float | None
+    name: str
+    story: str
 
-    def shown(self, v: Value | None) -> float | None:
-        """What a drawing shows of a weight or a bias; None if there is none, or if it was not computed."""
-        if v is None:
-            return None
-        if self.show == "weights":
-            return v.data
-        return v.grad if v.has_grad else None
+
+class Image(NamedTuple):
+    """Numbers as pixels, row by row; none if there is nothing but its shape to tell."""
+
+    id: str
+    rows: int
+    columns: int
+    numbers: tuple[float | None, ...]
+    story: str
+
+
+class Column(NamedTuple):
+    """Inputs, the neurons of a layer, or the loss.
+
+    heading: lines above. kind: "input", "neuron", "output" or "loss". width: how many there are. units: those that are
+    drawn, from above. largest: of all numbers of the column, by size. image: in place of the units, if the inputs are
+    one.
+    """
+
+    heading: tuple[str, ...]
+    kind: str
+    width: int
+    units: tuple[Unit, ...]
+    largest: float
+    image: Image | None = None
 
     @property
-    def height(self) -> float:
-        """Inches of the tallest column, between the middles of its first and its last neuron."""
-        return max(max(places.values()) - min(places.values()) for places in self.columns)
+    def left_out(self) -> int:
+        """How many are not drawn."""
+        return 0 if self.image else self.width - len(self.units)
+
+
+class Line(NamedTuple):
+    """From number `source` of a column, drawn or not, to number `target` of the next one, which is drawn."""
+
+    id: str
+    source: int
+    target: int
+    number: float | None
+    story: str
+
+
+class Gap(NamedTuple):
+    """What is between a column and the next one.
+
+    what: what the numbers are, in a word; "" where there are none, before the loss. largest: of all numbers of the
+    layer, by size: the scale. strongest: how many lines into each neuron were chosen, 0 if all are there; of: from how
+    many. images: for each neuron drawn, in place of lines, if the inputs are an image.
+    """
+
+    what: str
+    lines: tuple[Line, ...]
+    largest: float
+    strongest: int = 0
+    of: int = 0
+    images: tuple[Image, ...] = ()
+
+
+class NetworkPlan(NamedTuple):
+    """columns: from the inputs on; gaps: one between each two. inside: what the numbers in neurons are. notes: what
+    must be said in words. about: all of it in a few sentences.
+    """
+
+    columns: tuple[Column, ...]
+    gaps: tuple[Gap, ...]
+    inside: str
+    precision: int
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    about: str = ""
+
+    @property
+    def drawn(self) -> list[list[int]]:
+        """Per column of the network, the places of the neurons that are drawn."""
+        return [[unit.place for unit in column.units] for column in self.columns if column.kind != "loss"]
 
 
 def draw_network(
     model: Any,
+    x: Any = None,
     *,
     show: str = "weights",
+    loss: Callable[[Any], Any] | None = None,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
+    image_shape: tuple[int, int] | None = None,
     precision: int = 2,
     most: int = 10,
     title: str = "",
-) -> Drawing:
-    """A picture of an `nn.MLP`, `Layer` or `Neuron`: neurons as circles in columns, a line for each weight.
+) -> Picture:
+    """A picture of an `nn.MLP`, `Layer`, `Neuron` or a list of layers: neurons in columns, a line for each weight.
 
-    Lines: width is size, blue is positive, orange negative. The number in a circle, and its tint, is the bias.
-    show: "weights", or "gradients" after a backward pass. inputs, outputs: names to write beside the circles.
-    precision: significant digits. most: the largest number of neurons to draw in one column, at least 3; of larger
-    layers the first ones and the last are drawn, with dots between. title: a line above.
+    Blue and solid is positive, orange and dashed negative; width is size, beside the largest of the same layer. In the
+    neurons stands the bias; with an x, what each neuron gives for it.
+
+    x: an example, as many numbers as there are inputs: a list or a row of a NumPy array.
+    show: what lines are: "weights"; "gradients" of the weights, after a backward pass; "products" of weight and what
+        comes in, which needs x.
+    loss: a function of what the model returns, as `lambda y: nn.cross_entropy(y, 3)`; needs x, and is drawn at the end.
+        With show="gradients", all gradients are then those of this loss, and stand in the neurons, too: nothing
+        needs to be swept before.
+    inputs, outputs: names to write beside them.
+    image_shape: (rows, columns), if the inputs are the pixels of an image: the first layer's weights are then drawn as
+        images. If None, unnamed inputs whose number is a square, 64 or more, are taken for one; () for none.
+    precision: significant digits. title: a line above.
+    most: the largest number of neurons to draw in one column, at least 3. Of larger layers, those are drawn from which
+        most of the lines drawn come; of a larger last layer, those that give most, or without an x those with the
+        largest weights.
+
+    The model is only read: its numbers and gradients stay as they are. Raises ValueError or TypeError for what cannot
+    be drawn.
     """
-    if show not in ("weights", "gradients"):
-        raise ValueError(f"draw_network: show must be 'weights' or 'gradients', got {show!r}")
+    from visualize.network_svg import network_svg
+
+    plan = plan_network(
+        model, x, show=show, loss=loss, inputs=inputs, outputs=outputs, image_shape=image_shape, precision=precision,
+        most=most, title=title,
+    )  # fmt: skip
+    return Picture(network_svg(plan), "network")
+
+
+def plan_network(
+    model: Any,
+    x: Any = None,
+    *,
+    show: str = "weights",
+    loss: Callable[[Any], Any] | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    image_shape: tuple[int, int] | None = None,
+    precision: int = 2,
+    most: int = 10,
+    title: str = "",
+    drawn: Sequence[Sequence[int]] = (),
+) -> NetworkPlan:
+    """What `draw_network` shows, as data; the options are the same. drawn: that of another plan, so that both
+    show the same neurons.
+    """
+    _check_options(show, precision, most)
+    layers = layers_of(model)
+    widths = [len(layers[0].weights[0]), *(len(layer.weights) for layer in layers)]
+    names = [_names("inputs", inputs, widths[0]), *([] for _ in layers[1:]), _names("outputs", outputs, widths[-1])]
+    shape = _image_shape(image_shape, widths[0], bool(inputs))
+    facts = facts_of(layers, None if x is None else example(x, widths[0]), show, loss)
+    places = _given(drawn, widths, shape is not None) if drawn else _chosen(facts, widths, most)
+
+    columns = [_column(facts, c, place, names[c], shape) for c, place in enumerate(places)]
+    gaps = [_gap(facts, c, places[c + 1], shape if c == 0 else None) for c in range(len(layers))]
+    if facts.loss is not None:
+        columns.append(_loss_column(facts.loss))
+        gaps.append(_wires(places[-1], widths[-1], len(columns) - 1))
+    plan = NetworkPlan(tuple(columns), tuple(gaps), _inside(show, x is not None, loss is not None), precision, title)
+    return plan._replace(notes=tuple(_notes(model, facts)), about=_about(plan))
+
+
+# ---------------------------------------------------------------- what was asked for
+
+
+def _check_options(show: str, precision: int, most: int) -> None:
+    if show not in WHATS:
+        raise ValueError(f"draw_network: show must be 'weights', 'gradients' or 'products', got {show!r}")
     check_precision("draw_network", precision)
     if isinstance(most, bool) or not isinstance(most, int) or most < 3:
         raise ValueError(f"draw_network: most must be a whole number of neurons, at least 3; got {most!r}")
-    plan = _plan(_layers(model), show, precision, most)
-    for what, names, width in (("inputs", inputs, plan.widths[0]), ("outputs", outputs, plan.widths[-1])):
-        if isinstance(names, str) or (names and len(names) != width):
-            raise ValueError(f"draw_network: {what} must be a list of {width} names, one for each; got {names!r}")
-
-    drawing = blank(title)
-    # Positions are given; neato only draws. Lines first, so that circles lie on top of them.
-    drawing.engine = "neato"
-    drawing.attr("graph", layout="neato", splines="line", outputorder="edgesfirst")
-    drawing.attr("node", shape="circle", fixedsize="true", width=str(DIAMETER), style="filled", fontsize="9")
-    drawing.attr("edge", arrowhead="none")
-    for c in range(len(plan.columns)):
-        _add_column(drawing, plan, c)
-    _add_names(drawing, plan, inputs, 0, -1.0)
-    _add_names(drawing, plan, outputs, len(plan.columns) - 1, 1.0)
-    for c in range(len(plan.layers)):
-        _add_lines(drawing, plan, c)
-    _add_key(drawing, plan)
-    return drawing.seal()
 
 
-def _plan(layers: list[_Layer], show: str, precision: int, most: int) -> _Plan:
-    widths = [len(layers[0].weights[0]), *(len(layer.weights) for layer in layers)]
-    columns = [_places(width, most) for width in widths]
-    # Among many lines only the strong ones should catch the eye, and steep ones need room.
-    dense = max(len(left) * len(right) for left, right in pairwise(columns)) > DENSE
-    sharpness, thickest, apart = (2.0, 3.0, 1.4 * COLUMN) if dense else (1.0, 4.4, COLUMN)
-    plan = _Plan(show, precision, layers, widths, columns, apart, 0.0, 0.0, sharpness, thickest)
-
-    weights = [w for layer in layers for row in layer.weights for w in row]
-    if show == "gradients" and not any(v.has_grad for v in weights):
-        raise ValueError("draw_network: no gradients yet; call backward() on the loss first, or show='weights'")
-    lines = [abs(x) for x in map(plan.shown, weights) if x is not None]
-    biases = [abs(x) for layer in layers for x in map(plan.shown, layer.biases) if x is not None]
-    largest = max((x for x in lines if x < float("inf")), default=0.0)
-    return plan._replace(largest=largest, largest_bias=max(biases, default=0.0))
+def _names(what: str, names: Sequence[str], width: int) -> list[str]:
+    if isinstance(names, str) or (names and len(names) != width):
+        raise ValueError(f"draw_network: {what} must be a list of {width} names, one for each; got {names!r}")
+    return [" ".join(shown_label(str(name))) for name in names]
 
 
-def _add_column(drawing: Drawing, plan: _Plan, c: int) -> None:
-    """The neurons of one column with their biases, or the inputs."""
-    x, width, places = c * plan.apart, plan.widths[c], plan.columns[c]
-    layer = plan.layers[c - 1] if c else None
-    _add_text(drawing, f"head{c}", _heading(c, width, plan.layers), x, plan.height / 2.0 + 0.75, SOFT)
-    for j, y in places.items():
-        bias = layer.biases[j] if layer else None
-        shown = plan.shown(bias)
-        drawing.node(
-            f"n{c}_{j}",
-            number(shown, plan.precision) if shown is not None else "",
-            pos=f"{x},{y:.4f}!",
-            fillcolor=_tint(shown, plan.largest_bias) if layer else "#e4f2e7",
-            color="#8697aa" if layer else "#6fa37b",
-            tooltip=plain(_story(f"input {j}" if not layer else f"neuron {j}: bias", bias)),
+def _image_shape(shape: Any, n_in: int, named: bool) -> tuple[int, int] | None:
+    """Rows and columns of the image that the inputs are; None if they are none."""
+    if shape is None:
+        side = math.isqrt(n_in)
+        return (side, side) if side * side == n_in >= LEAST_IMAGE and not named else None
+    if shape == ():
+        return None
+    whole = isinstance(shape, tuple | list) and all(isinstance(n, int) and not isinstance(n, bool) for n in shape)
+    if not whole or len(shape) != 2 or shape[0] * shape[1] != n_in or min(shape) < 1:
+        raise ValueError(
+            f"draw_network: image_shape must be (rows, columns) with rows × columns = {n_in}, the number of inputs, or "
+            f"() for no image; got {shape!r}"
         )
-    if len(places) < width:
-        last = places[width - 1]
-        for k in range(3):
-            dot = {"shape": "circle", "width": "0.05", "color": SOFT, "fillcolor": SOFT, "label": ""}
-            drawing.node(f"dots{c}_{k}", pos=f"{x},{last + ROW * (0.82 + 0.18 * k):.4f}!", **dot)
+    if named:
+        raise ValueError("draw_network: inputs are either pixels of an image or have names; give image_shape or inputs")
+    return int(shape[0]), int(shape[1])
 
 
-def _add_names(drawing: Drawing, plan: _Plan, names: Sequence[str], c: int, side: float) -> None:
-    for j, y in plan.columns[c].items() if names else ():
-        offset = DIAMETER / 2.0 + 0.1 + LETTER * len(str(names[j])) / 2.0
-        _add_text(drawing, f"name{c}_{j}", str(names[j]), c * plan.apart + side * offset, y, INK)
+# ---------------------------------------------------------------- what is drawn
 
 
-def _add_lines(drawing: Drawing, plan: _Plan, c: int) -> None:
-    """The weights that lead from column c to the next one."""
-    for j in plan.columns[c + 1]:
-        for i in plan.columns[c]:
-            weight = plan.layers[c].weights[j][i]
-            shown = plan.shown(weight)
-            size = relative(shown, plan.largest) ** plan.sharpness
-            drawing.edge(
-                f"n{c}_{i}",
-                f"n{c + 1}_{j}",
-                color=colour(shown) + f"{int(70 + 185 * size):02x}",
-                penwidth=f"{0.4 + (plan.thickest - 0.4) * size:.2f}",
-                tooltip=plain(_story(f"weight {i} of neuron {j}", weight)),
-            )
-
-
-def _add_key(drawing: Drawing, plan: _Plan) -> None:
-    what, of_circles = (
-        ("weight", "bias") if plan.show == "weights" else ("gradient of a weight", "gradient of the bias")
+def _given(drawn: Sequence[Sequence[int]], widths: list[int], pictured: bool) -> list[list[int]]:
+    """The places that the caller gave, checked. pictured: the inputs are an image, so there are none of them."""
+    fits = len(drawn) == len(widths) and all(
+        (len(places) > 0 or (pictured and c == 0)) and all(0 <= i < widths[c] for i in places)
+        for c, places in enumerate(drawn)
     )
-    left_out = any(len(places) < width for places, width in zip(plan.columns, plan.widths, strict=True))
-    keys = (
-        f'<FONT COLOR="{BLUE}">blue: positive</FONT>, <FONT COLOR="{ORANGE}">orange: negative</FONT>',
-        f"line: {what}, up to {number(plan.largest, plan.precision)}",
-        f"number: {of_circles}",
-        *(["dots: more neurons that are not drawn"] if left_out else []),
+    if not fits:
+        raise ValueError(f"plan_network: drawn must have places for each of {len(widths)} columns, got {drawn!r:.200}")
+    return [sorted(set(places)) for places in drawn]
+
+
+def _strongest(row: list[float | None], few: int) -> list[int]:
+    """The places of the largest numbers, in order."""
+    return sorted(sorted(range(len(row)), key=lambda i: -size_of(row[i]))[:few])
+
+
+def _kept(lines: Numbers, targets: Sequence[int]) -> int:
+    """How many lines are drawn into each of some neurons: all, or the strongest."""
+    n_in = len(lines[0])
+    return n_in if n_in * len(targets) <= DENSE else min(STRONGEST, n_in)
+
+
+def _chosen(facts: Facts, widths: list[int], most: int) -> list[list[int]]:
+    """Per column, the neurons that are drawn: from the last one back, since lines lead into neurons that are drawn."""
+    places: list[list[int]] = []
+    for c in reversed(range(len(widths))):
+        worth: list[tuple[float, float]]
+        if c == len(widths) - 1:
+            shown = facts.given[c] if facts.given else [max(map(size_of, row)) for row in facts.lines[c - 1]]
+            worth = [(math.inf if math.isnan(x) else x, 0.0) for x in shown]
+        else:
+            worth = [(0.0, -1.0)] * widths[c]
+            for j in places[0]:
+                row = facts.lines[c][j]
+                for i in _strongest(row, _kept(facts.lines[c], places[0])):
+                    worth[i] = (worth[i][0] + 1.0, max(worth[i][1], size_of(row[i])))
+        order = sorted(range(widths[c]), key=lambda i: (-worth[i][0], -worth[i][1], i))
+        places.insert(0, sorted(order[:most]))
+    return places
+
+
+def _column(facts: Facts, c: int, places: list[int], names: list[str], shape: tuple[int, int] | None) -> Column:
+    """A column of the network: c = 0 are the inputs."""
+    layer = facts.layers[c - 1] if c else None
+    width = len(layer.weights) if layer else len(facts.layers[0].weights[0])
+    kind = "input" if not layer else "output" if c == len(facts.layers) else "neuron"
+    heading = [f"{width:,} {kind}{'s' * (width > 1)}"]
+    if layer and layer.activation:
+        heading.append(layer.activation)
+    inside = facts.inside[c] or [None] * width
+    if not layer and shape is not None:
+        heading.append(f"{shape[0]} × {shape[1]}")
+        known = tuple(inside) if facts.given else ()
+        story = f"x as an image, up to {largest_of(inside)!r}" if known else "the inputs"
+        image = Image("n0", *shape, known, story)
+        return Column(tuple(heading), kind, width, (), largest_of(inside), image)
+    units = tuple(
+        Unit(f"n{c}_{j}", j, inside[j], names[j] if names else "", _story_of_unit(facts, c, j)) for j in places
     )
-    bottom = -plan.height / 2.0 - 0.65
-    for k, key in enumerate(keys):
-        _add_markup(drawing, f"key{k}", key, plan.apart * len(plan.layers) / 2.0, bottom - 0.2 * k)
+    return Column(tuple(heading), kind, width, units, largest_of(inside))
 
 
-def _layers(model: Any) -> list[_Layer]:
-    """The weights of an MLP, Layer or Neuron, by attributes alone: any model of that shape can be drawn."""
-    layers = getattr(model, "layers", None) or [model]
-    found: list[_Layer] = []
-    for layer in layers:
-        neurons = getattr(layer, "neurons", None) or [layer]
-        if not all(isinstance(getattr(neuron, "weights", None), Sequence) and neuron.weights for neuron in neurons):
-            raise TypeError(
-                f"draw_network: takes an MLP, a Layer or a Neuron, whose neurons have weights; got {model!r}"
-            )
-        activation = getattr(neurons[0], "activation", None)
-        name = getattr(activation, "__name__", type(activation).__name__) if activation is not None else ""
-        weights = [list(neuron.weights) for neuron in neurons]
-        found.append(_Layer(weights, [getattr(neuron, "bias", None) for neuron in neurons], name))
-    return found
+def _loss_column(loss: float) -> Column:
+    unit = Unit("loss", 0, loss, "", f"the loss of x = {loss!r}")
+    return Column(("loss",), "loss", 1, (unit,), largest_of([loss]))
 
 
-def _places(width: int, most: int) -> dict[int, float]:
-    """Which neurons of a column are drawn, and how high (inches from the middle)."""
-    if width <= most:
-        return {j: ROW * ((width - 1) / 2.0 - j) for j in range(width)}
-    rows = {j: ROW * (most / 2.0 - j) for j in range(most - 1)}
-    rows[width - 1] = -ROW * most / 2.0  # one place is left for the dots
-    return rows
+def _wires(places: list[int], width: int, c: int) -> Gap:
+    """From the outputs to the loss: from all that are drawn, and from one that stands for those that are not."""
+    hidden = [i for i in range(width) if i not in places][:1]
+    return Gap("", tuple(Line(f"w{c}_0_{i}", i, 0, None, "") for i in (*places, *hidden)), 0.0)
 
 
-def _heading(c: int, width: int, layers: list[_Layer]) -> str:
+def _gap(facts: Facts, c: int, targets: list[int], shape: tuple[int, int] | None) -> Gap:
+    """The weights that lead into the neurons drawn of layer c, counted from 0."""
+    found, what = facts.lines[c], facts.what
+    largest = largest_of(x for row in found for x in row)
+    if shape is not None:
+        images = tuple(
+            Image(f"w{c + 1}_{j}", *shape, tuple(found[j]), f"neuron {j}: {what}, up to {largest_of(found[j])!r}")
+            for j in targets
+        )
+        return Gap(what, (), largest, images=images)
+    kept = _kept(found, targets)
+    lines = tuple(
+        Line(f"w{c + 1}_{j}_{i}", i, j, found[j][i], _story_of_line(facts, c, j, i))
+        for j in targets
+        for i in _strongest(found[j], kept)
+    )
+    n_in = len(found[0])
+    return Gap(what, lines, largest, kept if kept < n_in else 0, n_in)
+
+
+# ---------------------------------------------------------------- words
+
+
+def _story_of_unit(facts: Facts, c: int, j: int) -> str:
+    """What is known about an input, or about a neuron."""
     if c == 0:
-        return f"{width} input{'s' * (width > 1)}"
-    kind = "output" if c == len(layers) else "neuron"
-    activation = layers[c - 1].activation
-    return f"{width} {kind}{'s' * (width > 1)}" + (f"\n{activation}" if activation else "")
+        return f"input {j}" + (f" = {facts.given[0][j]!r}" if facts.given else "")
+    words = [f"neuron {j} of layer {c - 1}"]
+    bias = facts.layers[c - 1].biases[j]
+    if bias is not None:
+        words.append(_story(": bias", bias))
+    if facts.given:
+        words.append(f"\ngives {facts.given[c][j]!r}")
+        if facts.inside[c][j] != facts.given[c][j]:
+            words.append(f"\ngradient of the loss {facts.inside[c][j]!r}")
+    return "".join(words)
 
 
-def _add_text(drawing: Drawing, name: str, words: str, x: float, y: float, ink: str) -> None:
-    _add_markup(drawing, name, f'<FONT COLOR="{ink}" POINT-SIZE="11">{text(words)}</FONT>', x, y)
+def _story_of_line(facts: Facts, c: int, j: int, i: int) -> str:
+    weight, shown = facts.layers[c].weights[j][i], facts.lines[c][j][i]
+    words = _story(f"weight {i} of neuron {j}", weight)
+    return words if shown in (weight.data, gradient_of(weight)) else f"{words}\n{facts.what} {shown!r}"
 
 
-def _add_markup(drawing: Drawing, name: str, markup: str, x: float, y: float) -> None:
-    look = {"shape": "plain", "fixedsize": "false", "style": "", "fontname": FONT, "fontcolor": SOFT}
-    drawing.node(name, f"<{markup}>", pos=f"{x:.4f},{y:.4f}!", **look)
-
-
-def _tint(x: float | None, largest: float) -> str:
-    """White for 0, towards pale blue or pale orange."""
-    strong = (0x9C, 0xC4, 0xE6) if x is not None and x > 0.0 else (0xF4, 0xB3, 0x94)
-    size = relative(x, largest) if largest else 0.0
-    return "#" + "".join(f"{round(255 + (channel - 255) * size):02x}" for channel in strong)
-
-
-def _story(name: str, v: Value | None) -> str:
-    if v is None:
-        return name
+def _story(name: str, v: Value) -> str:
     return f"{name} = {v.data!r}" + (f", gradient {v.grad!r}" if v.has_grad else "")
+
+
+def _inside(show: str, known: bool, loss: bool) -> str:
+    """What the numbers in the neurons are."""
+    if not known:
+        return "its bias" if show == "weights" else "the gradient of its bias"
+    return "the gradient of the loss by what it gives" if show == "gradients" and loss else "what it gives"
+
+
+def _notes(model: Any, facts: Facts) -> Iterator[str]:
+    """What is no number, and what the picture leaves out. Layers and neurons are counted from 0, as in the names of
+    parameters.
+    """
+    for c, layer in enumerate(facts.lines):
+        bad = [(j, i) for j, row in enumerate(layer) for i, x in enumerate(row) if size_of(x) == math.inf]
+        if bad:
+            (j, i), more = bad[0], f", and {len(bad) - 1:,} more are nan or infinite" if len(bad) > 1 else ""
+            yield f"layer {c}, neuron {j}, input {i}: the {facts.what} is {layer[j][i]!r}{more}."
+    for c, column in enumerate(facts.inside, -1):
+        lost = [j for j, x in enumerate(column) if size_of(x) == math.inf]
+        if lost:
+            more = f", and in {len(lost) - 1:,} more of the layer" if len(lost) > 1 else ""
+            yield f"layer {c}: in neuron {lost[0]} stands {column[lost[0]]!r}{more}."
+    if facts.loss is not None and not math.isfinite(facts.loss):
+        yield f"The loss is {facts.loss!r}."
+    if facts.given and len(facts.layers) > 1 and callable(model) and not _same(model, facts.given):
+        yield "The model returns something else than its layers one after the other, which is what is shown here."
+
+
+def _same(model: Any, given: list[list[float]]) -> bool:
+    """Whether the model returns what its last layer gives."""
+    with no_grad():
+        y = model(given[0])
+    try:
+        found = [plain(v) for v in (y if isinstance(y, list | tuple) else [y])]
+    except (TypeError, ValueError):
+        return False
+    return len(found) == len(given[-1]) and all(
+        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(a) and math.isnan(b))
+        for a, b in zip(found, given[-1], strict=True)
+    )
+
+
+def _about(plan: NetworkPlan) -> str:
+    """The picture in a few sentences, for those who do not see it."""
+    columns = ", ".join(" ".join(column.heading) for column in plan.columns)
+    words = [f"A network in columns: {columns}."]
+    for c, gap in enumerate(plan.gaps):
+        if gap.what:
+            few = f"; the {gap.strongest} strongest of {gap.of:,} lines into each neuron" if gap.strongest else ""
+            words.append(f"In layer {c} the largest {gap.what} is {number(gap.largest, plan.precision)}{few}.")
+    loss = plan.columns[-1].kind == "loss"
+    last = [unit for unit in plan.columns[-2 if loss else -1].units if unit.number is not None]
+    told = ", ".join(f"{unit.name or unit.place} {number(unit.number or 0.0, plan.precision)}" for unit in last)
+    if told:
+        words.append(f"In the last neurons stands, of each, {plan.inside}: {told}.")
+    if loss:
+        words.append(f"The loss is {number(plan.columns[-1].units[0].number or 0.0, plan.precision)}.")
+    return " ".join(words)

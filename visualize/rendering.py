@@ -12,6 +12,7 @@ from typing import Any
 
 from autograd import Value
 from autograd._files import atomic_write
+from visualize.picture import Picture
 
 __all__ = ["RenderError", "content_of", "picture", "render"]
 
@@ -29,11 +30,13 @@ class RenderError(RuntimeError):
 def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     """Write a picture to `path`, whole or not at all, and return the path.
 
-    what: a Value or a Program (`options` are then those of `draw`), a drawing, or any graph or source of the graphviz
-        package.
-    path: ends in .svg, .png, .pdf, .dot (the text, which needs no Graphviz) or .mmd (Mermaid).
+    what: a Value or a Program (`options` are then those of `draw`), a drawing, a Picture such as `draw_network` makes,
+        or any graph or source of the graphviz package.
+    path: ends in .svg, .png, .pdf, .dot (the text, which needs no Graphviz) or .mmd (Mermaid). A Picture is no graph,
+        so it has neither of the last two.
 
-    PNG and PDF of our own drawings come out of the SVG by typst if that is installed; else Graphviz draws them.
+    PNG and PDF of our own drawings come out of the SVG by typst if that is installed; else Graphviz draws them. Those
+    of a Picture need typst.
 
     If there is neither Graphviz nor graphviz-pure, or they fail, the DOT text is saved under the same name with .dot,
     and RenderError says what to do.
@@ -52,6 +55,8 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
         raise TypeError(
             f"render: {', '.join(options)}: options are for drawing a Value or a Program; this is drawn already"
         )
+    if isinstance(what, Picture):
+        return _render_picture(what, path, form)
     source = getattr(what, "source", None)
     if not isinstance(source, str):
         raise TypeError(
@@ -76,8 +81,24 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     return path
 
 
+def _render_picture(what: Picture, path: Path, form: str) -> Path:
+    if form not in ("svg", "png", "pdf"):
+        raise ValueError(
+            f"render: {str(path)!r}: a picture of a {what.name} is no graph, so it cannot be written as {path.suffix}; "
+            "give a name that ends in .svg, .png or .pdf"
+        )
+    content = content_of(what, form)
+    with atomic_write(path) as file:
+        file.write(content)
+    return path
+
+
 def content_of(graph: Any, form: str) -> bytes:
-    """The picture of a graph of the graphviz package: of a drawing of ours that is as it was made, our own."""
+    """The bytes of a Picture, or of a graph of the graphviz package: of a drawing of ours that is as it was made, our
+    own picture.
+    """
+    if isinstance(graph, Picture):
+        return _converted(graph.svg, form, graph.name)
     untouched = getattr(graph, "untouched", None)
     scene = untouched() if untouched is not None else None
     if scene is None or form not in ("svg", "png", "pdf"):
@@ -91,6 +112,19 @@ def content_of(graph: Any, form: str) -> bytes:
         import typst
     except ImportError:
         return picture(graph.source, form, graph.engine)
+    return _typeset(typst, svg, form)
+
+
+def _converted(svg: str, form: str, name: str) -> bytes:
+    """An SVG as it is, or as PNG or PDF."""
+    if form == "svg":
+        return svg.encode()
+    try:
+        import typst
+    except ImportError:
+        raise RenderError(
+            f"a picture of a {name} as {form.upper()} needs typst: run 'pip install typst', or write it as .svg"
+        ) from None
     return _typeset(typst, svg, form)
 
 

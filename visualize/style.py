@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 __all__ = [
-    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "colour", "number", "plain", "relative",
+    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "check_precision", "number", "plain", "relative",
     "shown_label", "text", "text_width",
 ]  # fmt: skip
 
@@ -28,6 +28,12 @@ DASH = "–"
 """Stands for a gradient that was never computed, which is not the same as 0."""
 
 
+def check_precision(name: str, precision: int) -> None:
+    """Raise ValueError unless `precision` is a number of significant digits that a float can have."""
+    if isinstance(precision, bool) or not isinstance(precision, int) or not 1 <= precision <= 17:
+        raise ValueError(f"{name}: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
+
+
 def number(x: float, precision: int) -> str:
     """x with `precision` significant digits, as short as they allow.
 
@@ -37,15 +43,6 @@ def number(x: float, precision: int) -> str:
     written = f"{x + 0.0:.{precision}g}"  # + 0.0: no negative zero
     mantissa, e, exponent = written.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else written
-
-
-def colour(x: float | None) -> str:
-    """Blue for positive, orange for negative, grey for 0 and not computed, red for what is no number or infinite."""
-    if x is None or x == 0.0:
-        return GREY
-    if not math.isfinite(x):
-        return RED
-    return BLUE if x > 0.0 else ORANGE
 
 
 def relative(x: float | None, largest: float) -> float:

@@ -7,7 +7,7 @@ of common fonts; so no two texts meet, whatever font they come out in. Looks are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -15,9 +15,12 @@ from importlib.resources import files
 from visualize.description import Frame
 from visualize.layout import Course, Layout, Point, arrange
 from visualize.scene import BAR, BIG, PAD, ROW, Arrow, Box, Row, Scene, symbol_size
-from visualize.style import text_width
+from visualize.style import shown_label, text_width
 
-__all__ = ["arrow_head", "asset", "path_of", "picture_of", "to_svg"]
+__all__ = [
+    "LINE", "above", "arrow_head", "asset", "below", "document", "escaped", "path_of", "picture_of", "tenth", "to_svg",
+    "wrapped",
+]  # fmt: skip
 
 MARGIN = 12.0
 LEAST = 330.0
@@ -44,41 +47,34 @@ def picture_of(scene: Scene) -> str:
 def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
     """The scene with everything in its place. alone: to stand by itself, with its style sheet and tooltips."""
     width = max(layout.size[0] + 2.0 * MARGIN, LEAST)
-    above = [*_wrapped(scene.title, 14.0, width)] if scene.title else []
-    notes = [line for note in scene.notes for line in _wrapped(f"⚠ {note}", 11.0, width)]
-    top = MARGIN + 20.0 * len(above) + LINE * len(notes) + (6.0 if above or notes else 0.0)
+    heading, top = above(scene.title, scene.notes, width)
     left = (width - layout.size[0]) / 2.0
-    keys = list(_legend(width, scene))
-    legend_top = top + layout.size[1] + 14.0
-    height = legend_top + LINE * (keys[-1][1] + 1 if keys else 0) + (4.0 if keys else 0.0)
-    height = max(height, top + layout.size[1] + MARGIN)
-    body: list[str] = []
-    body += [
-        f'<text class="title" x="{_n(width / 2)}" y="{_n(MARGIN + 12 + 20 * i)}">{_e(t)}</text>'
-        for i, t in enumerate(above)
+    keys, room = below(_legend(scene), width, top + layout.size[1] + 14.0)
+    body = [
+        *heading,
+        f'<g class="graph" transform="translate({tenth(left)} {tenth(top)})">',
+        *(_frame(frame, *bounds) for frame, bounds in zip(scene.frames, layout.frames, strict=True)),
+        *(_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows),
+        *(_box(box, layout.boxes[box.id], alone) for box in scene.boxes),
+        *(_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width),
+        "</g>",
+        *keys,
     ]
-    body += [
-        f'<text class="note" x="{_n(MARGIN)}" y="{_n(MARGIN + 11 + 20 * len(above) + LINE * i)}">{_e(line)}</text>'
-        for i, line in enumerate(notes)
-    ]
-    body.append(f'<g class="graph" transform="translate({_n(left)} {_n(top)})">')
-    body += [_frame(frame, *bounds) for frame, bounds in zip(scene.frames, layout.frames, strict=True)]
-    body += [_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows]
-    body += [_box(box, layout.boxes[box.id], alone) for box in scene.boxes]
-    body += [_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width]
-    body.append("</g>")
-    if keys:
-        body.append(f'<g class="legend" transform="translate({_n(MARGIN)} {_n(legend_top)})">')
-        body += [_key(*key) for key in keys]
-        body.append("</g>")
+    height = top + layout.size[1] + (room + 18.0 if keys else 14.0)
     name = scene.title or scene.about.partition(".")[0]
+    return document(name, scene.about, (width, height), body, ("picture.css",) if alone else ())
+
+
+def document(name: str, about: str, size: Point, body: Sequence[str], styles: Sequence[str]) -> str:
+    """A whole SVG of some size, with what it is in words and with style sheets of `visualize/page`."""
+    width, height = map(tenth, size)
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="glassgrad" role="img" lang="en" width="{_n(width)}" '
-        f'height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
-        f"<title>{_e(name)}</title>",
-        f"<desc>{_e(scene.about)}</desc>",
-        *([f"<style>{asset('picture.css')}</style>"] if alone else []),
-        f'<rect class="paper" width="{_n(width)}" height="{_n(height)}"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="glassgrad" role="img" lang="en" width="{width}" '
+        f'height="{height}" viewBox="0 0 {width} {height}">',
+        f"<title>{escaped(name)}</title>",
+        f"<desc>{escaped(about)}</desc>",
+        *([f"<style>{''.join(map(asset, styles))}</style>"] if styles else []),
+        f'<rect class="paper" width="{width}" height="{height}"/>',
         *body,
         "</svg>",
         "",
@@ -91,33 +87,34 @@ def _box(box: Box, middle: Point, told: bool) -> str:
     classes = f"box {box.kind}" + (" bad" if box.bad else "")
     x, y = middle[0] - box.width / 2.0, middle[1] - box.height / 2.0
     parts = [
-        f'<g class="{classes}" id="{box.id}" transform="translate({_n(x)} {_n(y)})">',
-        f"<title>{_e(box.story)}</title>" if told else "",
-        f'<rect width="{_n(box.width)}" height="{_n(box.height)}" rx="{0 if square else 7}"/>',
+        f'<g class="{classes}" id="{box.id}" transform="translate({tenth(x)} {tenth(y)})">',
+        f"<title>{escaped(box.story)}</title>" if told else "",
+        f'<rect width="{tenth(box.width)}" height="{tenth(box.height)}" rx="{0 if square else 7}"/>',
     ]
     centre = "" if box.label and box.symbol else " middle"
     for i, line in enumerate(box.label):
-        left = _n(box.width / 2.0 if centre else PAD)
-        parts.append(f'<text class="label{centre}" x="{left}" y="{_n(15.0 + 14.0 * i)}">{_e(line)}</text>')
+        left = tenth(box.width / 2.0 if centre else PAD)
+        parts.append(f'<text class="label{centre}" x="{left}" y="{tenth(15.0 + 14.0 * i)}">{escaped(line)}</text>')
     if box.symbol:
-        right = _n(box.width / 2.0 if centre else box.width - PAD)
+        right = tenth(box.width / 2.0 if centre else box.width - PAD)
         sign = " sign" if symbol_size(box.symbol) > BIG else ""
         side = centre or " end"
-        parts.append(f'<text class="symbol{sign}{side}" x="{right}" y="15.5">{_e(box.symbol)}</text>')
+        parts.append(f'<text class="symbol{sign}{side}" x="{right}" y="15.5">{escaped(box.symbol)}</text>')
     if box.rows and box.heading:
-        parts.append(f'<line class="rule" x1="0" x2="{_n(box.width)}" y1="{_n(box.heading)}" y2="{_n(box.heading)}"/>')
+        parts.append(
+            f'<line class="rule" x1="0" x2="{tenth(box.width)}" y1="{tenth(box.heading)}" y2="{tenth(box.heading)}"/>'
+        )
     start = box.heading + 14.0 if box.heading else 15.0
     for i, row in enumerate(box.rows):
-        down = _n(start + ROW * i)
+        down = tenth(start + ROW * i)
         if row.bars:
             parts.append(_bars(row, box.width, start + ROW * i + 2.0))
             continue
         if row.name:
-            parts.append(f'<text class="soft" x="{_n(PAD)}" y="{down}">{_e(row.name)}</text>')
+            parts.append(f'<text class="soft" x="{tenth(PAD)}" y="{down}">{escaped(row.name)}</text>')
         side, place = ("end", box.width - PAD) if row.name else ("middle", box.width / 2.0)
-        parts.append(
-            f'<text class="{row.look} {row.name or "text"} {side}" x="{_n(place)}" y="{down}">{_e(row.text)}</text>'
-        )
+        look = f"{row.look} {row.name or 'text'} {side}"
+        parts.append(f'<text class="{look}" x="{tenth(place)}" y="{down}">{escaped(row.text)}</text>')
     return "".join([*parts, "</g>"])
 
 
@@ -126,7 +123,8 @@ def _bars(row: Row, width: float, bottom: float) -> str:
     left = (width - BAR * len(row.bars)) / 2.0
     highest = ROW - 3.0
     bars = (
-        f"M{_n(left + BAR * i + 0.5)} {_n(bottom)}v{_n(-highest * bar)}h{_n(BAR - 1.0)}v{_n(highest * bar)}z"
+        f"M{tenth(left + BAR * i + 0.5)} {tenth(bottom)}"
+        f"v{tenth(-highest * bar)}h{tenth(BAR - 1.0)}v{tenth(highest * bar)}z"
         for i, bar in enumerate(row.bars)
         if bar
     )
@@ -136,9 +134,9 @@ def _bars(row: Row, width: float, bottom: float) -> str:
 def _frame(frame: Frame, left: float, top: float, right: float, bottom: float) -> str:
     inner = " inner" if frame.inside is not None else ""
     return (
-        f'<g class="frame{inner}"><rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" '
-        f'height="{_n(bottom - top)}" rx="9"/>'
-        f'<text x="{_n(left + 10.0)}" y="{_n(top + 16.0)}">{_e(frame.title)}</text></g>'
+        f'<g class="frame{inner}"><rect x="{tenth(left)}" y="{tenth(top)}" width="{tenth(right - left)}" '
+        f'height="{tenth(bottom - top)}" rx="9"/>'
+        f'<text x="{tenth(left + 10.0)}" y="{tenth(top + 16.0)}">{escaped(frame.title)}</text></g>'
     )
 
 
@@ -150,10 +148,10 @@ def thickness(size: float) -> float:
 def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
     width = thickness(arrow.size)
     dash = ' stroke-dasharray="4 3"' if arrow.dashed else ""
-    title = f"<title>{_e(arrow.story)}</title>" if told else ""
+    title = f"<title>{escaped(arrow.story)}</title>" if told else ""
     return (
         f'<g class="arrow {arrow.look}" id="{arrow.id}">{title}'
-        f'<path class="line" d="{path_of(course)}" stroke-width="{_n(width)}"{dash}/>'
+        f'<path class="line" d="{path_of(course)}" stroke-width="{tenth(width)}"{dash}/>'
         f'<path class="head" d="{arrow_head(course, width)}"/></g>'
     )
 
@@ -163,16 +161,16 @@ def _equation(arrow: Arrow, course: Course) -> str:
         return ""
     x, y = course.label
     factors, total = arrow.equation
-    words = f'{_e(factors)} <tspan class="total">{_e(total)}</tspan>' if total else _e(factors)
+    words = f'{escaped(factors)} <tspan class="total">{escaped(total)}</tspan>' if total else escaped(factors)
     return (
-        f'<g class="arrow {arrow.look}" id="{arrow.id}t"><text class="equation" x="{_n(x)}" y="{_n(y + 3.5)}">'
+        f'<g class="arrow {arrow.look}" id="{arrow.id}t"><text class="equation" x="{tenth(x)}" y="{tenth(y + 3.5)}">'
         f"{words}</text></g>"
     )
 
 
 def path_of(course: Course) -> str:
     """The course of an arrow as the data of a path."""
-    first, *rest = (f"{_n(x)} {_n(y)}" for x, y in course.points)
+    first, *rest = (f"{tenth(x)} {tenth(y)}" for x, y in course.points)
     return f"M{first}" + (f"L{' '.join(rest)}" if course.straight else f"C{' '.join(rest)}")
 
 
@@ -183,13 +181,46 @@ def arrow_head(course: Course, width: float) -> str:
     ux, uy = (x - x0) / length, (y - y0) / length
     half = 2.4 + 0.9 * width
     corners = ((x, y), (x0 - uy * half - ux, y0 + ux * half - uy), (x0 + uy * half - ux, y0 - ux * half - uy))
-    return "M" + "L".join(f"{_n(a)} {_n(b)}" for a, b in corners) + "Z"
+    return "M" + "L".join(f"{tenth(a)} {tenth(b)}" for a, b in corners) + "Z"
 
 
 # ---------------------------------------------------------------- words above and below
 
 
-def _wrapped(words: str, size: float, width: float) -> Iterator[str]:
+def above(title: str, notes: Sequence[str], width: float) -> tuple[list[str], float]:
+    """The title and the notes, and how far down they reach."""
+    lines = list(wrapped(title, 14.0, width))
+    parts = [
+        f'<text class="title" x="{tenth(width / 2)}" y="{tenth(MARGIN + 12 + 20 * i)}">{escaped(line)}</text>'
+        for i, line in enumerate(lines)
+    ]
+    top = MARGIN + 20.0 * len(lines)
+    told = [line for note in notes for line in wrapped(f"⚠ {note}", 11.0, width)]
+    parts += [
+        f'<text class="note" x="{tenth(MARGIN)}" y="{tenth(top + 11 + LINE * i)}">{escaped(line)}</text>'
+        for i, line in enumerate(told)
+    ]
+    return parts, top + LINE * len(told) + (6.0 if parts else 0.0)
+
+
+def below(keys: Sequence[tuple[str, str]], width: float, top: float) -> tuple[list[str], float]:
+    """The legend, from `top` on, in as many lines as are needed, and its height. keys: look and words of each; words
+    without a look have no sample.
+    """
+    if not keys:
+        return [], 0.0
+    parts = [f'<g class="legend" transform="translate({tenth(MARGIN)} {tenth(top)})">']
+    x, line = 0.0, 0
+    for look, words in keys:
+        room = text_width(words, 11.0) + (34.0 if look else 0.0) + 10.0
+        if x and x + room > width - 2.0 * MARGIN:
+            x, line = 0.0, line + 1
+        parts.append(_key(x, line, look, words))
+        x += room
+    return [*parts, "</g>"], LINE * (line + 1)
+
+
+def wrapped(words: str, size: float, width: float) -> Iterator[str]:
     """Words in lines that fit between the margins."""
     line = ""
     for word in words.split():
@@ -203,28 +234,23 @@ def _wrapped(words: str, size: float, width: float) -> Iterator[str]:
         yield line
 
 
-def _legend(width: float, scene: Scene) -> Iterator[tuple[float, int, str, str]]:
-    """Place, line, look and words of each key, in as many lines as are needed."""
-    x, line = 0.0, 0
+def _legend(scene: Scene) -> list[tuple[str, str]]:
+    """The keys that a scene needs: look and words."""
     keys = [*LEGEND, ("", EXPLAINED)] if scene.flows else []
-    for look, words in (*keys, *([("", scene.key)] if scene.key else [])):
-        room = text_width(words, 11.0) + (34.0 if look else 0.0) + 10.0
-        if x and x + room > width - 2.0 * MARGIN:
-            x, line = 0.0, line + 1
-        yield x, line, look, words
-        x += room
+    return [*keys, ("", scene.key)] if scene.key else keys
 
 
 def _key(x: float, line: int, look: str, words: str) -> str:
     y = LINE * line + 11.0
-    sample = f'<path class="key {look}" d="M{_n(x)} {_n(y - 4)}h26" stroke-width="3"/>' if look else ""
-    return f'{sample}<text class="soft" x="{_n(x + (32.0 if look else 0.0))}" y="{_n(y)}">{_e(words)}</text>'
+    sample = f'<path class="key {look}" d="M{tenth(x)} {tenth(y - 4)}h26" stroke-width="3"/>' if look else ""
+    return f'{sample}<text class="soft" x="{tenth(x + (32.0 if look else 0.0))}" y="{tenth(y)}">{escaped(words)}</text>'
 
 
-def _n(x: float) -> str:
+def tenth(x: float) -> str:
     """A length, to a tenth."""
     return f"{x:.1f}".removesuffix(".0") if round(x, 1) else "0"
 
 
-def _e(words: str) -> str:
-    return escape(words, quote=True)
+def escaped(words: str) -> str:
+    """Words as XML holds them, in a text or in an attribute; what it cannot hold, by a sign for it."""
+    return escape("\n".join(shown_label(words)), quote=True)

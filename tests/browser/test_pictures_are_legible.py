@@ -3,7 +3,8 @@
 import pytest
 from graphs import kinds
 
-from visualize import draw, explore
+import nn
+from visualize import draw, draw_network, explore
 from visualize.rendering import content_of
 
 FONTS = ["DejaVu Sans", "Liberation Sans", "DejaVu Serif"]
@@ -52,6 +53,45 @@ def test_texts_keep_apart(page, tmp_path, graphs, font):
             texts = page.open(file).run(MEASURE)
             assert len(texts) > 2, name
             assert collisions(texts) == [], (name, orientation, font)
+
+
+def networks():
+    """Pictures of networks, small and large, with long names and long numbers."""
+    digits = [f"a digit named {i}" for i in range(10)]
+    x = [0.1 * (i % 11) for i in range(64)]
+    return {
+        "2-4-1": draw_network(nn.MLP(2, [4, 1], seed=0), [0.5, -0.25], inputs=["width", "height"], outputs=["price"]),
+        "precise": draw_network(nn.MLP(3, [3, 2], seed=1), [1e-9, -123456.789, 3.0], precision=17, loss=sum),
+        "back": draw_network(
+            nn.MLP(2, [4, 3], seed=0), [0.5, -0.25], show="gradients", loss=lambda y: nn.cross_entropy(y, 1)
+        ),
+        "2-16-16-1": draw_network(nn.MLP(2, [16, 16, 1], seed=0), title="Which neurons matter? " * 6),
+        "64-32-10": draw_network(
+            nn.MLP(64, [32, 10], seed=0), x, outputs=digits, loss=lambda y: nn.cross_entropy(y, 1)
+        ),
+        "784-30-10": draw_network(nn.MLP(784, [30, 10], seed=0)),
+        "lines": draw_network(nn.MLP(100, [120, 40], seed=0), image_shape=()),
+        "one": draw_network(nn.Neuron(1, "leaky_relu", seed=0)),
+    }
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_texts_of_networks_keep_apart(page, tmp_path, font):
+    page.size(2400, 1500)
+    for name, picture in networks().items():
+        forced = f"<style>.glassgrad, .glassgrad text {{ font-family: '{font}' !important }}</style>"
+        file = tmp_path / "picture.html"
+        file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{forced}<body>{picture.svg}", encoding="utf-8")
+        texts = page.open(file).run(MEASURE)
+        assert len(texts) > 8, name
+        assert collisions(texts) == [], (name, font)
+        left, top, right, bottom = page.run(
+            "const r = document.querySelector('svg.glassgrad').getBoundingClientRect();"
+            "return [r.left, r.top, r.right, r.bottom]"
+        )
+        for text, *corners, _ in texts:
+            inside = corners[0] >= left and corners[1] >= top and corners[2] <= right and corners[3] <= bottom
+            assert inside, (name, font, text)
 
 
 def test_texts_of_the_explorer_keep_apart_at_any_number(page, tmp_path, graphs):

@@ -1,0 +1,52 @@
+"""Numbers as an image: a pixel for each, blue or orange by its sign, the stronger the larger it is."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+
+from visualize.style import relative
+
+__all__ = ["data_uri", "pixels", "png"]
+
+# Between those of the light and those of the dark style: an image cannot know which of them is used.
+POSITIVE, NEGATIVE, BAD = bytes((46, 125, 205)), bytes((222, 98, 38)), bytes((255, 20, 80))
+
+
+def pixels(numbers: Sequence[float | None], largest: float) -> bytes:
+    """Four bytes for each number: red, green, blue, and how opaque it is, by square root of its size beside `largest`.
+
+    What is 0 or not known is transparent, so that paper of any colour shows; what is no finite number is red.
+    """
+    found = bytearray()
+    for x in numbers:
+        if x is not None and not math.isfinite(x):
+            found += BAD + b"\xff"
+        else:
+            size = relative(x, largest) if largest else 0.0
+            found += (POSITIVE if x is None or x >= 0.0 else NEGATIVE) + bytes((round(255.0 * size),))
+    return bytes(found)
+
+
+def png(rgba: bytes, rows: int, columns: int) -> bytes:
+    """Pixels, row by row, as a PNG file: https://www.w3.org/TR/png-3, colour type 6, no filter."""
+    lines = b"".join(b"\0" + rgba[4 * columns * row : 4 * columns * (row + 1)] for row in range(rows))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
+    return b"".join((
+        b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header),
+        chunk(b"IDAT", zlib.compress(lines, 0)),  # stored: the same bytes from every version of zlib
+        chunk(b"IEND", b""),
+    ))  # fmt: skip
+
+
+def data_uri(numbers: Sequence[float | None], largest: float, rows: int, columns: int) -> str:
+    """Numbers as an image for the `href` of an SVG's image."""
+    file = png(pixels(numbers, largest), rows, columns)
+    return "data:image/png;base64," + base64.b64encode(file).decode()
