@@ -127,7 +127,9 @@ def _rows(name: str, history: Sequence[Any]) -> list[Any]:
     if not rows:
         raise ValueError(f"{name}: the history is empty: train for at least one epoch first")
     if not hasattr(rows[0], "epoch") or not hasattr(rows[0], "loss"):
-        raise TypeError(f"{name}: needs a history as nn.fit returns it, with a row for each epoch, got {rows[0]!r:.200}")
+        raise TypeError(
+            f"{name}: needs a history as nn.fit returns it, with a row for each epoch, got {rows[0]!r:.200}"
+        )
     return rows
 
 

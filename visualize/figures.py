@@ -156,7 +156,7 @@ class Panel(NamedTuple):
         return max(int(self.axes.get_position().width * self.axes.figure.bbox.width / self.axes.figure.dpi * 11.5), 12)
 
     def _tidy(self) -> None:
-        self.axes.tick_params(colors=SOFT, labelsize=9)
+        self.axes.tick_params(which="both", colors=SOFT, labelsize=9)
         for side in ("top", "right"):
             self.axes.spines[side].set_visible(False)
         for side in ("left", "bottom"):
@@ -170,12 +170,14 @@ class Panel(NamedTuple):
                 least, most = (limits[0], limits[1]) if self.empty else (min(low, *limits), max(high, *limits))
                 getattr(self.axes, f"set_{name}lim")(least, most)
 
-    def legend(self, handles: Sequence[Any], names: Sequence[str], outside: str = "", columns: int = 1) -> None:
+    def legend(self, handles: Sequence[Any], names: Sequence[str], outside: str = "") -> None:
         """A legend: beside our own axes where `outside` says so, inside of somebody else's, after what is in theirs."""
         if not handles:
             return
         said = [typed(name, 40) for name in names]
         if self.own and outside:
+            letters = max(len(line) for name in said for line in name.split("\n")) + 7
+            columns = max(int(13.0 * self.axes.figure.get_figwidth() / letters), 1) if "lower" in outside else 1
             look = {"loc": f"outside {outside}", "frameon": False, "labelcolor": INK, "ncols": columns}
             legend = self.axes.figure.legend(list(handles), ["-"] * len(said), fontsize=9, **look)
         else:

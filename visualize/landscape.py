@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from autograd import Value
 from visualize.curves import Curve, draw_curves
 from visualize.figures import PALETTE, Panel, look_of, sheet_for, typed
-from visualize.style import BLUE, GREY, INK, ORANGE, SOFT
+from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, number
 from visualize.surface import Grid, OfFunction, OfModel, Path, Plane, Surface, paths_of
 
 __all__ = ["plot_landscape", "plot_learning_rates"]
@@ -21,7 +21,9 @@ __all__ = ["plot_landscape", "plot_learning_rates"]
 HEIGHTS = ("#6fa8d6", "#b5d3ea", "#eaf2f8", "#fdf3e7", "#f6d3b3", "#eeb189")
 """From the valley to the heights."""
 
-FAR = 50.0  # widths of the picture, beyond which nobody asks where a path is
+CIRCLES: dict[str, Any] = {"marker": "o", "markersize": 4.5, "markerfacecolor": "white"}
+FAR = 50.0
+"""Widths of the picture, beyond which nobody asks where a path is."""
 
 
 def plot_landscape(
@@ -33,7 +35,7 @@ def plot_landscape(
     parameters: Sequence[Value] | Value | None = None,
     at: Sequence[float] | float | None = None,
     span: float | tuple[float, float] | None = None,
-    resolution: int = 41,
+    resolution: int | None = None,
     seed: int = 0,
     title: str = "",
     ax: Any = None,
@@ -50,7 +52,8 @@ def plot_landscape(
         neuron has the length of its weights (section 4), drawn with `seed`.
     at: of a plain function, the middle; by default 0. span: how far to look to each side, or a pair for the two axes;
         by default as far as the path, or 1 (in random directions), or the parameter's own size, and at least 1. In a
-        plane, a path is seen from above. resolution: points per side; the loss is computed for each.
+        plane, a path is seen from above. resolution: points per side, by default 41, or 101 for a plain function; the
+        loss is computed at each.
     title: a line above. ax: Axes to draw into.
 
     Returns a Figure, or `ax`. What has no finite loss is hatched; where losses are of very different sizes, colours are
@@ -58,26 +61,34 @@ def plot_landscape(
     before anything is drawn, for what does not fit together.
     """
     sheet = sheet_for("plot_landscape", ax, 5.8, 4.6)
-    _check_numbers(span, resolution)
-    chosen = [parameters] if isinstance(parameters, Value) else parameters and list(parameters)
+    chosen = [parameters] if isinstance(parameters, Value) else None if parameters is None else list(parameters)
+    points = _checked_numbers("plot_landscape", span, resolution)
     surface = _surface(model, loss, data, chosen, at)
     paths = paths_of(path, surface)
     plane = _plane(surface, chosen, paths, seed)
-    grid = Grid.of(surface, plane, _frame(plane, paths, span), int(resolution))
-    picture = _Picture(sheet.panels[0], surface, grid, [_Way.of(p, grid, i, len(paths)) for i, p in enumerate(paths)])
+    points = points or (101 if isinstance(surface, OfFunction) else 41)
+    _draw(sheet.panels[0], surface, Grid.of(surface, plane, _frame(plane, paths, span), points), paths, title)
+    return sheet.result
+
+
+def _draw(panel: Panel, surface: Surface, grid: Grid, paths: Sequence[Path], title: str) -> None:
+    picture = _Picture(panel, surface, grid, [_Way.of(path, grid, i, len(paths)) for i, path in enumerate(paths)])
     if len(grid.axes) == 1:
         picture.draw_curve(title)
     else:
         picture.draw_contours(title)
-    return sheet.result
 
 
-def _check_numbers(span: Any, resolution: Any) -> None:
+def _checked_numbers(name: str, span: Any, resolution: Any) -> int | None:
+    """The resolution, None if it is not given. Raises ValueError if that or the span is nothing to go by."""
     spans = span if isinstance(span, tuple | list) else [1.0 if span is None else span]
-    if len(spans) > 2 or not all(isinstance(x, numbers.Real) and 0.0 < x < math.inf for x in spans):
-        raise ValueError(f"plot_landscape: span must be a number > 0, or two of them, got {span!r:.200}")
+    if len(spans) not in (1, 2) or not all(isinstance(x, numbers.Real) and 0.0 < x < math.inf for x in spans):
+        raise ValueError(f"{name}: span must be a number > 0, or two of them, got {span!r:.200}")
+    if resolution is None:
+        return None
     if isinstance(resolution, bool) or not isinstance(resolution, numbers.Integral) or resolution < 3:
-        raise ValueError(f"plot_landscape: resolution must be a whole number of at least 3, got {resolution!r:.200}")
+        raise ValueError(f"{name}: resolution must be a whole number of at least 3, got {resolution!r:.200}")
+    return int(resolution)
 
 
 def _surface(model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None, at: Any) -> Surface:
@@ -120,7 +131,15 @@ def _frame(plane: Plane, paths: Sequence[Path], span: Any) -> Any:
     size = high - low
     size = np.where(size > 1e-9 * size.max(), size, size.max() or plane.reach)
     middle = 0.5 * (low + high)
-    return np.column_stack([middle - 0.65 * size, middle + 0.65 * size])
+    return np.column_stack([middle - 0.68 * size, middle + 0.68 * size])
+
+
+def _with_the_far_side(frame: Any, path: Path) -> Any:
+    """A frame that reaches as far beyond the end of a path as before it, to show how others overshoot."""
+    import numpy as np
+
+    reach = np.abs(frame - path.points[-1][:, None]).max(axis=1)
+    return path.points[-1][:, None] + reach[:, None] * np.array([-1.0, 1.0])
 
 
 # ---------------------------------------------------------------- how it looks
@@ -134,8 +153,10 @@ class _Scale(NamedTuple):
     logarithmic: bool = False
 
     @classmethod
-    def of(cls, losses: Any, along: Any) -> _Scale:
-        """For finite losses. Logarithmic if nearly all of them, or those along the path, look alike otherwise."""
+    def of(cls, losses: Any, along: Any, ratio: float = math.inf) -> _Scale:
+        """For finite losses. Logarithmic if nearly all of them, or those along the path, look alike otherwise, or if
+        the largest is more than `ratio` times the smallest.
+        """
         import numpy as np
         from matplotlib.ticker import LogLocator, MaxNLocator
 
@@ -145,8 +166,8 @@ class _Scale(NamedTuple):
         fraction = (np.median(losses) - low) / (high - low)
         if len(along):
             fraction = min(fraction, (float(along.max()) - low) / (high - low))
-        if fraction > 0.1:
-            return cls(MaxNLocator(14).tick_values(low, high))
+        if fraction > 0.1 and not (low > 0.0 and high > ratio * low):
+            return cls(MaxNLocator(16).tick_values(low, high))
         shift = min(low, 0.0)
         above = losses[losses > shift] - shift
         least, most = max(float(np.quantile(above, 0.01)), 1e-6 * float(above.max())), float(above.max())
@@ -164,11 +185,13 @@ class _Scale(NamedTuple):
 
     def said(self, level: float, _: Any = None) -> str:
         """A level as the loss that it stands for."""
-        return f"{level + self.shift:.3g}".replace("-", "−").replace("e+", "e").replace("e0", "e")
+        return number(level + self.shift, 4).replace("-", "−")
 
 
 class _Way(NamedTuple):
-    """A path as it is seen in the plane of a picture. xys: shape (k, 1 or 2). leaves: whether it ends outside of it."""
+    """A path as it is seen in the plane of a picture. xys: shape (k, 1 or 2), to the step with which it leaves for good,
+    if it does. leaves: whether it does.
+    """
 
     path: Path
     xys: Any
@@ -179,22 +202,24 @@ class _Way(NamedTuple):
     def of(cls, path: Path, grid: Grid, i: int, several: int) -> _Way:
         import numpy as np
 
-        low, high = (np.array([axis[end] for axis in grid.axes]) for end in (0, -1))
+        low, high = grid.corners
         xys = grid.plane.seen(path.points)
-        outside = np.abs(xys - 0.5 * (low + high)) > 0.5 * (1.0 + 1e-9) * (high - low)
-        far = (np.abs(xys - 0.5 * (low + high)) > FAR * (high - low)).any(axis=1)
-        if far.any():  # and farther than matplotlib can draw, it may be
-            k = int(np.argmax(far))
-            before = xys[max(k - 1, 0)]
-            step = np.abs((xys[k] - before) / (high - low)).max()
-            xys = np.vstack([xys[:k], before + (xys[k] - before) * (2.0 * FAR / step)])
+        inside = ((low <= xys) & (xys <= high)).all(axis=1)
+        leaves = not inside[-1]
+        if leaves and inside.any():
+            last = int(np.flatnonzero(inside)[-1])
+            step = xys[last + 1] - xys[last]
+            far = np.abs(step / (high - low)).max()  # farther than matplotlib can draw, it may be
+            xys = np.vstack([xys[: last + 1], xys[last] + step * min(1.0, FAR / far)])
         ink = PALETTE[i % len(PALETTE)] if several > 1 else INK
-        return cls(path, xys, ink, bool(outside[-1].any()) or path.cut)
+        return cls(path, xys if inside.any() else xys[:0], ink, leaves)
 
     @property
     def name(self) -> str:
         """What the legend says."""
         ending = "leaves the picture" if self.leaves else "diverges" if self.path.diverges else ""
+        if not len(self.xys):
+            ending = "outside of the picture"
         name = self.path.name or "training"
         return f"{name} ({ending})" if ending else name
 
@@ -221,7 +246,7 @@ class _Picture(NamedTuple):
 
         losses = self.grid.losses[np.isfinite(self.grid.losses)]
         along = [loss for way in self.ways for loss in way.losses_of(self.grid)]
-        return _Scale.of(losses, np.array(along))
+        return _Scale.of(losses, np.array(along), 30.0 if isinstance(self.surface, OfModel) else math.inf)
 
     def draw_contours(self, title: str) -> None:
         """Contours with their numbers, a colour bar, and the paths."""
@@ -237,13 +262,13 @@ class _Picture(NamedTuple):
         holes = self._hatch((xs[0], ys[0]), (xs[-1], ys[-1]))
         filled = axes.contourf(xs, ys, heights, cmap=blend, extend="both" if scale.logarithmic else "neither", **look)
         lines = axes.contour(xs, ys, heights, colors=[INK], alpha=0.35, linewidths=0.6, levels=scale.levels)
-        axes.clabel(lines, scale.levels[1::2], fmt=scale.said, fontsize=7, colors=[SOFT], inline_spacing=3)
+        for text in axes.clabel(lines, scale.levels[1::2], fmt=scale.said, fontsize=7.5, colors=[INK]):
+            text.set_alpha(1.0)
         self._draw_bar(filled, scale)
         entries = [entry for way in self.ways for entry in self._draw_way(way)] + self._ends() + holes
         self.panel.limit((xs[0], xs[-1]), (ys[0], ys[-1]))
         self.panel.describe(title, *self._axis_labels())
-        outside = "lower center"
-        self.panel.legend([e[0] for e in entries], [e[1] for e in entries], outside, min(len(entries), 4))
+        self.panel.legend([e[0] for e in entries], [e[1] for e in entries], outside="lower center")
 
     def _hatch(self, low: tuple[float, float], high: tuple[float, float]) -> list[tuple[Any, str]]:
         """What is seen through the holes, and its entry for the legend."""
@@ -276,24 +301,20 @@ class _Picture(NamedTuple):
         small = {"marker": "o", "markersize": 3.0} if len(xs) <= 80 else {}
         (line,) = axes.plot(xs, ys, color=way.ink, linewidth=1.6, path_effects=halo, **small)
         axes.plot(xs[:1], ys[:1], "o", color="white", markeredgecolor=way.ink, markeredgewidth=1.6, markersize=7)
-        exits = self._exit(way)
-        if exits is None:
-            axes.plot(xs[-1:], ys[-1:], "*", color=way.ink, markeredgecolor="white", markersize=13)
-        elif way.leaves:
+        if way.leaves and len(xs):
+            start, end = self._exit(way)
             arrow = {"arrowstyle": "-|>,head_width=0.45,head_length=0.9", "color": way.ink, "shrinkA": 0, "shrinkB": 0}
-            axes.annotate("", exits[1], exits[0], arrowprops=arrow, annotation_clip=False)
+            axes.annotate("", end, start, arrowprops=arrow, annotation_clip=False)
+        elif not way.path.cut:
+            axes.plot(xs[-1:], ys[-1:], "*", color=way.ink, markeredgecolor="white", markersize=13)
         return [(line, way.name)]
 
-    def _exit(self, way: _Way) -> tuple[Any, Any] | None:
-        """A step that leads out of the picture for good: a point inside, a little before, and one at the edge."""
+    def _exit(self, way: _Way) -> tuple[Any, Any]:
+        """The last step of a path that leaves the picture: a point a little before the edge, and one on it."""
         import numpy as np
 
-        low, high = (np.array([axis[end] for axis in self.grid.axes]) for end in (0, -1))
-        inside = ((low <= way.xys) & (way.xys <= high)).all(axis=1)
-        if inside[-1]:
-            return None
-        last = int(np.flatnonzero(inside)[-1]) if inside.any() else 0
-        start, step = way.xys[last], way.xys[last + 1] - way.xys[last]
+        low, high = self.grid.corners
+        start, step = way.xys[-2], way.xys[-1] - way.xys[-2]
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.where(step > 0.0, (high - start) / step, np.where(step < 0.0, (low - start) / step, np.inf))
         share = float(np.clip(shares.min(), 0.0, 1.0))
@@ -308,7 +329,8 @@ class _Picture(NamedTuple):
         look: dict[str, Any] = {"linestyle": "", "color": "white", "markeredgecolor": INK}
         start = Line2D([], [], marker="o", markersize=7, markeredgewidth=1.6, **look)
         end = Line2D([], [], marker="*", markersize=12, **{**look, "color": INK, "markeredgecolor": "white"})
-        return [(start, "start"), (end, "end")] if not all(way.leaves for way in self.ways) else [(start, "start")]
+        ended = any(not way.leaves and not way.path.cut for way in self.ways)
+        return [(start, "start"), (end, "end")] if ended else [(start, "start")]
 
     def _axis_labels(self) -> list[str]:
         """The names of the axes; with a word where nothing changes along one."""
@@ -325,18 +347,17 @@ class _Picture(NamedTuple):
         import numpy as np
 
         (xs,), axes, losses, plane = self.grid.axes, self.panel.axes, self.grid.losses, self.grid.plane
-        logarithmic = self._scale().logarithmic and np.nanmin(losses) > 0.0
+        logarithmic = self._scale().logarithmic and np.nanmax(losses) > 1000.0 * np.nanmin(losses) > 0.0
         if logarithmic:
             axes.set_yscale("log")
         entries = [(axes.plot(xs, losses, color=BLUE, linewidth=1.8)[0], self.surface.what)]
         low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
         for way in self.ways:
-            (dots,) = axes.plot(
-                way.xys[:, 0], np.interp(way.xys[:, 0], xs, losses, np.nan, np.nan), "o", color=way.ink, markersize=4,
-                markerfacecolor="none",
-            )  # fmt: skip
+            ys = np.interp(way.xys[:, 0], xs, losses, np.nan, np.nan)
+            (dots,) = axes.plot(way.xys[:, 0], ys, color=way.ink, linewidth=0.8, **CIRCLES)
             entries.append((dots, way.name))
-        entries += self._draw_tangent(high - low)
+        if len(self.ways) < 2:
+            entries += self._draw_tangent(high - low)
         room = 0.06 * (high - low) or 1.0
         y = (low / 1.3, high * 1.3) if logarithmic else (low - room, high + room)
         entries += self._hatch((xs[0], y[0]), (xs[-1], y[1]))
@@ -344,7 +365,7 @@ class _Picture(NamedTuple):
         (label,) = self._axis_labels()
         what = self.surface.what + (" (logarithmic)" if logarithmic else "")
         self.panel.describe(title, label, what)
-        self.panel.legend([e[0] for e in entries[1:]], [e[1] for e in entries[1:]], "lower center", min(len(entries), 3))
+        self.panel.legend([e[0] for e in entries[1:]], [e[1] for e in entries[1:]], outside="lower center")
 
     def _draw_tangent(self, height: float) -> list[tuple[Any, str]]:
         """The line with the slope of the loss where the parameter is."""
@@ -380,15 +401,24 @@ class _Descent(NamedTuple):
 
     @classmethod
     def of(cls, surface: OfFunction, rate: float, steps: int) -> _Descent:
-        """θ ← θ - η ∂L/∂θ, until it is far beyond all pictures."""
+        """θ ← θ - η ∂L/∂θ, until it is far beyond all pictures, or nowhere."""
         import numpy as np
 
         points, losses = [surface.theta], [surface.at(surface.theta)]
+        if not math.isfinite(losses[0]):
+            raise ValueError(f"plot_learning_rates: the function is {losses[0]} at {surface.theta.tolist()}, the start")
         while len(points) <= steps and math.isfinite(losses[-1]) and np.abs(points[-1]).max() < 1e100:
             with np.errstate(all="ignore"):
                 points.append(points[-1] - rate * np.array(surface.gradient(points[-1])))
             losses.append(surface.at(points[-1]) if np.isfinite(points[-1]).all() else math.inf)
         return cls(points, losses)
+
+    def path(self, name: str) -> Path:
+        """It as a path on a landscape."""
+        import numpy as np
+
+        good = [point for point in self.points if np.isfinite(point).all()]
+        return Path(name, np.array(good), self.losses[0], self.losses[-1], len(good) < len(self.points))
 
 
 def plot_learning_rates(
@@ -398,7 +428,7 @@ def plot_learning_rates(
     *,
     steps: int = 20,
     span: float | tuple[float, float] | None = None,
-    resolution: int = 61,
+    resolution: int | None = None,
     title: str = "",
     ax: Any = None,
 ) -> Any:
@@ -414,15 +444,15 @@ def plot_learning_rates(
     if isinstance(steps, bool) or not isinstance(steps, numbers.Integral) or steps < 1:
         raise ValueError(f"plot_learning_rates: steps must be a whole number of at least 1, got {steps!r:.200}")
     sheet = sheet_for("plot_learning_rates", ax, 10.4, 4.8, ("landscape", "losses"))
-    _check_numbers(span, resolution)
+    points = _checked_numbers("plot_learning_rates", span, resolution)
     surface = OfFunction(f, at)
     descents = {name: _Descent.of(surface, rate, int(steps)) for name, rate in named.items()}
-    if not math.isfinite(next(iter(descents.values())).losses[0]):
-        raise ValueError(f"plot_learning_rates: the function has no finite value at {at!r:.200}, where descents begin")
-    plot_landscape(
-        f, path={name: descent.points for name, descent in descents.items()}, at=at, span=span, resolution=resolution,
-        title=title, ax=sheet.panels[0].axes,
-    )  # fmt: skip
+    plane = Plane.of_parameters(surface, range(len(surface.theta)))
+    paths = [descent.path(name) for name, descent in descents.items()]
+    frame = _frame(plane, paths, span)
+    if span is None and any(path.diverges for path in paths):
+        frame = _with_the_far_side(frame, min(paths, key=lambda path: math.inf if path.diverges else path.last))
+    _draw(sheet.panels[0], surface, Grid.of(surface, plane, frame, points or 101), paths, title)
     _draw_descents(sheet.panels[1], descents)
     return sheet.result
 
@@ -438,7 +468,7 @@ def _named_rates(rates: Any) -> dict[str, float]:
     for name, rate in pairs:
         if not isinstance(rate, numbers.Real) or not 0.0 < rate < math.inf:
             raise ValueError(f"plot_learning_rates: a learning rate must be a number > 0, got {rate!r:.200} ({name})")
-    return {f"{name} {rate:g}": float(rate) for name, rate in pairs}
+    return {f"{name}: {rate:g}": float(rate) for name, rate in pairs}
 
 
 def _draw_descents(panel: Panel, descents: Mapping[str, _Descent]) -> None:
@@ -447,7 +477,9 @@ def _draw_descents(panel: Panel, descents: Mapping[str, _Descent]) -> None:
     for i, (name, descent) in enumerate(descents.items()):
         losses = [loss for loss in descent.losses if math.isfinite(loss)]
         finite += losses
-        curves.append(Curve(name, range(len(losses)), losses, f"{losses[-1]:.3g}", {"color": PALETTE[i % len(PALETTE)]}))
+        curves.append(
+            Curve(name, range(len(losses)), losses, f"{losses[-1]:.3g}", {"color": PALETTE[i % len(PALETTE)]})
+        )
     start, low = finite[0], min(finite)
     logarithmic = low >= 0.0 and start > 0.0
     draw_curves(panel, curves, legend=False, logarithmic=logarithmic)

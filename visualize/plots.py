@@ -128,7 +128,9 @@ def _checked_examples(inputs: Any, targets: Any, class_names: Sequence[str] | No
     if class_names is None:
         return points, classes, [f"class {kind:g}" for kind in kinds]
     # More names than classes are the names of all classes, of which the examples show some.
-    whole = len(class_names) > len(kinds) and classes.dtype.kind in "iu" and 0 <= kinds[0] <= kinds[-1] < len(class_names)
+    whole = (
+        len(class_names) > len(kinds) and classes.dtype.kind in "iu" and 0 <= kinds[0] <= kinds[-1] < len(class_names)
+    )
     names = [str(class_names[kind]) for kind in kinds] if whole else [str(name) for name in class_names]
     if len(names) != len(kinds):
         raise ValueError(f"plot_decision_boundary: {len(kinds)} classes need as many names, got {len(names)}")
@@ -322,9 +324,7 @@ def plot_digits(
     return figure
 
 
-def _guesses(
-    images: Any, labels: Iterable[int], probabilities: Any, class_names: Sequence[str] | None
-) -> list[_Guess]:
+def _guesses(images: Any, labels: Iterable[int], probabilities: Any, class_names: Sequence[str] | None) -> list[_Guess]:
     """Images with what was made of them, checked."""
     import numpy as np
 
@@ -342,7 +342,9 @@ def _guesses(
     if len(names) != classes:
         raise ValueError(f"plot_digits: {classes} classes need as many names, got {len(names)}")
     if actual.min() < 0 or actual.max() >= classes:
-        raise ValueError(f"plot_digits: labels must be classes from 0 to {classes - 1}, got {actual[(actual < 0) | (actual >= classes)][0]}")
+        raise ValueError(
+            f"plot_digits: labels must be classes from 0 to {classes - 1}, got {actual[(actual < 0) | (actual >= classes)][0]}"
+        )
     return [_Guess(*guess) for guess in zip(pictures, [names] * len(pictures), chances, actual.tolist(), strict=True)]
 
 

@@ -88,7 +88,10 @@ class OfFunction:
                 return [float(slope) for slope in autograd.grad(found, arguments)]
         except NO_VALUE:
             return [math.nan] * len(arguments)
-        return [0.0] * len(arguments)  # a constant
+        raise TypeError(
+            f"plot_landscape: the function must return a Value computed from its arguments, got {found!r:.200}; use "
+            "autograd's functions, autograd.sin(x) rather than math.sin(x)"
+        )
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -347,7 +350,7 @@ class Plane(NamedTuple):
                 "plot_landscape: all parameters are 0, so random directions as long as they are lead nowhere; choose "
                 "parameters=(w1, w2), or give the path of a training"
             )
-        labels = ["random direction 1 (× the parameters' size)", "random direction 2"]
+        labels = ["random direction 1", "random direction 2"]
         return cls(surface.theta, directions, labels, np.zeros(2), np.ones(2))
 
     @classmethod
@@ -366,7 +369,7 @@ class Plane(NamedTuple):
         if not lengths[0]:
             raise ValueError("plot_landscape: all entries of the path are the same, so it leads nowhere; train longer")
         shares = (lengths / lengths[0]) ** 2 / ((lengths / lengths[0]) ** 2).sum()
-        labels = [f"direction {i + 1} ({_share(share)} of the path's variance)" for i, share in enumerate(shares[:2])]
+        labels = [f"direction {i + 1} ({100.0 * share:.2g} % of the variance)" for i, share in enumerate(shares[:2])]
         if len(lengths) < 2 or lengths[1] < 1e-9 * lengths[0]:  # a straight line
             across = _by_filters(np.random.default_rng(seed), surface.names, end)
             across = across - (across @ directions[0]) * directions[0]
@@ -386,10 +389,6 @@ class Plane(NamedTuple):
     def seen(self, thetas: Any) -> Any:
         """The coordinates of n parameter vectors, seen from above: shape (n, 1 or 2)."""
         return (thetas - self.origin) @ self.directions.T
-
-
-def _share(share: float) -> str:
-    return f"{100.0 * share:.2g} %"
 
 
 def _by_filters(rng: Any, names: Sequence[str], theta: Vector) -> Vector:
@@ -431,6 +430,13 @@ class Grid(NamedTuple):
                 "parameters"
             )
         return grid
+
+    @property
+    def corners(self) -> tuple[Any, Any]:
+        """The lowest coordinates, and the highest."""
+        import numpy as np
+
+        return np.array([axis[0] for axis in self.axes]), np.array([axis[-1] for axis in self.axes])
 
     @property
     def holes(self) -> int:
