@@ -12,6 +12,10 @@ from visualize.style import BLUE, INK, ORANGE
 __all__ = ["Curve", "draw_curves", "plot_gradient_flow", "plot_histories", "plot_history"]
 
 
+NONE = 1_000_000
+"""Lines, from which on there is a legend: none."""
+
+
 class Curve(NamedTuple):
     """A line: a number for each x, None where it was not measured. ending: what is written at its last point, "" for
     nothing. look: for matplotlib.
@@ -35,12 +39,14 @@ class Curve(NamedTuple):
         return [(x, float(y)) for x, y in zip(self.xs, self.ys, strict=True) if y is not None]
 
 
-def draw_curves(panel: Panel, curves: Sequence[Curve], *, legend: bool = True, logarithmic: bool = False) -> None:
-    """Draw lines, with what is written at their ends kept apart. logarithmic: numbers that are not > 0 leave gaps; one
-    at the end is noted at the lower edge.
+def draw_curves(panel: Panel, curves: Sequence[Curve], *, legend: int = 2, logarithmic: bool = False) -> None:
+    """Draw lines, with what is written at their ends kept apart. legend: from how many lines on there is one.
+    logarithmic: numbers that are not > 0 leave gaps; one at the end is noted at the lower edge.
     """
     axes, notes = panel.axes, []
     if logarithmic:
+        if panel.empty and not any(0.0 < y < math.inf for curve in curves for _, y in curve.points):
+            axes.set_ylim(0.1, 1.0)  # there is nothing to see
         axes.set_yscale("log", nonpositive="mask")
     shown = [curve for curve in curves if curve.points]
     lines = []
@@ -62,7 +68,7 @@ def draw_curves(panel: Panel, curves: Sequence[Curve], *, legend: bool = True, l
         axes.grid(axis="y", color=FINE, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if legend and (len(lines) > 1 or not panel.empty):
+    if len(lines) >= legend:
         panel.legend(lines, [curve.name for curve in shown])
 
 
@@ -117,7 +123,7 @@ def plot_histories(
         curves.append(Curve.of(str(name), epochs, losses, ".3g", color=PALETTE[i % len(PALETTE)]))
     sheet = sheet_for("plot_histories", ax, 6.4, max(3.8, 1.4 + 0.2 * len(curves)))
     (panel,) = sheet.panels
-    draw_curves(panel, curves, logarithmic=logarithmic)
+    draw_curves(panel, curves, legend=1, logarithmic=logarithmic)
     panel.describe(title, "epoch", "", default="loss")
     return sheet.result
 
@@ -171,7 +177,7 @@ def plot_gradient_flow(history: Any, *, title: str = "", ax: Any = None) -> Any:
         Curve(name, epochs, sizes, name if sizes[-1] > 0.0 else f"{name}: {sizes[-1]:g}", {"color": ink})
         for (name, sizes), ink in zip(gradients.items(), inks, strict=True)
     ]
-    draw_curves(panel, curves, legend=False, logarithmic=True)
+    draw_curves(panel, curves, legend=NONE, logarithmic=True)
     panel.describe(title, "epoch", "mean |gradient|", default=_compared(gradients))
     return sheet.result
 

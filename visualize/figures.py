@@ -102,7 +102,7 @@ def _families(letters: frozenset[str]) -> tuple[str, ...]:
     missing = set(map(ord, letters)) - _letters_in(font_manager.findfont(font_manager.FontProperties()))
     if not missing:
         return ()
-    fonts = {font.name: font.fname for font in font_manager.fontManager.ttflist if font.style == "normal"}
+    fonts = {font.name: font.fname for font in font_manager.fontManager.ttflist if "Last Resort" not in font.name}
     found = {name: len(missing & _letters_in(path)) for name, path in fonts.items()}
     best = max(found, key=lambda name: found[name])
     return (*usual, best) if found[best] else ()
@@ -128,12 +128,22 @@ def legend_names(legend: Any, names: Sequence[str]) -> None:
 
 class Panel(NamedTuple):
     """Axes to draw into. own: whether they are ours, so that their look is ours to choose; in somebody else's, nothing
-    is taken away. empty: whether nothing was in them before.
+    is taken away. before: from where to where they showed something before, along x and y; None if they were empty.
     """
 
     axes: Any
     own: bool
-    empty: bool
+    before: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+    @classmethod
+    def of(cls, axes: Any) -> Panel:
+        """Somebody else's Axes."""
+        return cls(axes, False, (axes.get_xlim(), axes.get_ylim()) if _in_use(axes) else None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was in them before."""
+        return self.before is None
 
     def describe(self, title: str, xlabel: str, ylabel: str, *, default: str = "") -> None:
         """Write title and axes' names, where there are none yet. default: a title, if the user gives none."""
@@ -162,13 +172,11 @@ class Panel(NamedTuple):
         for side in ("left", "bottom"):
             self.axes.spines[side].set_color(GREY)
 
-    def limit(self, x: tuple[float, float] | None, y: tuple[float, float] | None) -> None:
-        """Show from where to where, and whatever else there was before."""
-        for limits, name in ((x, "x"), (y, "y")):
-            if limits is not None:
-                low, high = getattr(self.axes, f"get_{name}lim")()
-                least, most = (limits[0], limits[1]) if self.empty else (min(low, *limits), max(high, *limits))
-                getattr(self.axes, f"set_{name}lim")(least, most)
+    def limit(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        """Show from where to where, and whatever was shown before."""
+        for i, (limits, change) in enumerate(((x, self.axes.set_xlim), (y, self.axes.set_ylim))):
+            every = limits if self.before is None else (*limits, *self.before[i])
+            change(min(every), max(every))
 
     def legend(self, handles: Sequence[Any], names: Sequence[str], outside: str = "") -> None:
         """A legend: beside our own axes where `outside` says so, inside of somebody else's, after what is in theirs."""
@@ -176,8 +184,7 @@ class Panel(NamedTuple):
             return
         said = [typed(name, 40) for name in names]
         if self.own and outside:
-            letters = max(len(line) for name in said for line in name.split("\n")) + 7
-            columns = max(int(13.0 * self.axes.figure.get_figwidth() / letters), 1) if "lower" in outside else 1
+            columns = self._make_room(said) if "lower" in outside else 1
             look = {"loc": f"outside {outside}", "frameon": False, "labelcolor": INK, "ncols": columns}
             legend = self.axes.figure.legend(list(handles), ["-"] * len(said), fontsize=9, **look)
         else:
@@ -188,6 +195,17 @@ class Panel(NamedTuple):
             look = {"frameon": False, "labelcolor": INK} if self.own else {"framealpha": 0.85}
             legend = self.axes.legend(list(handles), ["-"] * len(said), fontsize=9, **look)
         legend_names(legend, said)
+
+    def _make_room(self, names: Sequence[str]) -> int:
+        """Make our figure higher by a legend below it. Returns in how many columns its names go."""
+        figure = self.axes.figure
+        lines = [name.split("\n") for name in names]
+        letters = max(len(line) for parts in lines for line in parts) + 7
+        columns = min(max(int(13.0 * figure.get_figwidth() / letters), 1), len(names))
+        rows = -(-len(names) // columns)
+        height = max(sum(map(len, lines[i : i + rows])) for i in range(0, len(names), rows))
+        figure.set_figheight(figure.get_figheight() + 0.17 * (height - 1))
+        return columns
 
 
 class Sheet(NamedTuple):
@@ -209,7 +227,7 @@ def sheet_for(name: str, ax: Any, width: float, height: float, panels: Sequence[
     """
     if ax is None:
         figure = _new_figure(width, height)
-        return Sheet(figure, [Panel(axes, True, True) for axes in figure.subplots(1, len(panels), squeeze=False)[0]])
+        return Sheet(figure, [Panel(axes, True) for axes in figure.subplots(1, len(panels), squeeze=False)[0]])
     _figure_class()  # or the error that says what to install
     several = isinstance(ax, list | tuple) or hasattr(ax, "ravel")
     given = list(ax.ravel() if hasattr(ax, "ravel") else ax) if several else [ax]
@@ -218,7 +236,7 @@ def sheet_for(name: str, ax: Any, width: float, height: float, panels: Sequence[
     if len(given) != len(panels) or len(set(map(id, given))) != len(given):
         wanted = "one Axes" if len(panels) == 1 else f"{len(panels)} Axes, for {' and '.join(panels)}"
         raise TypeError(f"{name}: ax must be {wanted}, as in ax={_example(len(panels))}; got {len(given)}")
-    return Sheet(ax, [Panel(axes, False, not _in_use(axes)) for axes in given])
+    return Sheet(ax, [Panel.of(axes) for axes in given])
 
 
 def _example(panels: int) -> str:
@@ -306,7 +324,7 @@ def _move_apart(axes: Any, notes: list[tuple[Any, float]], renderer: Any) -> Non
     below = axes.yaxis.get_inverted()
     heights = np.where(np.isnan(heights), box.y1 if below else box.y0, heights)  # what a logarithmic axis has not
     heights = np.clip(heights, box.y0, box.y1)
-    order = np.argsort(heights, kind="stable")
+    order = np.lexsort(([-y if below else y for _, y in notes], heights))
     size = 9.0
     for note, _ in notes:
         note.set_fontsize(size)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value
-from visualize.curves import Curve, draw_curves
+from visualize.curves import NONE, Curve, draw_curves
 from visualize.figures import PALETTE, Panel, look_of, sheet_for, typed
 from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, number
 from visualize.surface import Grid, OfFunction, OfModel, Path, Plane, Surface, paths_of
@@ -82,7 +82,7 @@ def _draw(panel: Panel, surface: Surface, grid: Grid, paths: Sequence[Path], tit
 def _checked_numbers(name: str, span: Any, resolution: Any) -> int | None:
     """The resolution, None if it is not given. Raises ValueError if that or the span is nothing to go by."""
     spans = span if isinstance(span, tuple | list) else [1.0 if span is None else span]
-    if len(spans) not in (1, 2) or not all(isinstance(x, numbers.Real) and 0.0 < x < math.inf for x in spans):
+    if len(spans) not in (1, 2) or not all(isinstance(x, numbers.Real) and 0.0 < float(x) < math.inf for x in spans):
         raise ValueError(f"{name}: span must be a number > 0, or two of them, got {span!r:.200}")
     if resolution is None:
         return None
@@ -166,15 +166,17 @@ class _Scale(NamedTuple):
         fraction = (np.median(losses) - low) / (high - low)
         if len(along):
             fraction = min(fraction, (float(along.max()) - low) / (high - low))
+        even = cls(np.asarray(MaxNLocator(16).tick_values(low, high)))
         if fraction > 0.1 and not (low > 0.0 and high > ratio * low):
-            return cls(MaxNLocator(16).tick_values(low, high))
+            return even
         shift = min(low, 0.0)
         above = losses[losses > shift] - shift
         least, most = max(float(np.quantile(above, 0.01)), 1e-6 * float(above.max())), float(above.max())
         decades = math.log10(most / least)
         steps = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if decades < 2.0 else (1.0, 2.0, 5.0) if decades < 4.5 else (1.0, 3.0)
-        levels = LogLocator(subs=steps, numticks=100).tick_values(least, most)
-        return cls(levels[(levels > 0.7 * least) & (levels < 1.5 * most)], shift, True)
+        levels = np.asarray(LogLocator(subs=steps, numticks=100).tick_values(least, most))
+        levels = levels[(levels > 0.7 * least) & (levels < 1.5 * most)]
+        return cls(levels, shift, True) if len(levels) > 2 else even
 
     @property
     def norm(self) -> Any:
@@ -189,8 +191,8 @@ class _Scale(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """A path as it is seen in the plane of a picture. xys: shape (k, 1 or 2), to the step with which it leaves for good,
-    if it does. leaves: whether it does.
+    """A path as it is seen in the plane of a picture. xys: shape (k, 1 or 2), until it leaves for good, if it does.
+    leaves: whether it does.
     """
 
     path: Path
@@ -228,7 +230,8 @@ class _Way(NamedTuple):
         import numpy as np
 
         spots = [np.rint((self.xys[:, k] - axis[0]) / (axis[1] - axis[0])) for k, axis in enumerate(grid.axes)]
-        inside = np.all([(0 <= spot) & (spot < len(axis)) for spot, axis in zip(spots, grid.axes, strict=True)], axis=0)
+        places = [(spot >= 0) & (spot < len(axis)) for spot, axis in zip(spots, grid.axes, strict=True)]
+        inside = np.all(places, axis=0)
         found = grid.losses[tuple(spot[inside].astype(int) for spot in spots[::-1])]
         return [float(x) for x in found if math.isfinite(x)]
 
@@ -256,7 +259,7 @@ class _Picture(NamedTuple):
         (xs, ys), axes, scale = self.grid.axes, self.panel.axes, self._scale()
         heights = np.ma.masked_invalid(self.grid.losses - scale.shift)
         blend = LinearSegmentedColormap.from_list("heights", HEIGHTS)
-        look = {"levels": scale.levels, "norm": scale.norm}
+        look: dict[str, Any] = {"levels": scale.levels, "norm": scale.norm}
         if scale.logarithmic:
             heights = np.ma.maximum(heights, 0.5 * scale.levels[0])
         holes = self._hatch((xs[0], ys[0]), (xs[-1], ys[-1]))
@@ -276,7 +279,7 @@ class _Picture(NamedTuple):
 
         if not self.grid.holes:
             return []
-        look = {"facecolor": "#eef0f2", "edgecolor": GREY, "hatch": "////", "linewidth": 0.0}
+        look: dict[str, Any] = {"facecolor": "#eef0f2", "edgecolor": GREY, "hatch": "////", "linewidth": 0.0}
         self.panel.axes.add_patch(Rectangle(low, high[0] - low[0], high[1] - low[1], zorder=-0.5, **look))
         says = f"no finite loss ({self.grid.holes:,} of {self.grid.losses.size:,} points)"
         return [(Rectangle((0.0, 0.0), 1.0, 1.0, **look), says)]
@@ -294,12 +297,10 @@ class _Picture(NamedTuple):
 
     def _draw_way(self, way: _Way) -> list[tuple[Any, str]]:
         """A path with its start, its steps and its end, or an arrow where it leaves the picture."""
-        from matplotlib.patheffects import withStroke
-
         axes, (xs, ys) = self.panel.axes, way.xys.T
-        halo = [withStroke(linewidth=3.6, foreground="white")]
-        small = {"marker": "o", "markersize": 3.0} if len(xs) <= 80 else {}
-        (line,) = axes.plot(xs, ys, color=way.ink, linewidth=1.6, path_effects=halo, **small)
+        axes.plot(xs, ys, color="white", linewidth=3.6)
+        small = {"marker": "o", "markersize": 3.5} if len(xs) <= 80 else {}
+        (line,) = axes.plot(xs, ys, color=way.ink, linewidth=1.6, **small)
         axes.plot(xs[:1], ys[:1], "o", color="white", markeredgecolor=way.ink, markeredgewidth=1.6, markersize=7)
         if way.leaves and len(xs):
             start, end = self._exit(way)
@@ -346,7 +347,7 @@ class _Picture(NamedTuple):
         """The loss along one parameter, with the tangent where it is now."""
         import numpy as np
 
-        (xs,), axes, losses, plane = self.grid.axes, self.panel.axes, self.grid.losses, self.grid.plane
+        (xs,), axes, losses = self.grid.axes, self.panel.axes, self.grid.losses
         logarithmic = self._scale().logarithmic and np.nanmax(losses) > 1000.0 * np.nanmin(losses) > 0.0
         if logarithmic:
             axes.set_yscale("log")
@@ -423,7 +424,7 @@ class _Descent(NamedTuple):
 
 def plot_learning_rates(
     f: Callable[..., Any],
-    at: Sequence[float],
+    at: Sequence[float] | float,
     rates: Mapping[str, float] | Sequence[float],
     *,
     steps: int = 20,
@@ -466,7 +467,7 @@ def _named_rates(rates: Any) -> dict[str, float]:
         )
     pairs = list(rates.items()) if isinstance(rates, Mapping) else [("rate", rate) for rate in rates]
     for name, rate in pairs:
-        if not isinstance(rate, numbers.Real) or not 0.0 < rate < math.inf:
+        if not isinstance(rate, numbers.Real) or not 0.0 < float(rate) < math.inf:
             raise ValueError(f"plot_learning_rates: a learning rate must be a number > 0, got {rate!r:.200} ({name})")
     return {f"{name}: {rate:g}": float(rate) for name, rate in pairs}
 
@@ -482,7 +483,7 @@ def _draw_descents(panel: Panel, descents: Mapping[str, _Descent]) -> None:
         )
     start, low = finite[0], min(finite)
     logarithmic = low >= 0.0 and start > 0.0
-    draw_curves(panel, curves, legend=False, logarithmic=logarithmic)
+    draw_curves(panel, curves, legend=NONE, logarithmic=logarithmic)
     if panel.empty and logarithmic:
         panel.axes.set_ylim(max(min(x for x in finite if x > 0.0), 1e-8 * start) / 2.0, 20.0 * start)
     elif panel.empty:

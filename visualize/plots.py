@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from visualize.figures import FINE, PALETTE, Panel, figure_for, look_of, sheet_for, typed
+from visualize.figures import FINE, PALETTE, figure_for, look_of, sheet_for, typed
 from visualize.style import BLUE, GREY, INK, ORANGE, SOFT
 
 __all__ = ["plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_predictions"]
@@ -155,7 +155,8 @@ def plot_confusion_matrix(
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
         raise ValueError(f"plot_confusion_matrix: the matrix must be square, got shape {counts.shape}")
     size = len(counts)
-    names = [typed(name, 24) for name in (range(size) if class_names is None else class_names)]
+    given = [str(name) for name in (range(size) if class_names is None else class_names)]
+    names = [typed(name, max(24, len(name) // 2)) for name in given]  # a cell is three lines high
     if len(names) != size:
         raise ValueError(f"plot_confusion_matrix: {size} classes need as many names, got {len(names)}")
     room = 0.07 * max(len(line) for name in names for line in name.split("\n"))
@@ -165,6 +166,8 @@ def plot_confusion_matrix(
     (panel,) = sheet.panels
     axes = panel.axes
     axes.imshow(_paint(counts))
+    panel.limit((-0.5, size - 0.5), (-0.5, size - 0.5))
+    axes.invert_yaxis()
     for a, p in np.argwhere(counts):
         weight = "normal" if a == p else "bold"
         axes.text(p, a, f"{counts[a, p]:g}", ha="center", va="center", fontsize=9, color=INK, weight=weight)
@@ -341,10 +344,9 @@ def _guesses(images: Any, labels: Iterable[int], probabilities: Any, class_names
     names = [str(name) for name in (range(classes) if class_names is None else class_names)]
     if len(names) != classes:
         raise ValueError(f"plot_digits: {classes} classes need as many names, got {len(names)}")
-    if actual.min() < 0 or actual.max() >= classes:
-        raise ValueError(
-            f"plot_digits: labels must be classes from 0 to {classes - 1}, got {actual[(actual < 0) | (actual >= classes)][0]}"
-        )
+    strange = actual[(actual < 0) | (actual >= classes)]
+    if len(strange):
+        raise ValueError(f"plot_digits: labels must be classes from 0 to {classes - 1}, got {strange[0]}")
     return [_Guess(*guess) for guess in zip(pictures, [names] * len(pictures), chances, actual.tolist(), strict=True)]
 
 

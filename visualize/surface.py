@@ -26,8 +26,8 @@ NO_VALUE = (DomainError, FloatingPointError, OverflowError, ZeroDivisionError)
 
 
 class Surface(Protocol):
-    """A loss with n parameters. names: what they are called; labels: in a picture. theta: where they are now. what: what
-    the loss is called.
+    """A loss with n parameters. names: what they are called; labels: in a picture. theta: where they are now. what: the
+    name of the loss.
     """
 
     names: list[str]
