@@ -42,7 +42,7 @@ class Course(NamedTuple):
         """A callback of `fit`."""
         self.path.append(autograd.read(model.parameters(), "data"))
 
-    def part(self, most: int = 300) -> tuple[Any, Any]:
+    def part(self, most: int = 250) -> tuple[Any, Any]:
         """At most so many of the examples, evenly spread."""
         step = -(-len(self.data[0]) // most)
         return self.data[0][::step], self.data[1][::step]
@@ -99,7 +99,7 @@ def _plots(
         some = f"{len(few[0]):,} of {n:,}" if len(few[0]) < n else f"all {n:,}"
         yield _plot(
             "landscape.png", f"the loss around the path of the training, over {some} examples, one point per epoch",
-            lambda: visualize.plot_landscape(course.model, course.loss, few, path=course.path, resolution=31),
+            lambda: visualize.plot_landscape(course.model, course.loss, few, path=course.path, resolution=25),
         )  # fmt: skip
     yield from _outcomes(model, training, held_out)
 

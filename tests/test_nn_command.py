@@ -390,8 +390,8 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 # ---------------------------------------------------------------- pictures
 
 PICTURES = [
-    "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg", "network-before.svg", "network.html",
-    "neuron.html", "neuron.svg",
+    "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
+    "network-before.svg", "network.html", "neuron.html", "neuron.svg",
 ]  # fmt: skip
 
 

@@ -49,27 +49,37 @@ def draw_curves(panel: Panel, curves: Sequence[Curve], *, legend: int = 2, logar
             axes.set_ylim(0.1, 1.0)  # there is nothing to see
         axes.set_yscale("log", nonpositive="mask")
     shown = [curve for curve in curves if curve.points]
+    end = max((curve.points[-1][0] for curve in shown), default=0.0)
     lines = []
     for curve in shown:
         xs, ys = zip(*curve.points, strict=True)
         lines += axes.plot(xs, ys, linewidth=1.8, marker="o" if len(xs) == 1 else None, **curve.look)
         lines[-1].set_label(curve.name)
         if curve.ending:
+            # Somebody else's Axes have a line at their right side, which text is not to cross.
+            at, kind = (1.0, "axes fraction") if not panel.own and xs[-1] == end else (xs[-1], "data")
             words = typed(curve.ending, 30)
             note = axes.annotate(
-                words, (xs[-1], 0.5), (5, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                words, (at, 0.5), (5, 0), xycoords=(kind, "axes fraction"), textcoords="offset points",
                 va="center", fontsize=9, color=lines[-1].get_color(), annotation_clip=False, **look_of(words),
             )  # fmt: skip
             notes.append((note, ys[-1]))
     keep_apart(axes, notes)
     if panel.empty:
-        from matplotlib.ticker import MaxNLocator
-
-        axes.grid(axis="y", color=FINE, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _tidy_epochs(panel, sorted({x for curve in shown for x, _ in curve.points}))
     if len(lines) >= legend:
         panel.legend(lines, [curve.name for curve in shown])
+
+
+def _tidy_epochs(panel: Panel, xs: Sequence[float]) -> None:
+    """Lines behind the curves, and whole numbers below."""
+    from matplotlib.ticker import MaxNLocator
+
+    panel.axes.grid(axis="y", linewidth=0.8, **({"color": FINE} if panel.own else {"alpha": 0.3}))
+    panel.axes.set_axisbelow(True)
+    panel.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(xs) == 1:
+        panel.axes.set_xlim(xs[0] - 1.0, xs[0] + 1.0)
 
 
 def plot_history(history: Sequence[Any], *, title: str = "", ax: Any = None) -> Any:

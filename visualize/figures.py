@@ -320,7 +320,7 @@ def _move_apart(axes: Any, notes: list[tuple[Any, float]], renderer: Any) -> Non
 
     box = axes.bbox
     with np.errstate(all="ignore"):
-        heights = axes.transData.transform([(note.xy[0], y) for note, y in notes])[:, 1]
+        heights = axes.transData.transform([(1.0, y) for _, y in notes])[:, 1]
     below = axes.yaxis.get_inverted()
     heights = np.where(np.isnan(heights), box.y1 if below else box.y0, heights)  # what a logarithmic axis has not
     heights = np.clip(heights, box.y0, box.y1)
