@@ -202,6 +202,18 @@ def test_colours_are_logarithmic_where_losses_differ_by_powers(f, logarithmic, t
     drawn(figure, tmp_path)
 
 
+@pytest.mark.parametrize("low", [0.0, -5.0])
+@pytest.mark.parametrize("steep", [0.5, 12.0])
+def test_the_numbers_on_contours_are_the_losses_there(steep, low):
+    axes, bar = plot_landscape(lambda x, y: autograd.exp(steep * (x + 0.3 * y)) + low, resolution=201).axes
+    assert len(axes.texts) > 3
+    for text in axes.texts:
+        x, y = text.get_position()
+        height = float(text.get_text().replace("−", "-")) - low
+        assert math.exp(steep * (x + 0.3 * y)) == pytest.approx(height, rel=0.1, abs=0.02)
+    assert ("logarithmic" in bar.get_ylabel()) is (steep > 1.0)
+
+
 def test_an_axis_along_which_nothing_changes_says_so(tmp_path):
     words = drawn(plot_landscape(lambda x, useless: x * x, resolution=5), tmp_path)
     assert "x | useless (the loss does not change with it)" in words
