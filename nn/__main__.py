@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import autograd
 from nn import datasets
 from nn.datasets import DataError, Dataset
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy, cross_entropy, mean_squared_error
 from nn.optimizers import OPTIMIZERS, SGD
-from nn.report import write_report
+from nn.report import Course, write_report
 from nn.saving import require_safetensors, save
 from nn.schedules import cosine
 from nn.training import TrainingError, fit
@@ -39,6 +40,7 @@ OTHERWISE = Recipe((8, 8), 60, 16, 0.02)
 HELD_OUT = {"digits": 360}
 WIDEST = 10_000  # scalar by scalar, more would not end
 SMALL = 1e-100  # squares of such numbers, and of their inverses, are floats yet
+LONGEST = 5_000_000  # numbers in the path of a training, beyond which they take more memory than a picture is worth
 MEASURED = 3  # batches, to tell what a training one scalar at a time would take
 
 
@@ -163,10 +165,12 @@ def _train(options: argparse.Namespace) -> None:
     by_input = Scaling.of(training.inputs, "inputs") if own else Scaling()
     by_target = Scaling.of(training.targets, "numbers to predict") if training.is_regression else Scaling()
     data, held = ((by_input.apply(part.inputs), by_target.apply(part.targets)) for part in (training, held_out))
+    course = Course(network(), loss, data, [autograd.read(model.parameters(), "data")])
+    noted = [course.note] if (epochs + 1) * len(course.path[0]) <= LONGEST else []
     started = time.perf_counter()
     history = fit(
         model, loss, *data,
-        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held,
+        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held, callbacks=noted,
         clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
     )  # fmt: skip
     seconds = time.perf_counter() - started
@@ -194,7 +198,7 @@ def _train(options: argparse.Namespace) -> None:
     save(model, options.out / "model.safetensors")
     history.save(options.out / "history.csv")
     written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
-    for file, what in [*written, *write_report(options.out, model, history, training, held_out, before)]:
+    for file, what in [*written, *write_report(options.out, model, history, training, held_out, before, course)]:
         print(f"  {file:24} {what}")
 
 

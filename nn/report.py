@@ -38,11 +38,33 @@ class Case(NamedTuple):
     words: str
 
 
+class Course(NamedTuple):
+    """What a training went through: the model and its loss, the data as it was trained on, and the parameters before it
+    and after every epoch.
+    """
+
+    model: MLP
+    loss: Loss
+    data: tuple[Any, Any]
+    path: list[Any]
+
+    def note(self, epoch: Any, model: MLP) -> None:
+        """A callback of `fit`."""
+        self.path.append(autograd.read(model.parameters(), "data"))
+
+    def part(self, most: int = 250) -> tuple[Any, Any]:
+        """At most so many of the examples, evenly spread."""
+        step = -(-len(self.data[0]) // most)
+        return self.data[0][::step], self.data[1][::step]
+
+
 def write_report(
-    folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, before: MLP
-) -> Iterator[tuple[str, str]]:
+    folder: Path, model: MLP, history: History, training: Dataset, held_out: Dataset, before: MLP,
+    course: Course | None = None,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Draw the training, the mistakes, the network and one neuron's gradient flow into `folder`, and a page
-    `index.html` that shows all of it. before: the model as it was before training.
+    `index.html` that shows all of it. before: the model as it was before training. course: for the landscape that the
+    training went through.
 
     Yields the name of each file with what it shows, as it is written; a picture that cannot be drawn yields the reason.
     """
@@ -52,7 +74,7 @@ def write_report(
     case = hardest(outputs, held_out)
     made: list[Entry] = []
     for picture in (
-        *_plots(model, history, training, held_out, outputs),
+        *_plots(model, history, training, held_out, outputs, course),
         *_networks(model, before, held_out, case),
         *_flows(model, case),
         _page(model, case),
@@ -104,33 +126,56 @@ def _sort_key(loss: Loss, output: Any, target: Any) -> float:
     return math.inf if math.isnan(found) else found
 
 
-def _plots(model: MLP, history: History, training: Dataset, held_out: Dataset, outputs: list[Any]) -> Iterator[Entry]:
-    """What matplotlib draws: curves, mistakes, examples, the boundary."""
+def _plot(file: str, what: str, figure: Callable[[], Any]) -> Entry:
     import visualize
 
-    def plot(file: str, what: str, figure: Callable[[], Any]) -> Entry:
-        return Entry(file, what, lambda path: visualize.save_figure(figure(), path))
+    return Entry(file, what, lambda path: visualize.save_figure(figure(), path))
+
+
+def _plots(
+    model: MLP, history: History, training: Dataset, held_out: Dataset, outputs: list[Any], course: Course | None
+) -> Iterator[Entry]:
+    """What matplotlib draws: how the training went, and what came of it."""
+    import visualize
 
     if len(history) > 1:
-        yield plot("curves.png", "training curves", lambda: visualize.plot_history(history))
+        yield _plot("curves.png", "training curves", lambda: visualize.plot_history(history))
+        yield _plot(
+            "gradients.png", "how large the gradient is that arrives at each layer",
+            lambda: visualize.plot_gradient_flow(history),
+        )  # fmt: skip
+    if course and len(course.path) > 1:
+        few, n = course.part(), len(course.data[0])
+        some = f"{len(few[0]):,} of {n:,}" if len(few[0]) < n else f"all {n:,}"
+        yield _plot(
+            "landscape.png", f"the loss around the path of the training, over {some} examples, one point per epoch",
+            lambda: visualize.plot_landscape(course.model, course.loss, few, path=course.path, resolution=25),
+        )  # fmt: skip
+    yield from _outcomes(model, training, held_out, outputs)
+
+
+def _outcomes(model: MLP, training: Dataset, held_out: Dataset, outputs: list[Any]) -> Iterator[Entry]:
+    """Mistakes, examples, the boundary."""
+    import visualize
+
     if held_out.is_regression:
         against = "predicted against actual numbers"
-        yield plot("predictions.png", against, lambda: visualize.plot_predictions(outputs, held_out.targets))
+        yield _plot("predictions.png", against, lambda: visualize.plot_predictions(outputs, held_out.targets))
         return
     chances = [probabilities(output) for output in outputs]
     matrix = confusion_matrix(held_out.targets, [most_likely(p) for p in chances], len(held_out.classes))
-    yield plot(
+    yield _plot(
         "confusion.png", "which class was taken for which",
         lambda: visualize.plot_confusion_matrix(matrix, held_out.classes),
     )  # fmt: skip
     if held_out.image_shape:
         images = held_out.inputs.reshape(-1, *held_out.image_shape)
-        yield plot(
+        yield _plot(
             "predictions.png", "held-out digits with predicted probabilities",
             lambda: visualize.plot_digits(images, held_out.targets, chances),
         )  # fmt: skip
     if model.n_in == 2:
-        yield plot(
+        yield _plot(
             "boundary.png", "the decision boundary",
             lambda: visualize.plot_decision_boundary(
                 _decision(model), training.inputs, training.targets, class_names=training.classes

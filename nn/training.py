@@ -10,8 +10,9 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import autograd
@@ -20,6 +21,7 @@ from autograd._files import atomic_write
 from autograd.display import html_table
 from autograd.elsewhere import LOSSES, advised
 from nn.losses import Loss
+from nn.module import Module, known_parameters
 from nn.optimizers import OPTIMIZERS, SGD, Optimizer, clipped, length
 from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, few_threads, start
 
@@ -65,12 +67,15 @@ class History(list[Epoch]):
     """One `Epoch` after the other; prints as a table.
 
     interrupted: whether Ctrl-C ended the training early. compiled: whether a program did the steps, at array speed;
-    why_eager: if not, why model and loss were called on one example after the other.
+    why_eager: if not, why model and loss were called on one example after the other. gradients: for each layer, by its
+    name such as `layers.0`, how large its gradient was in each epoch of training: the mean of |∂L/∂w| over the
+    parameters w of the layer and the steps of the epoch, before clipping.
     """
 
     interrupted: bool = False
     compiled: bool = False
     why_eager: str = ""
+    gradients: Mapping[str, Sequence[float]] = MappingProxyType({})
 
     def _repr_html_(self) -> str:
         heading, *rows = self._cells()
@@ -144,11 +149,11 @@ def fit(
     a gradient is no longer a number.
     """
     _check_parts(model, loss, optimizer)
-    examples, held = _examples("fit", inputs, targets, model), None
+    examples, held = examples_of("fit", inputs, targets, model), None
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise ValueError("fit: validation must be a pair of inputs and targets: (data.inputs, data.targets)")
-        held = _examples("fit: validation", *validation, model)
+        held = examples_of("fit: validation", *validation, model)
     if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
         raise TypeError(f"fit: callbacks must be a list of functions, as in callbacks=[callback]; got {callbacks!r}")
     for name, n, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
@@ -176,7 +181,7 @@ def fit(
                     training.step(chosen, clip_norm, sums, where)
                     show(epoch, batch + 1, sums, history)
                 training.end_epoch(sums)
-                history.append(training.measured(epoch, started, sums))
+                training.end_with(training.measured(epoch, started, sums), sums)
                 show(epoch, batches, sums, history)
                 # A list, not a generator: every callback is to be called.
                 if any([callback(history[-1], model) is True for callback in callbacks]):  # noqa: C419
@@ -197,6 +202,8 @@ class _Training:
         self.history = History()
         self.steps: Compiled | Eager = Eager(task)
         self._kept = _Kept(task.optimizer)
+        self._layers = _Layers(task)
+        self.history.gradients = self._layers.gradients
 
     def begin(self, compiled: bool) -> None:
         """Choose how to step."""
@@ -252,6 +259,11 @@ class _Training:
         seconds = time.perf_counter() - started
         return Epoch(epoch, training_loss, training_accuracy, rate, norm, held_loss, held_accuracy, seconds)
 
+    def end_with(self, row: Epoch, sums: _Sums) -> None:
+        """Note how an epoch of training went."""
+        self.history.append(row)
+        self._layers.note(sums)
+
     @contextmanager
     def ending(self) -> Iterator[None]:
         """However it ends, the Values hold what was learned; what was good, if it failed."""
@@ -288,7 +300,7 @@ def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
 
 def evaluate(model: Callable[[Any], Any], loss: Any, inputs: Any, targets: Any) -> tuple[float, float | None]:
     """Mean loss and accuracy (None if `loss` does not decide for a class) on n examples, without recording."""
-    return evaluated(model, loss, _examples("evaluate", inputs, targets, model))
+    return evaluated(model, loss, examples_of("evaluate", inputs, targets, model))
 
 
 MUCH = 1000.0  # times the first loss, at which a training has gone wrong
@@ -345,12 +357,14 @@ class _Sums:
     def __init__(self) -> None:
         self.examples = self.correct = self.steps = 0
         self.loss = self.norm = 0.0
+        self.sizes: Any = 0.0  # |g|, of every parameter
         self.counted = True
 
     def add(self, batch: Batch, norm: float, n: int) -> None:
         """One step on a batch of n examples with a gradient of length `norm`."""
         self.steps += 1
         self.norm += norm
+        self.sizes = self.sizes + abs(batch.gradient)
         self.examples += n
         self.loss += batch.loss * n
         self.counted = self.counted and batch.correct is not None
@@ -362,6 +376,44 @@ class _Sums:
             self.correct / self.examples if self.counted else None,
             self.norm / self.steps,
         )
+
+
+class _Layers:
+    """How large the gradient of each layer is. gradients: for the History, layer to one number for each epoch.
+
+    A layer is what has parameters in one Layer of neurons, or in one array: those whose names agree up to `.neurons`,
+    or else up to the places at their ends. Parameters without a name are one layer.
+    """
+
+    def __init__(self, task: Task) -> None:
+        parameters, model = task.optimizer.parameters, task.model
+        names = {v: name for name, v in model.named_parameters()} if isinstance(model, Module) else {}
+        if not names.keys() >= set(parameters):
+            names = known_parameters(parameters)
+        self._places: dict[str, list[int]] = {}
+        for i, parameter in enumerate(parameters):
+            self._places.setdefault(_layer(names.get(parameter, "")), []).append(i)
+        self.gradients: dict[str, list[float]] = {}
+
+    def note(self, sums: _Sums) -> None:
+        """The end of an epoch."""
+        for layer, places in self._places.items():
+            self.gradients.setdefault(layer, []).append(float(sums.sizes[places].mean()) / sums.steps)
+
+
+def _layer(name: str) -> str:
+    """The layer that a parameter of such a name belongs to.
+
+    >>> _layer("layers.0.neurons.3.weights.12"), _layer("blocks.1.query.3.7"), _layer("slope"), _layer("")
+    ('layers.0', 'blocks.1.query', 'slope', 'parameters')
+    """
+    layer, _, rest = name.partition(".neurons.")
+    if not rest:
+        parts = name.split(".")
+        while len(parts) > 1 and parts[-1].isdecimal():
+            parts.pop()
+        layer = ".".join(parts)
+    return layer or "parameters"
 
 
 def _step(
@@ -395,7 +447,7 @@ def _length(x: Any) -> int:
     return len(x) if hasattr(x, "__len__") else 1
 
 
-def _examples(name: str, inputs: Any, targets: Any, model: Any) -> Examples:
+def examples_of(name: str, inputs: Any, targets: Any, model: Any) -> Examples:
     """Inputs, as plain lists or as an array of shape (n, width), and targets as plain ones, checked."""
     for what, given in (("inputs", inputs), ("targets", targets)):
         if not isinstance(given, Iterable) or isinstance(given, str):

@@ -102,7 +102,8 @@ def test_learning_rates(tmp_path, capsys):
     assert 0.5 * small[0] < small[-1] < small[0]  # creeps
     assert right[-1] < 0.1 * right[0]  # learns
     assert large[-1] > 1.0 > right[0]  # never settles: worse than guessing, whose loss is log 2
-    assert (tmp_path / "out" / "learning_rates.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("learning_rates.png", "learning_rates_line.png"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     assert "learning_rates.png" in capsys.readouterr().out
 
 

@@ -392,8 +392,8 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 # ---------------------------------------------------------------- pictures
 
 PICTURES = [
-    "confusion.png", "curves.png", "index.html", "network-after.svg", "network-before.svg", "network.html",
-    "neuron.html", "neuron.svg",
+    "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
+    "network-before.svg", "network.html", "neuron.html", "neuron.svg",
 ]  # fmt: skip
 
 
@@ -436,7 +436,7 @@ def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     printed = capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "index.html", "model.safetensors"]
     assert printed.count("not drawn: no program draws") == 5
-    assert printed.count("not drawn: plots need matplotlib") == 3
+    assert printed.count("not drawn: plots need matplotlib") == 5
 
 
 def test_no_curves_without_an_epoch(tmp_path, capsys, monkeypatch, no_drawing):

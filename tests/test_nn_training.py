@@ -3,6 +3,7 @@
 import csv
 import itertools
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -286,6 +287,44 @@ def test_history_saves_as_csv_and_comes_back(tmp_path):
     assert list(rows[0]) == list(Epoch._fields)
     back = [Epoch(*(float(cell) if cell else None for cell in row.values())) for row in rows]
     assert back == filled()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_history_knows_the_gradient_of_each_layer(compiled):
+    model, run = setup(rate=0.1)
+    by_hand = []
+    for _ in range(2):  # one step each, with the whole of the data
+        autograd.zero_grad(model.parameters())
+        nn.binary_cross_entropy([model(x) for x in CORNERS], XOR).backward()
+        slopes = {name: p.grad for name, p in model.named_parameters()}
+        by_hand.append([np.mean([abs(g) for name, g in slopes.items() if name.startswith(layer)]) for layer in LAYERS])
+        history = run(epochs=1, compiled=compiled, clip_norm=0.1)
+        assert list(history.gradients) == LAYERS
+        assert [sizes[0] for sizes in history.gradients.values()] == pytest.approx(by_hand[-1], rel=1e-9)
+    history = run(epochs=3, batch_size=3, compiled=compiled)
+    assert [len(sizes) for sizes in history.gradients.values()] == [3, 3]
+    again = pickle.loads(pickle.dumps(history))
+    assert again == history
+    assert again.gradients == history.gradients
+
+
+LAYERS = ["layers.0", "layers.1"]
+
+
+def test_a_history_of_before_there_were_gradients():
+    history = filled()
+    assert dict(history.gradients) == {}
+    assert dict(pickle.loads(pickle.dumps(history)).gradients) == {}
+    assert dict(setup()[1](epochs=0).gradients) == {}
+
+
+def test_layers_of_a_plain_function_and_of_parameters_without_names():
+    model = nn.MLP(2, [2, 1], seed=1)
+    w = Value(1.0)
+    _, run = setup(model=lambda x: w * model(x), optimizer=nn.SGD([*model.parameters(), w], 0.1))
+    assert list(run().gradients) == ["layers.0", "layers.1", "parameters"]
+    _, run = setup(model=nn.Neuron(2, seed=1))
+    assert list(run().gradients) == ["weights", "bias"]
 
 
 def test_history_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):

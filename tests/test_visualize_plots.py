@@ -1,16 +1,26 @@
+"""Plots: what they show, in whose Axes, and that every text in them can be read."""
+
 import builtins
 import math
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+import autograd
+import nn
+from autograd import Value
 from visualize import (
+    figures,
     plot_confusion_matrix,
     plot_decision_boundary,
     plot_digits,
+    plot_gradient_flow,
     plot_histories,
     plot_history,
+    plot_landscape,
     plot_predictions,
     plots,
     save_figure,
@@ -39,12 +49,6 @@ def test_curves_of_loss_and_accuracy(tmp_path):
     assert [text.get_text() for text in loss.texts] == ["0.25", "0.5"]
     assert [text.get_text() for text in accuracy.texts] == ["90.0%", "87.5%"]
     assert is_png(figure, tmp_path)
-
-
-def test_last_values_do_not_hide_each_other():
-    figure = plot_history(history(validation_loss=0.2501))
-    lower, upper = sorted(text.get_position()[1] for text in figure.axes[0].texts)
-    assert upper - lower > 10
 
 
 def test_what_was_not_measured_is_left_out():
@@ -271,15 +275,344 @@ def test_a_notebook_shows_a_figure_by_itself():
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["$x^$", "a_b$", "$$", "50 $ or more", "\\frac{"])
-def test_names_are_no_formulas(name, tmp_path):
-    figures = [
-        plot_confusion_matrix([[1, 0], [0, 1]], [name, "other"], title=name),
-        plot_digits(np.zeros((1, 2, 2)), [0], [[0.5, 0.5]], class_names=[name, "other"], title=name),
-        plot_histories({name: history()}, title=name),
-        plot_decision_boundary(
-            lambda x: x[0], [[0.0, 0.0], [1.0, 1.0]], [0, 1], class_names=[name, "other"], title=name
-        ),
-    ]
-    for i, figure in enumerate(figures):
-        save_figure(figure, tmp_path / f"{i}.svg")
+# ---------------------------------------------------------------- text at the ends of lines
+
+AWKWARD = [math.nan, 0.0, math.inf, -1.0]
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+@pytest.mark.parametrize("n", range(2, 11))
+@pytest.mark.parametrize("apart", [0.0, 1e-3, 0.5])
+def test_last_values_do_not_hide_each_other(n, apart, logarithmic):
+    histories = {}
+    for i in range(n):
+        rows = history()
+        rows[1].loss, rows[-1].loss = AWKWARD[i % 4], 0.25 * (1.0 + i * apart)
+        histories[f"run {i}"] = rows
+    figure = plot_histories(histories, logarithmic=logarithmic)
+    assert_apart(figure, n)
+
+
+def test_last_values_that_a_logarithmic_axis_has_not_are_noted_at_its_edge():
+    ends = {"zero": 0.0, "below": -2.0, "small": 1e-3, "none": math.nan, "endless": math.inf}
+    histories = {name: [*history(), SimpleNamespace(epoch=4, loss=loss, **NOTHING)] for name, loss in ends.items()}
+    figure = plot_histories(histories, logarithmic=True)
+    boxes = assert_apart(figure, 3)
+    assert boxes["-2"].y0 == pytest.approx(figure.axes[0].bbox.y0, abs=2.0)
+    assert boxes["-2"].y0 < boxes["0"].y0 < boxes["0.001"].y0
+    none = [SimpleNamespace(epoch=0, loss=0.0, **NOTHING)]
+    assert_apart(plot_histories({"a": none, "b": none}, logarithmic=True), 2)
+
+
+def assert_apart(figure, n):
+    """The extents of n texts in the first Axes, which do not overlap, nor leave its height."""
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert len(axes.texts) == n
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for i, a in enumerate(boxes):
+        assert axes.bbox.y0 - 2.0 <= a.y0
+        assert a.y1 <= axes.bbox.y1 + 2.0
+        assert a.x1 <= figure.bbox.x1
+        assert not any(a.overlaps(b) for b in boxes[:i])
+    return {text.get_text(): box for text, box in zip(axes.texts, boxes, strict=True)}
+
+
+def test_notes_stand_where_they_belong_if_there_is_room():
+    low, high = [*history(3), SimpleNamespace(epoch=3, loss=0.1, **NOTHING)], history(2)
+    figure = plot_histories({"low": low, "high": high}, logarithmic=True)
+    boxes = assert_apart(figure, 2)
+    for text, loss in (("0.1", 0.1), ("0.5", 0.5)):
+        place = figure.axes[0].transData.transform((0.0, loss))[1]
+        assert 0.5 * (boxes[text].y0 + boxes[text].y1) == pytest.approx(place, abs=3.0)
+
+
+@pytest.mark.parametrize("sizes", [[1.0, 1.0, 1.0], [2.0, 0.5, 1.0, 3.0]])
+def test_places_apart_are_the_nearest_that_there_are(sizes):
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        wanted = np.sort(rng.uniform(0.0, 8.0, len(sizes)))
+        gaps = 0.5 * (np.array(sizes[1:]) + sizes[:-1])
+        best = minimize(
+            lambda p, wanted=wanted: ((p - wanted) ** 2).sum(), np.cumsum([0.0, *gaps]),
+            constraints={"type": "ineq", "fun": lambda p, gaps=gaps: np.diff(p) - gaps}, tol=1e-12,
+        ).x  # fmt: skip
+        assert figures.places_apart(wanted.tolist(), sizes, -100.0, 100.0) == pytest.approx(best, abs=1e-4)
+
+
+# ---------------------------------------------------------------- text as typed
+
+NAMES = [
+    "$x^$", "a_b$", "$$", "50 $ or more", "\\frac{", "$\\alpha", "_hidden", "__", "\\$5", "", "two\nlines", "<b> & co",
+    "Ωμέγα", "кошка", "very long " * 12, "x" * 100, "tab\there",
+]  # fmt: skip
+
+
+def plots_of_names():
+    """A figure for each kind of plot, which shows all names; the last one also as its title."""
+    n, title = len(NAMES), NAMES[-1]
+    flow = nn.History([nn.Epoch(e, 1.0, None, 0.1, 1.0, None, None, 0.0) for e in (0, 1)])
+    flow.gradients = {name: [0.1**i] for i, name in enumerate(NAMES)}
+    spots, kinds = [[i % 5, i // 5] for i in range(n)], list(range(n))
+    paths = {name: [[0, 0], [-1, 0.1 * i]] for i, name in enumerate(NAMES)}
+    images, chances = np.zeros((n, 2, 2)), 0.5 * np.eye(n) + 0.1
+    yield lambda: plot_histories({name: history() for name in NAMES}, title=title)
+    yield lambda: plot_confusion_matrix(np.eye(n), NAMES, title=title)
+    yield lambda: plot_digits(images, kinds, chances, class_names=NAMES, title=title)
+    yield lambda: plot_decision_boundary(lambda x: 0.0, spots, kinds, class_names=NAMES, title=title, resolution=9)
+    yield lambda: plot_gradient_flow(flow, title=title)
+    yield lambda: plot_landscape(lambda x, y: x + y, path=paths, title=title, resolution=9)
+
+
+def plots_with(name):
+    """A figure for each kind of plot that has no place for many names, with one."""
+    w = Value(1.0, label=name)
+    yield plot_history(history(accuracy=0.9), title=name)
+    yield plot_predictions([1.0, 2.0], [1.0, 2.0], title=name)
+    yield plot_landscape(lambda x: w * x[0], lambda y, t: (y - t) ** 2, ([[1.0]], [1.0]), parameters=w, title=name)
+
+
+def assert_shows(figure, names, folder):
+    import matplotlib as mpl
+
+    is_png(figure, folder)
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        root = ElementTree.parse(save_figure(figure, folder / "a.svg")).getroot()
+    text = squeezed("".join(root.itertext()))
+    for name in names:
+        assert squeezed(figures.typed(name)) in text
+
+
+@pytest.mark.parametrize("plot", list(plots_of_names()))
+def test_names_come_out_as_typed(plot, tmp_path):
+    assert_shows(plot(), NAMES, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["$x^$", "$$ _", "very long " * 12])
+def test_titles_come_out_as_typed(name, tmp_path):
+    for figure in plots_with(name):
+        assert_shows(figure, [name], tmp_path)
+
+
+def squeezed(text):
+    return "".join(text.split())
+
+
+def test_letters_that_the_usual_font_lacks_are_looked_for():
+    assert "fontfamily" not in figures.look_of("plain", "Ωμέγα")
+    assert figures.look_of("\U0010fffd").get("fontfamily") is None  # in no font
+
+
+# ---------------------------------------------------------------- Axes of somebody else's
+
+
+def all_plots(**options):
+    """A call of each kind of plot for one Axes."""
+    flow = nn.History([nn.Epoch(e, 1.0, None, 0.1, 1.0, None, None, 0.0) for e in (0, 1)])
+    flow.gradients = {"first": [1.0], "last": [2.0]}
+    yield lambda ax: plot_history(history(validation_loss=0.5), ax=ax, **options)
+    yield lambda ax: plot_histories({"a": history(), "b": history(3)}, ax=ax, **options)
+    yield lambda ax: plot_gradient_flow(flow, ax=ax, **options)
+    yield lambda ax: plot_confusion_matrix([[1, 2], [3, 4]], ax=ax, **options)
+    yield lambda ax: plot_predictions([1.0, 2.0], [1.0, 2.5], ax=ax, **options)
+    yield lambda ax: plot_decision_boundary(lambda x: x[0], POINTS, [0, 1, 0, 1], resolution=9, ax=ax, **options)
+    yield lambda ax: plot_landscape(lambda x, y: x * x + y, resolution=9, ax=ax, **options)
+    yield lambda ax: plot_landscape(lambda x: x * x, resolution=9, ax=ax, **options)
+
+
+@pytest.mark.parametrize("plot", list(all_plots()))
+def test_a_plot_in_somebody_elses_axes(plot, tmp_path):
+    figure = Figure(layout="constrained")
+    axes = figure.subplots(2, 2)
+    own = axes[0, 0]
+    own.plot([-30.0, 40.0], [50.0, -60.0], label="mine")
+    own.text(0.0, 0.0, "a note")
+    own.legend(["my line"])
+    own.set_title("my title")
+    own.set_xlabel("my x")
+    before = own.get_children()
+    assert plot(own) is own
+    assert set(before) - set(own.get_children()) <= {own.get_legend(), *[a for a in before if is_legend(a)]}
+    assert own.get_legend().get_texts()[0].get_text() == "my line"
+    assert (own.get_title(), own.get_title(loc="left"), own.get_xlabel()) == ("my title", "", "my x")
+    (low, high), (bottom, top) = own.get_xlim(), sorted(own.get_ylim())
+    assert low <= -30.0
+    assert high >= 40.0
+    assert top >= 50.0
+    assert own.get_yscale() == "log" or bottom <= -60.0
+    assert plot(axes[1, 1]) is axes[1, 1]
+    is_png(axes[1, 1], tmp_path)  # the figure that it is in
+
+
+def is_legend(artist):
+    return type(artist).__name__ == "Legend"
+
+
+def test_a_title_that_is_given_stands_where_the_title_stood():
+    axes = Figure().subplots()
+    axes.set_title("old", loc="right")
+    plot_predictions([1.0, 2.0], [1.0, 2.0], ax=axes, title="new")
+    assert [axes.get_title(loc=place) for place in ("left", "center", "right")] == ["", "", "new"]
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight"])
+def test_subplots_stay_within_their_figure(layout):
+    plots = list(all_plots())
+    figure = Figure(figsize=(16, 8), layout=layout)
+    for plot, axes in zip(plots, figure.subplots(2, 4).ravel(), strict=True):
+        plot(axes)
+    figure.draw_without_rendering()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    for box in boxes:
+        assert figure.bbox.x0 - 1.0 <= box.x0
+        assert box.x1 <= figure.bbox.x1 + 1.0
+    for i, box in enumerate(boxes):
+        for other in boxes[:i]:
+            overlap = box.intersection(box, other)
+            assert overlap is None or overlap.width < 4.0 or overlap.height < 4.0
+    assert not figure.legends
+
+
+def test_two_panels_take_two_axes(tmp_path):
+    axes = Figure(layout="constrained").subplots(1, 2)
+    assert plot_history(history(accuracy=0.5), ax=axes) is axes
+    assert [panel.get_title(loc="left") for panel in axes] == ["loss", "accuracy"]
+    with pytest.raises(TypeError, match=r"2 Axes, for loss and accuracy, as in ax=figure.subplots\(1, 2\); got 1"):
+        plot_history(history(accuracy=0.5), ax=axes[0])
+    with pytest.raises(TypeError, match=r"one Axes, as in ax=figure.subplots\(\); got 2"):
+        plot_history(history(), ax=axes)
+    with pytest.raises(TypeError, match="2 Axes"):
+        plot_history(history(accuracy=0.5), ax=[axes[0], axes[0]])
+
+
+def test_drawing_twice_into_the_same_axes_keeps_all_notes_apart():
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    for name in ("a", "b", "c"):
+        plot_histories({name: history()}, ax=axes)
+    assert_apart(figure, 3)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b", "c"]
+
+
+def wrong_axes():
+    removed = Figure().subplots()
+    removed.remove()
+    return [
+        ("axes", "matplotlib's Axes"), (Figure(), "matplotlib's Axes"), (3, "matplotlib's Axes"), ([], "got 0"),
+        (Figure().subplots(1, 3), "got 3"), (Figure().add_subplot(projection="polar"), "plain Axes"),
+        (removed, "removed from its figure"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("plot", list(all_plots()))
+def test_what_is_no_axes_is_refused(plot):
+    for given, words in wrong_axes():
+        with pytest.raises(TypeError, match=words):
+            plot(given)
+
+
+def test_a_sheet_of_digits_takes_an_empty_figure():
+    figure = Figure(layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    assert sheet(ax=left) is left
+    assert len(left.axes) == 6
+    assert not right.axes
+    with pytest.raises(TypeError, match="is in use"):
+        sheet(ax=left)
+    with pytest.raises(TypeError, match=r"must be a Figure or a SubFigure, as in ax=figure.subfigures\(1, 2\)\[0\]"):
+        sheet(ax=Figure().subplots())
+
+
+def test_wrong_use_of_curves():
+    with pytest.raises(TypeError, match="needs names with histories"):
+        plot_histories([history()])
+    with pytest.raises(TypeError, match="needs a history as"):
+        plot_histories({"a": "loss"})
+    with pytest.raises(ValueError, match="2 classes need as many names, got 1"):
+        plot_decision_boundary(lambda x: 0.0, POINTS, [0, 1, 0, 1], class_names=["a"])
+    with pytest.raises(ValueError, match="2 classes need as many names"):
+        plot_digits(np.zeros((1, 2, 2)), [0], [[0.5, 0.5]], class_names=["a"])
+    with pytest.raises(ValueError, match="classes from 0 to 1, got 2"):
+        plot_digits(np.zeros((1, 2, 2)), [2], [[0.5, 0.5]])
+    with pytest.raises(TypeError, match="save_figure: needs a figure"):
+        save_figure("figure", "a.png")
+
+
+def test_names_of_all_classes_where_the_examples_show_some():
+    figure = plot_decision_boundary(
+        lambda x: 0.0, POINTS, [0, 2, 0, 2], class_names=["red", "green", "blue"], resolution=5
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["red", "blue"]
+
+
+# ---------------------------------------------------------------- the gradient of each layer
+
+
+def deep(scale, activation, widths):
+    """A network whose weights are all of size `scale`, with its data, trained for two epochs of one step each."""
+    model = nn.MLP(2, widths, activation=activation, seed=1)
+    for name, p in model.named_parameters():
+        if "weights" in name:
+            p.data = math.copysign(scale, p.data)
+    data = nn.datasets.xor(20, seed=1)
+    by_hand = []
+
+    def note(model=model):
+        loss = nn.binary_cross_entropy([model(x) for x in data.inputs], data.targets.tolist())
+        slopes = autograd.grad(loss, model.parameters())
+        names = [name.split(".neurons")[0] for name, _ in model.named_parameters()]
+        by_hand.append({layer: mean_size(names, slopes, layer) for layer in names})
+
+    note()
+    history = nn.fit(
+        model, nn.binary_cross_entropy, data.inputs, data.targets, batch_size=20, epochs=2,
+        optimizer=nn.SGD(model.parameters(), 1e-12), callbacks=[lambda epoch, model: note()],
+    )  # fmt: skip
+    return history, by_hand[:2]
+
+
+def mean_size(names, slopes, layer):
+    return float(np.mean([abs(slope) for name, slope in zip(names, slopes, strict=True) if name == layer]))
+
+
+@pytest.mark.parametrize(
+    ("scale", "activation", "ends"), [(0.5, "sigmoid", (0.0, 1e-7, 1e-4, 1.0)), (3.0, None, (1e5, 1e9, 1e5, 1e9))]
+)
+def test_gradients_that_vanish_or_explode_are_seen(scale, activation, ends, tmp_path):
+    history, by_hand = deep(scale, activation, [4] * 10 + [1])
+    assert list(history.gradients) == [f"layers.{i}" for i in range(11)]
+    for layer, sizes in history.gradients.items():
+        assert sizes == pytest.approx([found[layer] for found in by_hand], rel=1e-6)
+    figure = plot_gradient_flow(history)
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    for line, (layer, sizes) in zip(axes.get_lines(), history.gradients.items(), strict=True):
+        assert line.get_label() == layer
+        assert list(line.get_xdata()) == [1, 2]
+        assert list(line.get_ydata()) == sizes
+    first, last = history.gradients["layers.0"][-1], history.gradients["layers.10"][-1]
+    assert ends[0] <= first <= ends[1]
+    assert ends[2] <= last <= ends[3]
+    assert_apart(figure, 11)
+    assert is_png(figure, tmp_path)
+
+
+def test_a_gradient_of_0_is_noted():
+    history = nn.History([nn.Epoch(e, 1.0, None, 0.1, 1.0, None, None, 0.0) for e in range(3)])
+    history.gradients = {"first": [0.0, 0.0], "last": [1.0, 2.0]}
+    figure = plot_gradient_flow(history)
+    assert sorted(assert_apart(figure, 2)) == ["first: 0", "last"]
+    assert figure.axes[0].get_title(loc="left") == "first has 0 × the gradient of last"
+
+
+def test_a_history_without_gradients():
+    with pytest.raises(TypeError, match=r"a part of it, such as history\[1:\], has no gradients. Got list"):
+        plot_gradient_flow(history())
+    with pytest.raises(ValueError, match="holds no gradients"):
+        plot_gradient_flow(nn.History())
+    changed = nn.History([nn.Epoch(1, 1.0, None, 0.1, 1.0, None, None, 0.0)])
+    changed.gradients = {"a": [1.0, 2.0]}
+    with pytest.raises(ValueError, match="1 epochs of training, but gradients of 2"):
+        plot_gradient_flow(changed)

@@ -24,26 +24,22 @@ from visualize.rendering import RenderError, render
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
+    from visualize.curves import plot_gradient_flow, plot_histories, plot_history
     from visualize.drawing import Drawing, draw
     from visualize.explorer import Explorer, explore
+    from visualize.figures import save_figure
+    from visualize.landscape import plot_landscape, plot_learning_rates
     from visualize.network import draw_network
     from visualize.parts import focus, path, search
-    from visualize.plots import (
-        plot_confusion_matrix,
-        plot_decision_boundary,
-        plot_digits,
-        plot_histories,
-        plot_history,
-        plot_predictions,
-        save_figure,
-    )
+    from visualize.plots import plot_confusion_matrix, plot_decision_boundary, plot_digits, plot_predictions
     from visualize.rollup import members, roll_up
 
 __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "Picture",
     "RenderError", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid",
-    "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
-    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
+    "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_gradient_flow", "plot_histories",
+    "plot_history", "plot_landscape", "plot_learning_rates", "plot_predictions", "render", "roll_up", "save_figure",
+    "search", "tree",
 ]  # fmt: skip
 
 _LATER = {
@@ -58,11 +54,14 @@ _LATER = {
     "plot_confusion_matrix": "plots",
     "plot_decision_boundary": "plots",
     "plot_digits": "plots",
-    "plot_histories": "plots",
-    "plot_history": "plots",
+    "plot_gradient_flow": "curves",
+    "plot_histories": "curves",
+    "plot_history": "curves",
+    "plot_landscape": "landscape",
+    "plot_learning_rates": "landscape",
     "plot_predictions": "plots",
     "roll_up": "rollup",
-    "save_figure": "plots",
+    "save_figure": "figures",
     "search": "parts",
 }
 

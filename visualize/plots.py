@@ -1,189 +1,77 @@
-"""Curves, boundaries, tables of mistakes and sheets of digits, with matplotlib (the `plot` extra).
+"""What a model decides: boundaries, tables of mistakes and sheets of digits, with matplotlib (the `plot` extra).
 
 Every function returns a `matplotlib.figure.Figure` of its own: nothing is kept in pyplot's global state, no window
-opens, and a figure is freed like any other object. `save_figure` writes one to a file.
+opens, and a figure is freed like any other object. With `ax=`, it draws into Axes of yours and returns these; what is
+there stays. `save_figure` writes a figure to a file.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
-from autograd._files import atomic_write
+from visualize.figures import FINE, PALETTE, figure_for, look_of, sheet_for, typed
 from visualize.style import BLUE, GREY, INK, ORANGE, SOFT
 
-__all__ = [
-    "plot_confusion_matrix",
-    "plot_decision_boundary",
-    "plot_digits",
-    "plot_histories",
-    "plot_history",
-    "plot_predictions",
-    "save_figure",
-]
-
-FORMATS = (".png", ".svg", ".pdf")
-
-# Okabe and Ito's palette: distinct for every common kind of colour blindness.
-PALETTE = (BLUE, ORANGE, "#009e73", "#b8860b", "#cc79a7", "#56b4e9", "#7a5195", "#4d4d4d", "#e69f00", "#000000")
+__all__ = ["plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_predictions"]
 
 RED = "#c1121f"
 
 
-def _figure(width: float, height: float) -> Any:
-    return _figure_class()(figsize=(width, height), layout="constrained", facecolor="white")
+# ---------------------------------------------------------------- the decision boundary
 
 
-def _figure_class() -> Any:
-    """matplotlib's Figure, which a notebook shows by itself, whatever backend there is, and without pyplot."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: run pip install 'glassgrad[plot]'") from error
+class _Plane(NamedTuple):
+    """Examples in the plane, and what a classifier says on a grid around them. scores[j, i]: at (xs[i], ys[j])."""
 
-    class ShownFigure(Figure):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            FigureCanvasAgg(self)
+    points: Any
+    classes: Any
+    xs: Any
+    ys: Any
+    scores: Any
 
-        def _repr_png_(self) -> bytes:
-            picture = io.BytesIO()
-            self.savefig(picture, format="png", dpi=110)
-            return picture.getvalue()
+    @classmethod
+    def of(cls, predict: Callable[[list[float]], float], points: Any, classes: Any, resolution: int) -> _Plane:
+        import numpy as np
 
-    return ShownFigure
+        low, high = points.min(axis=0), points.max(axis=0)
+        margin = 0.12 * np.maximum(high - low, 1e-9) + 1e-9
+        xs, ys = (np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in (0, 1))
+        scores = np.array([[float(predict([float(x), float(y)])) for x in xs] for y in ys])
+        return cls(points, classes, xs, ys, scores)
 
+    @property
+    def kinds(self) -> list[Any]:
+        """The classes that there are, in ascending order."""
+        return sorted(set(self.classes.tolist()))
 
-def _said(text: Any) -> str:
-    """Text of a user's, in which a dollar sign does not begin a formula."""
-    return str(text).replace("$", r"\$")
+    def draw_scores(self, axes: Any, threshold: float | None) -> None:
+        """Of two classes: blue to orange by the score, and a line where the second class begins."""
+        import numpy as np
+        from matplotlib.colors import LinearSegmentedColormap
 
+        scores = self.scores
+        probable = bool(((scores >= 0.0) & (scores <= 1.0)).all())
+        middle = threshold if threshold is not None else 0.5 if probable else 0.0
+        reach = float(np.nanmax(np.abs(scores - middle))) or 1.0
+        blend = LinearSegmentedColormap.from_list("blue to orange", ["#8fbde0", "#ffffff", "#f0a586"])
+        levels = np.linspace(middle - reach, middle + reach, 21)
+        axes.contourf(self.xs, self.ys, scores, levels=levels, cmap=blend, extend="both")
+        if scores.min() < middle < scores.max():
+            axes.contour(self.xs, self.ys, scores, levels=[middle], colors=[INK], linewidths=1.4)
 
-def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure to `path`, which ends in .png, .svg or .pdf, whole or not at all; returns the path."""
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(
-            f"save_figure: {str(path)!r} must end in one of {', '.join(FORMATS)} to say which format you want"
-        )
-    with atomic_write(path) as file:
-        figure.savefig(file, format=path.suffix.lower()[1:], dpi=150)
-    return path
+    def draw_regions(self, axes: Any, colours: Sequence[str]) -> None:
+        """Of more than two classes: the colour of the one decided for."""
+        import numpy as np
+        from matplotlib.colors import ListedColormap
 
-
-def _tidy(axes: Any, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
-    axes.set_title(_said(title), color=INK, fontsize=11, loc="left")
-    axes.set_xlabel(xlabel, color=SOFT)
-    axes.set_ylabel(ylabel, color=SOFT)
-    axes.tick_params(colors=SOFT, labelsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(GREY)
-
-
-def _curve(axes: Any, epochs: Sequence[float], ys: Sequence[float | None], ending: str, **look: Any) -> None:
-    """A line with its last value written at the end; points that were not measured are left out."""
-    points = [(x, float(y)) for x, y in zip(epochs, ys, strict=True) if y is not None]
-    if not points:
-        return
-    (line,) = axes.plot(*zip(*points, strict=True), linewidth=1.8, marker="o" if len(points) == 1 else None, **look)
-    x, y = points[-1]
-    if math.isfinite(y):
-        axes.annotate(
-            format(y, ending), (x, y), (5, 0), textcoords="offset points", va="center", fontsize=9,
-            color=line.get_color(), annotation_clip=False,
+        kinds = self.kinds
+        places = np.searchsorted(kinds, np.clip(self.scores, kinds[0], kinds[-1]))
+        axes.pcolormesh(
+            self.xs, self.ys, places, cmap=ListedColormap(list(colours)), alpha=0.3, shading="nearest",
+            vmin=-0.5, vmax=len(kinds) - 0.5, linewidth=0, rasterized=True,
         )  # fmt: skip
-
-
-def _finish_curves(axes: Any) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.grid(axis="y", color="#e6e9ed", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(axes.get_lines()) > 1:
-        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
-
-
-def _separate(axes: Any) -> None:
-    """Moves last values apart that would be written over each other."""
-    notes = sorted(axes.texts, key=lambda note: note.xy[1])
-    low, high = axes.get_ylim()
-    height = axes.bbox.height * 72.0 / axes.figure.dpi
-    previous = -math.inf
-    for note in notes:
-        position = (note.xy[1] - low) / (high - low) * height
-        shift = max(previous + 13.0 - position, 0.0)
-        note.set_position((5, shift))
-        previous = position + shift
-
-
-def plot_history(history: Sequence[Any], *, title: str = "") -> Any:
-    """Training curves: loss and, if it was measured, accuracy, each with the validation data as a second line.
-
-    history: one row for each epoch, with attributes epoch, loss, accuracy, validation_loss and validation_accuracy, as
-    `nn.fit` returns them; None is not measured.
-    """
-    rows = _rows("plot_history", history)
-    panels: list[tuple[str, str, str]] = [("loss", "loss", ".3g")]
-    if any(row.accuracy is not None or row.validation_accuracy is not None for row in rows):
-        panels.append(("accuracy", "accuracy", ".1%"))
-    figure = _figure(4.8 * len(panels), 3.4)
-    figure.suptitle(_said(title), color=INK)
-    epochs = [row.epoch for row in rows]
-    for axes, (name, heading, ending) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        validation = [getattr(row, f"validation_{name}") for row in rows]
-        _curve(axes, epochs, [getattr(row, name) for row in rows], ending, color=BLUE, label="training")
-        _curve(axes, epochs, validation, ending, color=ORANGE, label="validation", linestyle="--")
-        _tidy(axes, heading, "epoch")
-        if name == "accuracy":
-            _percent(axes)
-        _finish_curves(axes)
-        _separate(axes)
-    return figure
-
-
-def plot_histories(histories: Mapping[str, Sequence[Any]], *, title: str = "", logarithmic: bool = False) -> Any:
-    """The loss of several trainings in one figure, such as one for each learning rate.
-
-    histories: name to history. logarithmic: the loss on a logarithmic axis, for runs that differ by powers of ten.
-    """
-    if not histories:
-        raise ValueError("plot_histories: needs at least one history, got none")
-    figure = _figure(6.4, 3.8)
-    axes = figure.subplots()
-    for i, (name, history) in enumerate(histories.items()):
-        rows = _rows("plot_histories", history)
-        epochs = [row.epoch for row in rows]
-        _curve(axes, epochs, [row.loss for row in rows], ".3g", color=PALETTE[i % len(PALETTE)], label=_said(name))
-    if logarithmic:
-        axes.set_yscale("log")
-    _tidy(axes, title or "loss", "epoch")
-    _finish_curves(axes)
-    if not logarithmic:
-        _separate(axes)
-    return figure
-
-
-def _rows(name: str, history: Sequence[Any]) -> list[Any]:
-    rows = list(history)
-    if not rows:
-        raise ValueError(f"{name}: the history is empty: train for at least one epoch first")
-    return rows
-
-
-def _percent(axes: Any) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -0.02), min(high, 1.02))
 
 
 def plot_decision_boundary(
@@ -195,68 +83,71 @@ def plot_decision_boundary(
     resolution: int = 80,
     title: str = "",
     class_names: Sequence[str] | None = None,
+    ax: Any = None,
 ) -> Any:
     """Where a classifier of points in the plane decides for which class, with the examples on top.
 
     predict: takes [x1, x2]. With two classes, returns the probability of the second one, or a score that grows with it;
     with more, returns the class. inputs: shape (n, 2). targets: n classes. threshold: where the second class begins; by
     default 0.5 for probabilities, if all predictions lie in [0, 1], and 0 for scores. resolution: grid points per side;
-    predict is called resolution² times. class_names: for the classes in ascending order.
+    predict is called resolution² times. class_names: for the classes in ascending order. ax: Axes to draw into.
+
+    Returns a Figure, or `ax`.
     """
+    sheet = sheet_for("plot_decision_boundary", ax, 5.4, 4.6)
+    points, classes, names = _checked_examples(inputs, targets, class_names)
+    plane = _Plane.of(predict, points, classes, resolution)
+    colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    (panel,) = sheet.panels
+    if len(names) <= 2:
+        plane.draw_scores(panel.axes, threshold)
+    else:
+        plane.draw_regions(panel.axes, colours)
+    dots = []
+    for kind, name, colour in zip(plane.kinds, names, colours, strict=True):
+        chosen = points[classes == kind]
+        dots.append(panel.axes.scatter(*chosen.T, s=26, color=colour, edgecolor="white", linewidth=0.7, label=name))
+    panel.limit((plane.xs[0], plane.xs[-1]), (plane.ys[0], plane.ys[-1]))
+    panel.describe(title, "x1", "x2")
+    panel.legend(dots, names, outside="right upper")
+    return sheet.result
+
+
+def _checked_examples(inputs: Any, targets: Any, class_names: Sequence[str] | None) -> tuple[Any, Any, list[str]]:
+    """Points of the plane and their classes as arrays, and the name of each class."""
     import numpy as np
 
-    points = np.asarray(inputs, dtype=float)
-    classes = np.asarray(targets)
+    points, classes = np.asarray(inputs, dtype=float), np.asarray(targets)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise ValueError(f"plot_decision_boundary: inputs must have shape (n, 2), got {points.shape}")
     if classes.shape != (len(points),):
         raise ValueError(
             f"plot_decision_boundary: {len(points)} inputs need as many targets, got shape {classes.shape}"
         )
-    figure = _figure(5.4, 4.6)
-    axes = figure.subplots()
-    low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.12 * np.maximum(high - low, 1e-9) + 1e-9
-    xs, ys = (np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in (0, 1))
-    scores = np.array([[float(predict([float(x), float(y)])) for x in xs] for y in ys])
-
     kinds = np.unique(classes)
-    colours = [PALETTE[i % len(PALETTE)] for i in range(len(kinds))]
-    if len(kinds) <= 2:
-        from matplotlib.colors import LinearSegmentedColormap
-
-        probable = bool(((scores >= 0.0) & (scores <= 1.0)).all())
-        middle = threshold if threshold is not None else 0.5 if probable else 0.0
-        reach = float(np.nanmax(np.abs(scores - middle))) or 1.0
-        blend = LinearSegmentedColormap.from_list("blue to orange", ["#8fbde0", "#ffffff", "#f0a586"])
-        levels = np.linspace(middle - reach, middle + reach, 21)
-        axes.contourf(xs, ys, scores, levels=levels, cmap=blend, extend="both")
-        if scores.min() < middle < scores.max():
-            axes.contour(xs, ys, scores, levels=[middle], colors=[INK], linewidths=1.4)
-    else:
-        from matplotlib.colors import ListedColormap
-
-        places = np.searchsorted(kinds, np.clip(scores, kinds[0], kinds[-1]))
-        axes.pcolormesh(
-            xs, ys, places, cmap=ListedColormap(colours), alpha=0.3, shading="nearest",
-            vmin=-0.5, vmax=len(kinds) - 0.5, linewidth=0, rasterized=True,
-        )  # fmt: skip
-    for i, kind in enumerate(kinds):
-        chosen = points[classes == kind]
-        name = _said(class_names[i]) if class_names is not None else f"class {kind:g}"
-        axes.scatter(*chosen.T, s=26, color=colours[i], edgecolor="white", linewidth=0.7, label=name)
-    axes.set_xlim(xs[0], xs[-1])
-    axes.set_ylim(ys[0], ys[-1])
-    _tidy(axes, title, "x1", "x2")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
-    return figure
+    if class_names is None:
+        return points, classes, [f"class {kind:g}" for kind in kinds]
+    # More names than classes are the names of all classes, of which the examples show some.
+    whole = (
+        len(class_names) > len(kinds) and classes.dtype.kind in "iu" and 0 <= kinds[0] <= kinds[-1] < len(class_names)
+    )
+    names = [str(class_names[kind]) for kind in kinds] if whole else [str(name) for name in class_names]
+    if len(names) != len(kinds):
+        raise ValueError(f"plot_decision_boundary: {len(kinds)} classes need as many names, got {len(names)}")
+    return points, classes, names
 
 
-def plot_confusion_matrix(matrix: Any, class_names: Sequence[str] | None = None, *, title: str = "") -> Any:
+# ---------------------------------------------------------------- the confusion matrix
+
+
+def plot_confusion_matrix(
+    matrix: Any, class_names: Sequence[str] | None = None, *, title: str = "", ax: Any = None
+) -> Any:
     """Which class was taken for which, as counts.
 
     matrix: entry [a, p] counts examples of class a predicted as p. What was right, the diagonal, is blue by its share
     of the class; mistakes have a scale of their own, from white to orange, so that the diagonal does not hide them.
+    ax: Axes to draw into. Returns a Figure, or `ax`.
     """
     import numpy as np
 
@@ -264,45 +155,67 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str] | None = None,
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
         raise ValueError(f"plot_confusion_matrix: the matrix must be square, got shape {counts.shape}")
     size = len(counts)
-    names = [str(i) for i in range(size)] if class_names is None else [_said(name) for name in class_names]
+    given = [str(name) for name in (range(size) if class_names is None else class_names)]
+    names = [typed(name, max(24, len(name) // 2)) for name in given]  # a cell is three lines high
     if len(names) != size:
         raise ValueError(f"plot_confusion_matrix: {size} classes need as many names, got {len(names)}")
-    right = np.eye(size, dtype=bool)
+    room = 0.07 * max(len(line) for name in names for line in name.split("\n"))
+    sheet = sheet_for(
+        "plot_confusion_matrix", ax, max(0.46 * size + 1.6, 4.0) + room, max(0.46 * size + 1.4, 3.6) + 0.7 * room
+    )
+    (panel,) = sheet.panels
+    axes = panel.axes
+    axes.imshow(_paint(counts))
+    panel.limit((-0.5, size - 0.5), (-0.5, size - 0.5))
+    axes.invert_yaxis()
+    for a, p in np.argwhere(counts):
+        weight = "normal" if a == p else "bold"
+        axes.text(p, a, f"{counts[a, p]:g}", ha="center", va="center", fontsize=9, color=INK, weight=weight)
+    right, total = counts.trace(), counts.sum()
+    says = f"{right / max(total, 1):.1%} right, {total - right:g} of {total:g} wrong"
+    panel.describe(title, "predicted", "actual", default=says)
+    _name_cells(axes, names)
+    return sheet.result
+
+
+def _paint(counts: Any) -> Any:
+    """The colour of each cell: array of shape (n, n, 3)."""
+    import numpy as np
+
+    right = np.eye(len(counts), dtype=bool)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     worst = max(float(np.where(right, 0, counts).max()), 1.0)
-    paint = np.ones((size, size, 3))
+    paint = np.ones((*counts.shape, 3))
     for chosen, strength, ink in ((right, 0.15 + 0.55 * shares, BLUE), (~right, 0.1 + 0.6 * counts / worst, ORANGE)):
         shade = np.where(chosen & (counts > 0), strength, 0.0)[..., None]
         paint += shade * (np.array([int(ink[i : i + 2], 16) / 255 for i in (1, 3, 5)]) - 1.0)
+    return paint
 
-    figure = _figure(max(0.46 * size + 1.6, 4.0), max(0.46 * size + 1.4, 3.6))
-    axes = figure.subplots()
-    axes.imshow(paint)
-    for a in range(size):
-        for p in range(size):
-            if counts[a, p]:
-                weight = "normal" if a == p else "bold"
-                axes.text(p, a, f"{counts[a, p]:g}", ha="center", va="center", fontsize=9, color=INK, weight=weight)
-    accuracy = float(counts[right].sum() / max(counts.sum(), 1))
-    wrong = counts.sum() - counts[right].sum()
-    _tidy(axes, title or f"{accuracy:.1%} right, {wrong:g} of {counts.sum():g} wrong", "predicted", "actual")
+
+def _name_cells(axes: Any, names: Sequence[str]) -> None:
+    """The names of the classes along both sides, and lines between the cells."""
+    size, look = len(names), look_of(*names)
     long = max(map(len, names)) > 3
-    axes.set_xticks(range(size), names, rotation=45 if long else 0, ha="right" if long else "center")
-    axes.set_yticks(range(size), names)
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    axes.set_xticks(range(size), names, **turned, **look)
+    axes.set_yticks(range(size), names, **look)
     axes.set_xticks([i + 0.5 for i in range(size - 1)], minor=True)
     axes.set_yticks([i + 0.5 for i in range(size - 1)], minor=True)
-    axes.grid(which="minor", color="#e6e9ed", linewidth=0.8)
+    axes.grid(which="minor", color=FINE, linewidth=0.8)
     axes.tick_params(which="both", length=0)
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(GREY)
-    return figure
 
 
-def plot_predictions(predicted: Iterable[float], actual: Iterable[float], *, title: str = "") -> Any:
+# ---------------------------------------------------------------- regression
+
+
+def plot_predictions(predicted: Iterable[float], actual: Iterable[float], *, title: str = "", ax: Any = None) -> Any:
     """Predicted against actual numbers, for regression: what is right lies on the line.
 
-    predicted, actual: n numbers each. The title says the root of the mean squared error unless another is given.
+    predicted, actual: n numbers each. The title says the root of the mean squared error unless another is given. ax:
+    Axes to draw into. Returns a Figure, or `ax`.
     """
     import numpy as np
 
@@ -311,19 +224,72 @@ def plot_predictions(predicted: Iterable[float], actual: Iterable[float], *, tit
         raise ValueError(
             f"plot_predictions: needs as many predictions as actual numbers, got {found.shape} and {true.shape}"
         )
-    figure = _figure(4.4, 4.0)
-    axes = figure.subplots()
+    sheet = sheet_for("plot_predictions", ax, 4.4, 4.0)
+    (panel,) = sheet.panels
+    axes = panel.axes
     low, high = float(min(found.min(), true.min())), float(max(found.max(), true.max()))
     room = 0.05 * (high - low) or 1.0
-    axes.plot([low - room, high + room], [low - room, high + room], color=GREY, linewidth=1.2, zorder=1)
+    ends = (low - room, high + room)
+    axes.plot(ends, ends, color=GREY, linewidth=1.2, zorder=1)
     axes.scatter(true, found, s=22, color=BLUE, edgecolor="white", linewidth=0.6, zorder=2)
-    axes.set_xlim(low - room, high + room)
-    axes.set_ylim(low - room, high + room)
-    axes.locator_params(nbins=5)
-    axes.ticklabel_format(scilimits=(-3, 4), useMathText=True)
+    panel.limit(ends, ends)
+    if panel.empty:
+        axes.locator_params(nbins=5)
+        axes.ticklabel_format(scilimits=(-3, 4), useMathText=True)
     error = math.sqrt(float(((found - true) ** 2).mean()))
-    _tidy(axes, title or f"off by {error:.3g} (root mean square)", "actual", "predicted")
-    return figure
+    panel.describe(title, "actual", "predicted", default=f"off by {error:.3g} (root mean square)")
+    return sheet.result
+
+
+# ---------------------------------------------------------------- digits
+
+
+class _Guess(NamedTuple):
+    """An image with what was made of it. names: of all classes; chances: of each of them; actual: the true class."""
+
+    image: Any
+    names: Sequence[str]
+    chances: Any
+    actual: int
+
+    @property
+    def predicted(self) -> int:
+        """The likeliest class."""
+        return int(self.chances.argmax())
+
+    @property
+    def ink(self) -> str:
+        """Red for a mistake."""
+        return INK if self.predicted == self.actual else RED
+
+    @property
+    def said(self) -> str:
+        """What stands above."""
+        wrong = self.predicted != self.actual
+        said = f"{self.names[self.predicted]}  {_percentage(self.chances.max())}"
+        return typed(said + (f"\nis {self.names[self.actual]}" if wrong else ""), 19)
+
+    def draw(self, axes: Any, bars: Any) -> None:
+        """The image into `axes`, and below, into `bars`, a bar for every class."""
+        wrong = self.predicted != self.actual
+        axes.imshow(self.image, cmap="gray_r", interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_color(RED if wrong else GREY)
+            spine.set_linewidth(2.0 if wrong else 0.8)
+        axes.set_title(self.said, color=self.ink, fontsize=9, pad=3, **look_of(self.said))
+        places = range(len(self.names))
+        colours = [self.ink if k == self.predicted else BLUE if k == self.actual else GREY for k in places]
+        bars.bar(places, self.chances, color=colours, width=0.8)
+        bars.set_ylim(0.0, 1.0)
+        bars.set_yticks([])
+        short = len(self.names) <= 10 and max(map(len, self.names)) <= 2
+        bars.set_xticks(places if short else [], self.names if short else [], **(look_of(*self.names) if short else {}))
+        bars.tick_params(length=0, labelsize=6, colors=SOFT, pad=1)
+        for side in ("top", "left", "right"):
+            bars.spines[side].set_visible(False)
+        bars.spines["bottom"].set_color(GREY)
 
 
 def plot_digits(
@@ -335,12 +301,34 @@ def plot_digits(
     most: int = 24,
     columns: int = 6,
     title: str = "",
+    ax: Any = None,
 ) -> Any:
     """A sheet of images, each with the predicted class, its probability, and a bar for every class. Mistakes are red.
 
     images: shape (n, height, width). labels: n true classes. probabilities: shape (n, classes). most: how many to show:
-    the mistakes first, surest one first, then the others in order.
+    the mistakes first, surest one first, then the others in order. ax: an empty Figure or SubFigure to draw into, as in
+    `ax=figure.subfigures(1, 2)[0]`, because there are many panels. Returns a Figure, or `ax`.
     """
+    guesses = _guesses(images, labels, probabilities, class_names)
+    mistakes = [guess for guess in guesses if guess.predicted != guess.actual]
+    mistakes.sort(key=lambda guess: -guess.chances.max())
+    chosen = [*mistakes, *(guess for guess in guesses if guess.predicted == guess.actual)][:most]
+    columns = min(columns, len(chosen))
+    rows = -(-len(chosen) // columns)
+    lines = max(guess.said.count("\n") for guess in chosen)
+    figure = figure_for("plot_digits", ax, 1.35 * columns + 0.2, (1.8 + 0.15 * lines) * rows + 0.5)
+    says = title or f"{len(mistakes)} of {len(guesses)} wrong" + (" (in red)" if mistakes else "")
+    says = typed(says, max(16 * columns, 24))
+    figure.suptitle(says, color=INK, fontsize=11, **look_of(says))
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[3.2, 1.0] * rows)
+    for place, guess in enumerate(chosen):
+        row, column = divmod(place, columns)
+        guess.draw(*(figure.add_subplot(grid[2 * row + below, column]) for below in (0, 1)))
+    return figure
+
+
+def _guesses(images: Any, labels: Iterable[int], probabilities: Any, class_names: Sequence[str] | None) -> list[_Guess]:
+    """Images with what was made of them, checked."""
     import numpy as np
 
     pictures, actual = np.asarray(images, dtype=float), np.asarray(list(labels), dtype=int)
@@ -352,43 +340,14 @@ def plot_digits(
             f"plot_digits: {len(pictures)} images need as many labels and rows of probabilities, "
             f"got {len(actual)} and shape {chances.shape}"
         )
-    names = [str(i) for i in range(chances.shape[1])] if class_names is None else [_said(n) for n in class_names]
-    predicted = chances.argmax(axis=1)
-    sureness = chances.max(axis=1)
-    mistakes = sorted(np.flatnonzero(predicted != actual), key=lambda i: -sureness[i])
-    chosen = [*mistakes, *np.flatnonzero(predicted == actual)][:most]
-
-    columns = min(columns, len(chosen))
-    rows = -(-len(chosen) // columns)
-    figure = _figure(1.35 * columns + 0.2, 1.95 * rows + 0.5)
-    heading = title or f"{len(mistakes)} of {len(pictures)} wrong" + (" (in red)" if mistakes else "")
-    figure.suptitle(_said(heading), color=INK, fontsize=11)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[3.2, 1.0] * rows)
-    for place, i in enumerate(chosen):
-        row, column = divmod(place, columns)
-        wrong = predicted[i] != actual[i]
-        ink = RED if wrong else INK
-        axes = figure.add_subplot(grid[2 * row, column])
-        axes.imshow(pictures[i], cmap="gray_r", interpolation="nearest")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_color(ink if wrong else GREY)
-            spine.set_linewidth(2.0 if wrong else 0.8)
-        said = f"{names[predicted[i]]}  {_percentage(sureness[i])}"
-        axes.set_title(said + (f"\nis {names[actual[i]]}" if wrong else ""), color=ink, fontsize=9, pad=3)
-        bars = figure.add_subplot(grid[2 * row + 1, column])
-        colours = [ink if k == predicted[i] else BLUE if k == actual[i] else GREY for k in range(len(names))]
-        bars.bar(range(len(names)), chances[i], color=colours, width=0.8)
-        bars.set_ylim(0.0, 1.0)
-        bars.set_yticks([])
-        short = len(names) <= 10 and max(map(len, names)) <= 2
-        bars.set_xticks(range(len(names)) if short else [], names if short else [])
-        bars.tick_params(length=0, labelsize=6, colors=SOFT, pad=1)
-        for side in ("top", "left", "right"):
-            bars.spines[side].set_visible(False)
-        bars.spines["bottom"].set_color(GREY)
-    return figure
+    classes = chances.shape[1]
+    names = [str(name) for name in (range(classes) if class_names is None else class_names)]
+    if len(names) != classes:
+        raise ValueError(f"plot_digits: {classes} classes need as many names, got {len(names)}")
+    strange = actual[(actual < 0) | (actual >= classes)]
+    if len(strange):
+        raise ValueError(f"plot_digits: labels must be classes from 0 to {classes - 1}, got {strange[0]}")
+    return [_Guess(*guess) for guess in zip(pictures, [names] * len(pictures), chances, actual.tolist(), strict=True)]
 
 
 def _percentage(p: float) -> str:
