@@ -24,8 +24,10 @@ from autograd.check import GradientMismatch, GradientReport, GradientUndecided, 
 from autograd.corners import CORNERS, Corner
 from autograd.custom import checkpoint, custom_gradient, implicit
 from autograd.enclose import Enclosure, Interval, enclose
+from autograd.explain import Explanation, explain
 from autograd.forward import jvp
 from autograd.jacobians import hessian, hvp, jacobian, vjp
+from autograd.kinks import kinks, subgradient
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import *  # noqa: F403  # a new row is named there, once
 from autograd.primitives import __all__ as _rows
@@ -52,10 +54,11 @@ def __getattr__(name: str) -> object:
 
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.
 __all__ = [
-    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "Enclosure", "GradientMismatch", "GradientReport",
-    "GradientUndecided", "Index", "Interval", "Kink", "Number", "Primitive", "Program", "TraceError", "Value",
-    "check_gradients", "checkpoint", "custom_gradient", "derivative", "enclose", "engine", "grad", "hessian", "hvp",
-    "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot", "primitive", "read", "take", "taylor",
-    "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
+    "CORNERS", "TABLE", "Corner", "Domain", "DomainError", "Enclosure", "Explanation", "GradientMismatch",
+    "GradientReport", "GradientUndecided", "Index", "Interval", "Kink", "Number", "Primitive", "Program",
+    "TraceError", "Value", "check_gradients", "checkpoint", "custom_gradient", "derivative", "enclose", "engine",
+    "explain", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "kinks", "linalg", "no_grad", "one_hot",
+    "primitive", "read", "subgradient", "take", "taylor", "topological", "trace", "value_and_grad", "vjp", "write",
+    "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ __all__ = ["Explanation", "Path", "Slope", "Step", "explain"]
 
 MOST_STEPS = 12
 """How many steps are told; of more, the first and the last of the strongest path."""
-ENDS = 4
+ENDS = 5
 MOST_SLOPES = 4
 MOST_GIVEN = 8
 
@@ -50,13 +51,11 @@ class Path(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """The derivative of a step by one of its arguments: its formula, and its number; None where nobody asked, because
-    no gradient arrives.
-    """
+    """The derivative of a step by one of its arguments: its formula, "" if that is not known, and its number."""
 
     by: str
     formula: str
-    number: float | None
+    number: float
     latex: str = ""
 
 
@@ -74,7 +73,7 @@ class Step(NamedTuple):
     latex: str = ""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Explanation:
     """What `explain` found. Prints as text; `markdown()` and `latex()` say the same.
 
@@ -98,7 +97,8 @@ class Explanation:
     length: int
 
     def __repr__(self) -> str:
-        return f"<Explanation of {slope_of(self.y, self.x)} = {self.gradient!r}: {many(self.paths)} paths>"
+        paths = f"{many(self.paths)} path{'s' * (self.paths > 1)}"
+        return f"<Explanation of {slope_of(self.y, self.x)} = {self.gradient!r}: {paths}>"
 
     def __str__(self) -> str:
         return as_text(self)
@@ -119,25 +119,25 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
     """How y depends on x: each step of the chain rule, the paths that carry most, and why the gradient is what it is.
 
     y: a computed Value. x: what to differentiate by, a leaf or any other Value that y was computed from. k: how many
-    paths to show. Paths are counted, not walked: 10**5 operations take a second or two. No backward() is needed, and no
-    Value is changed.
+    paths to show. Paths are counted, not walked: 10**5 operations take seconds. No backward() is needed, and nothing is
+    changed.
 
     Raises ValueError if y does not depend on x, with what may have happened, and RuntimeError if a leaf was changed
     since y was computed.
 
-    >>> from autograd import tanh
-    >>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
-    >>> print(explain(tanh(w * x), w))
-    How y depends on w, at w = 0.5, where y = 0.7616
+    >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
+    >>> print(explain((w * x + 3.0) ** 2, w))
+    How y depends on w, at w = 2, where y = 16
     <BLANKLINE>
-    ∂y/∂w = 0.84: when w grows by a little, y grows by 0.84 times as much.
+    ∂y/∂w = 4: when w grows by a little, y grows by 4 times as much.
     <BLANKLINE>
-      v1 = w · x    = 1       ∂v1/∂w = x = 2
-      y  = tanh(v1) = 0.7616  ∂y/∂v1 = 1 - y² = 0.42
-      with w = 0.5, x = 2
+      v1 = w · x  = 1   ∂v1/∂w = x = 0.5
+      v2 = v1 + 3 = 4   ∂v2/∂v1 = 1
+      y  = v2²    = 16  ∂y/∂v2 = 2 · v2 = 8
+      with w = 2, x = 0.5
     <BLANKLINE>
-    One path leads from w to y, and the chain rule multiplies the slopes along it:
-      w → v1 → y:  2 · 0.42 = 0.84
+    One path leads from w to y; multiply the slopes along it:
+      w → v1 → v2 → y:  0.5 · 1 · 8 = 4
     """
     _check(y, x, k)
     watch("data", y)
@@ -154,7 +154,7 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
         why = reasons(between, pulled, lambda arg: _called(arg, names), size(between, pulled.slopes))
         chosen = _chosen(between, order, ways[0])
         steps = [_step(between, pulled, i, edges, names) for i, edges in chosen]
-    if len(steps) == 2 * ENDS and len(ways[0].steps) > len(steps):
+    if len(between.nodes) - 1 > MOST_STEPS and len(ways[0].steps) > MOST_STEPS:
         steps[ENDS] = steps[ENDS]._replace(skipped=len(ways[0].steps) - len(steps))
     passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
     given = _given(between, [between.nodes[i] for i, _ in chosen], steps, names)
@@ -171,11 +171,9 @@ def _called(arg: Any, names: dict[Value, str]) -> str:
 def _path(between: Between, pulled: Pulled, way: Way, gradient: float, names: dict[Value, str]) -> Path:
     nodes, places, factors = [between.nodes[0]], [], []
     for i, e in way.steps:
-        value, (_, place) = between.nodes[i], between.edges[i][e]
-        slope = pulled.slopes[i][e]
-        nodes.append(value)
-        places.append(place)
-        factors.append(_asked(value, place) if slope is None else slope)
+        nodes.append(between.nodes[i])
+        places.append(between.edges[i][e][1])
+        factors.append(_number(pulled, between, i, e))
     product = 1.0
     for value, place, factor in zip(nodes[:0:-1], places[::-1], factors[::-1], strict=True):
         if factor == 0.0 and carries_nothing(value, place):
@@ -188,10 +186,13 @@ def _path(between: Between, pulled: Pulled, way: Way, gradient: float, names: di
     return Path(tuple(nodes), called, tuple(places), tuple(factors), product, share, exponent)
 
 
-def _asked(value: Value, place: int) -> float:
-    """A slope that the sweep has no need of; nan if there is none."""
+def _number(pulled: Pulled, between: Between, i: int, e: int) -> float:
+    """A slope, also one that the sweep has no need of, as no gradient arrives there; nan if there is none."""
+    slope = pulled.slopes[i][e]
+    if slope is not None:
+        return slope
     try:
-        return own_slopes(value, [place])[0]
+        return own_slopes(between.nodes[i], [between.edges[i][e][1]])[0]
     except (ArithmeticError, ValueError):
         return math.nan
 
@@ -207,7 +208,7 @@ def _chosen(between: Between, order: Sequence[Value], way: Way) -> list[tuple[in
         place = {value: i for i, value in enumerate(between.nodes)}
         told = [place[value] for value in order if value in place]
         return [(i, list(range(len(between.edges[i])))) for i in told if between.edges[i]]
-    steps = way.steps if len(way.steps) <= 2 * ENDS else [*way.steps[:ENDS], *way.steps[-ENDS:]]
+    steps = way.steps if len(way.steps) <= MOST_STEPS else [*way.steps[:ENDS], *way.steps[-ENDS:]]
     return [(i, [e]) for i, e in steps]
 
 
@@ -221,15 +222,13 @@ def _step(between: Between, pulled: Pulled, i: int, edges: list[int], names: dic
 
     slopes = []
     for e, place in list(zip(edges, places, strict=True))[:MOST_SLOPES]:
-        by = names[value.args[place]] + f" (argument {place + 1})" * several
+        by = called(value.args[place]) + f" (argument {place + 1})" * several
         formula = superscripted(slope_formula(value, place, called))
         tex = to_latex(slope_formula(value, place, latex.called), latex.names)
-        slopes.append(Slope(by, formula, pulled.slopes[i][e], tex))
+        slopes.append(Slope(by, formula, _number(pulled, between, i, e), tex))
     shown = value_formula(value, called, places)
     tex = to_latex(value_formula(value, latex.called, places), latex.names)
-    return Step(
-        names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex
-    )
+    return Step(names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex)
 
 
 class _InLatex:
@@ -244,7 +243,7 @@ class _InLatex:
         if not isinstance(arg, Value):
             return said(arg)
         if arg not in self.known:
-            self.known[arg] = chr(0xE000 + len(self.known) % 0x1900)
+            self.known[arg] = chr(0xE000 + len(self.known))
             self.names[self.known[arg]] = name_in_latex(self.labels[arg])
         return self.known[arg]
 
@@ -257,9 +256,14 @@ def _given(
     for value, step in zip(told, steps, strict=True):
         text = " ".join([step.formula, *(slope.formula for slope in step.slopes)])
         for arg in value.args:
-            if isinstance(arg, Value) and arg not in told and names[arg] in text:
+            if isinstance(arg, Value) and arg not in told and _occurs(names[arg], text):
                 found.setdefault(arg)
     return [(names[value], value.data) for value in list(found)[:MOST_GIVEN]]
+
+
+def _occurs(name: str, text: str) -> bool:
+    """Whether a name is in a text, and not as the beginning of a longer one."""
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 # ---------------------------------------------------------------- what cannot be explained
@@ -273,7 +277,11 @@ def _check(y: Any, x: Any, k: Any) -> None:
             what += ": this is a plain number, which remembers nothing (was .data or float() used?)"
         raise TypeError(f"explain: the first argument must be {what}; got {y!r:.200}")
     if not isinstance(x, Value):
-        one = "; explain the gradient by one of them at a time" if isinstance(x, Iterable) and not isinstance(x, str) else ""
+        one = (
+            "; explain the gradient by one of them at a time"
+            if isinstance(x, Iterable) and not isinstance(x, str)
+            else ""
+        )
         raise TypeError(f"explain: the second argument must be the Value to differentiate by, got {x!r:.200}{one}")
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(f"explain: k must be a whole number of paths to show, got {k!r}")
@@ -285,10 +293,10 @@ def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:
     """What to say if y does not depend on x: what is likely to have happened."""
     y_is, x_is = (repr(v.label) if v.label else f"{v!r:.60}" for v in (y, x))
     words = f"explain: {y_is} does not depend on {x_is}, so its gradient is 0 by it and there is nothing to explain. "
-    if y.primitive is None:
-        return words + "The first one was not computed from anything: it is a leaf, or was computed inside no_grad()."
     if y in set(reading_order(x)):
         return words + "It is the other way round: write explain(x, y)."
+    if y.primitive is None:
+        return words + "The first one was not computed from anything: it is a leaf, or was computed inside no_grad()."
     twin = next((v for v in order if v.label and v.label == x.label), None)
     if twin is not None:
         return words + f"The graph has another Value of the name {x.label!r}, {twin.data!r}: was x made anew since?"
@@ -296,7 +304,7 @@ def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:
         if any(isinstance(arg, float) and arg == x.data for arg in value.args) and x.data not in (0.0, 1.0, -1.0):
             assert value.primitive is not None
             return words + (
-                f"The plain number {x.data!r} went into {value.primitive.name}, though: x.data or float(...) of it is a "
-                "constant, through which no gradient flows. Compute with x itself."
+                f"The plain number {x.data!r} went into {value.primitive.name}, though: x.data, or float(...) of it, "
+                "is a constant, through which no gradient flows. Compute with the Value itself."
             )
     return words + "Is it the Value that the computation used, or a copy, or one made later under the same name?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from autograd import primitives as table
@@ -12,11 +13,11 @@ from autograd.primitive import Primitive
 from autograd.value import Value
 
 __all__ = [
-    "name_in_latex", "number_in_latex", "said", "slope_formula", "slope_of", "superscripted", "to_latex",
+    "is_prose", "name_in_latex", "number_in_latex", "said", "slope_formula", "slope_of", "superscripted", "to_latex",
     "value_formula",
 ]  # fmt: skip
 
-MOST_NAMES = 6
+MOST_NAMES = 4
 """How many arguments of a long list are written out."""
 
 Called = Callable[[Any], str]
@@ -50,20 +51,20 @@ def value_formula(value: Value, called: Called, shown: Sequence[int]) -> str:
     """
     row = value.primitive
     assert row is not None
-    names = [called(arg) for arg in value.args]
-    must = set(shown)
+    args = value.args
     if row is table.dot or row is table.sum:
-        half = len(names) // 2
-        terms = names if row is table.sum else [
-            f"{_factor(a)}·{_factor(b)}" for a, b in zip(names[:half], names[half:], strict=True)
-        ]  # fmt: skip
-        return _subtracted(" + ".join(_listed(terms, {i % len(terms) for i in shown})) if terms else "0")
+        n = len(args) // row.groups
+
+        def term(i: int) -> str:
+            return called(args[i]) if row is table.sum else f"{_factor(called(args[i]))}·{_factor(called(args[i + n]))}"
+
+        return _subtracted(" + ".join(_listed(term, n, {i % n for i in shown})) or "0")
     if row.rule is None and row.formula and _is_wordless(row):
-        return _subtracted(spelled(row, row.formula[0], names, ""))
-    defaults = list(row.defaults.values())
-    while defaults and value.args[len(names) - 1] == defaults.pop():
-        names.pop()  # as in leaky_relu(x), which takes 0.01 unless told
-    inside = ", ".join(_listed(names, must))
+        return _subtracted(spelled(row, row.formula[0], [called(arg) for arg in args], ""))
+    n, defaults = len(args), list(row.defaults.values())
+    while defaults and args[n - 1] == defaults.pop():
+        n -= 1  # as in leaky_relu(x), which takes 0.01 unless told
+    inside = ", ".join(_listed(lambda i: called(args[i]), n, set(shown)))
     return f"{row.name}([{inside}])" if row.domain is table.SOME else f"{row.name}({inside})"
 
 
@@ -73,13 +74,14 @@ def _is_wordless(row: Primitive) -> bool:
     return all(word in arguments for word in WORD.findall(row.formula[0]))
 
 
-def _listed(names: list[str], shown: set[int]) -> list[str]:
-    """The names, or those that must be there and a few others, and how many there are beside."""
-    if len(names) <= MOST_NAMES:
-        return names
+def _listed(name: Callable[[int], str], n: int, shown: set[int]) -> list[str]:
+    """The names of n things, or those that must be there and a few others, and how many there are beside."""
+    if n <= MOST_NAMES:
+        return [name(i) for i in range(n)]
     wanted = sorted(shown)[: MOST_NAMES - 2]
-    kept = sorted({*wanted, *[i for i in range(len(names)) if i not in shown][: MOST_NAMES - 1 - len(wanted)]})
-    return [*(names[i] for i in kept), f"… {len(names) - len(kept):,} more …"]
+    others = islice((i for i in range(n) if i not in shown), MOST_NAMES - 1 - len(wanted))
+    kept = sorted({*wanted, *others})
+    return [*map(name, kept), f"… {n - len(kept):,} more …"]
 
 
 def _subtracted(formula: str) -> str:
@@ -105,10 +107,18 @@ def slope_formula(value: Value, place: int, called: Called) -> str:
         return f"exp({called(value.args[place])} - {_factor(called(value))})"
     if row is table.pow and place == 0 and type(value.args[1]) is float:
         return _power_slope(_factor(called(value.args[0])), value.args[1])
-    if row.rule is not None or len(row.formula) < 2:
+    decided = row is table.where and type(value.args[0]) is float
+    if row.rule is not None or len(row.formula) < 2 or decided:
         return ""
-    slopes = row.formula[1:]
-    return spelled(row, slopes[min(place, len(slopes) - 1)], [called(arg) for arg in value.args], called(value))
+    slopes, names = row.formula[1:], [called(arg) for arg in value.args]
+    if row is table.relu:  # step is a row that few have met
+        return spelled(table.step, table.step.formula[0], names, "")
+    return spelled(row, slopes[min(place, len(slopes) - 1)], names, called(value))
+
+
+def is_prose(formula: str) -> bool:
+    """Whether a formula is told in words, so that it cannot stand between two signs =."""
+    return re.search(r"\b(if|else|or|between|below|above|each)\b", formula) is not None
 
 
 def _power_slope(x: str, exponent: float) -> str:
@@ -142,7 +152,8 @@ def spelled(row: Primitive, formula: str, names: Sequence[str], y: str) -> str:
 
 def superscripted(formula: str) -> str:
     """x ** 2 as x²."""
-    return re.sub(r" ?\*\* ?\(?(-?\d+)\)?(?![\w.])", lambda found: found[1].translate(SUPERSCRIPTS), formula)
+    whole = re.compile(r" ?\*\* ?(?:\((-?\d+)\)|(\d+)(?![\w.]))")
+    return whole.sub(lambda found: (found[1] or found[2]).translate(SUPERSCRIPTS), formula)
 
 
 # ---------------------------------------------------------------- LaTeX
@@ -153,8 +164,8 @@ SIGNS = {
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "→": r"\to ", "∞": r"\infty ", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%",
     "#": r"\#", "$": r"\$", "_": r"\_", "^": r"\wedge ", "~": r"\sim ", "\\": r"\backslash ", "'": "'",
 }  # fmt: skip
-RAISED = {c: chr(d) for d, c in SUPERSCRIPTS.items()}  # ² to 2
-TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?|[^\W\d_][A-Za-z0-9_]*|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\s+|.")
+RAISED = {chr(c): chr(d) for d, c in SUPERSCRIPTS.items()}  # ² to 2
+TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[^\W\d_][A-Za-z0-9_]*|\s+|.")
 
 
 def number_in_latex(x: float) -> str:
@@ -193,7 +204,7 @@ def to_latex(formula: str, names: Mapping[str, str]) -> str:
             end = token.end()
             found.append(_token(token[0], formula[end : end + 1] == "(", names))
         at = end
-    return "".join(found)
+    return re.sub(" {2,}", " ", "".join(found))
 
 
 def _argument(formula: str, at: int, names: Mapping[str, str]) -> tuple[str, int]:

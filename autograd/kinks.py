@@ -97,9 +97,9 @@ class Kinks(tuple[AtKink, ...]):
             lines.append(str(kink))
             for m in kink.moved[:MOST]:
                 slope = slope_of(self.root, m.name)
-                beside = [f"{said(x)} with the slope to the {side}" for side, x in (("left", m.left), ("right", m.right))
-                          if x != m.gradient]  # fmt: skip
-                lines.append(f"  {slope} is {said(m.gradient)}, and would be {', '.join(beside)}")
+                others = [(side, x) for side, x in (("left", m.left), ("right", m.right)) if x != m.gradient]
+                beside = ", ".join(f"{said(x)} with the slope to the {side}" for side, x in others)
+                lines.append(f"  {slope} is {said(m.gradient)}, and would be {beside}")
             if len(kink.moved) > MOST:
                 lines.append(f"  and {len(kink.moved) - MOST:,} more gradients")
             if not kink.moved and not kink.sides.jumps:
@@ -186,7 +186,9 @@ def _checked(y: Any, xs: Any, name: str) -> list[Value]:
     watch("data", y)
     if isinstance(xs, Value):
         return [xs]
-    wanted = leaves(y) if xs is None and name == "kinks" else xs if isinstance(xs, str) or xs is None else list(xs)
+    if xs is None and name == "kinks":
+        return leaves(y)
+    wanted: list[Value] = list(xs) if isinstance(xs, Iterable) else xs
     check_values(name, wanted)
     return wanted
 
@@ -208,7 +210,7 @@ def _chosen(value: Value, places: Sequence[int], side: Side) -> list[float]:
 def sides_of(value: Value) -> Sides | None:
     """The slopes of a node to both sides of its kink; None if it is not at one, or if nothing depends on the choice."""
     row = value.primitive
-    if row is None:
+    if row is None or (row.kink is None and row not in CORNERED):
         return None
     operands = [x.data if isinstance(x, Value) else x for x in value.args]
     if row.kink is None:
@@ -225,8 +227,8 @@ def sides_of(value: Value) -> Sides | None:
         jumps = any(_jumps(value.data, operands[places[0]], places, side) for side in both)
         if not jumps and all(_same(side.slopes, taken, value.args) for side in both):
             return None
-        slopes = [side if side is None else side.slopes for side in (left, right)]
-        return Sides(places[0], taken, *slopes, jumps, row.kink.convention)
+        to_left, to_right = (side if side is None else side.slopes for side in (left, right))
+        return Sides(places[0], taken, to_left, to_right, jumps, row.kink.convention)
     return None
 
 
@@ -270,14 +272,17 @@ def _jumps(y: float, x: float, places: Sequence[int], beside: _Beside) -> bool:
     return not abs(beside.value - y) <= 16.0 * expected
 
 
+# 0 ** 0 is such a corner: a convention, though the row has no kink.
+CONVENTIONS = {(corner.primitive, corner.point): corner for corner in CORNERS if corner.convention}
+CORNERED = {row for row, _ in CONVENTIONS}
+
+
 def _corner(value: Value, row: Primitive, operands: list[float]) -> Sides | None:
-    """A corner that is a convention though the row has no kink: 0 ** 0 where the exponent is a Value."""
-    for corner in CORNERS:
-        if corner.primitive is row and corner.convention and corner.point == tuple(operands):
-            place = len(operands) - 1
-            if isinstance(value.args[place], Value):
-                return Sides(place, _slopes_at(row, operands, value.data), None, None, True, corner.why)
-    return None
+    corner = CONVENTIONS.get((row, tuple(operands)))
+    place = len(operands) - 1
+    if corner is None or not isinstance(value.args[place], Value):  # x ** 0 is 1 for every x: nothing to choose
+        return None
+    return Sides(place, _slopes_at(row, operands, value.data), None, None, True, corner.why)
 
 
 # ---------------------------------------------------------------- what they decide
@@ -312,7 +317,7 @@ def _described(
         return names[arg] if isinstance(arg, Value) else said(arg)
 
     places = tuple(i for i, arg in enumerate(node.args) if isinstance(arg, Value))
-    at = tuple((called(node.args[i]), node.args[i].data) for i in places)
+    at = tuple((names[arg], arg.data) for arg in node.args if isinstance(arg, Value))
     moved = () if sides.jumps else _moved(node, sides, xs, base, names)
     return AtKink(node, names[node], superscripted(value_formula(node, called, places[:4])), at, places, sides, moved)
 

@@ -129,9 +129,7 @@ def count(between: Between, passes: Sequence[Sequence[bool]] | None = None) -> i
     """How many paths lead from the one x to y. passes: for each edge, whether paths over it count; None: all do."""
     counts: list[int | None] = [1]
     for i, edges, used_up in _upwards(between):
-        counts.append(
-            sum(counts[j] or 0 for k, (j, _) in enumerate(edges) if passes is None or passes[i][k])
-        )
+        counts.append(sum(counts[j] or 0 for k, (j, _) in enumerate(edges) if passes is None or passes[i][k]))
         for j in used_up:
             counts[j] = None  # a number of paths has as many digits as the graph is deep
     return counts[-1] or 0
@@ -139,13 +137,13 @@ def count(between: Between, passes: Sequence[Sequence[bool]] | None = None) -> i
 
 def _upwards(between: Between) -> Iterator[tuple[int, list[tuple[int, int]], list[int]]]:
     """From x to y: each node, its edges, and the nodes that no later one needs."""
-    last = [0] * len(between.nodes)
-    for i, edges in enumerate(between.edges):
-        for j, _ in edges:
-            last[j] = i
+    last = {j: i for i, edges in enumerate(between.edges) for j, _ in edges}
+    used_up: list[list[int]] = [[] for _ in between.nodes]
+    for j, i in last.items():
+        used_up[i].append(j)
     for i, edges in enumerate(between.edges):
         if i:
-            yield i, edges, [j for j in {j for j, _ in edges} if last[j] == i]
+            yield i, edges, used_up[i]
 
 
 # ---------------------------------------------------------------- the k best
@@ -154,8 +152,8 @@ def _upwards(between: Between) -> Iterator[tuple[int, list[tuple[int, int]], lis
 class Way(NamedTuple):
     """A path from x to y. steps: from x on, each node on it and which of its edges leads there.
 
-    exponent, mantissa: |product of slopes| = mantissa · 2**exponent, without overflow or underflow; the exponent is inf
-    for an infinite product or none at all, and -inf for 0.
+    exponent, mantissa: |product of slopes| = mantissa · 2**exponent, without overflow or underflow; the exponent is
+    -inf for 0, and inf for what is infinite or has no value.
     """
 
     steps: list[tuple[int, int]]
@@ -182,7 +180,9 @@ def strongest(between: Between, slopes: Sequence[Sequence[float | None]], k: int
             exponent, mantissa = _scaled(slope)
             for entry in best[j] or ():
                 made += 1
-                found.append((*_times(entry[0], entry[1], exponent, mantissa), -made, entry, i, e))
+                m = entry[1] * mantissa  # 0 whenever one of the two is 0
+                power = -math.inf if m == 0.0 else entry[0] + exponent
+                found.append((power + 1, 0.5 * m, -made, entry, i, e) if m >= 2.0 else (power, m, -made, entry, i, e))
         best.append(heapq.nlargest(k, found) if len(edges) > 1 else found)
         for j in used_up:
             best[j] = None
@@ -190,24 +190,13 @@ def strongest(between: Between, slopes: Sequence[Sequence[float | None]], k: int
 
 
 def _scaled(slope: float | None) -> tuple[float, float]:
-    """|slope| as exponent and mantissa in [1, 2). None, where nothing arrives anyway, counts as 1."""
+    """|slope| as exponent and mantissa, which is 0 or in [1, 2). None, where nothing arrives anyway, counts as 1."""
     if slope is None:
         return 0, 1.0
-    if slope == 0.0:
-        return -math.inf, 0.0
     if slope - slope != 0.0:
-        return math.inf, 2.0 if slope != slope else 1.0
+        return math.inf, 1.0
     mantissa, exponent = math.frexp(abs(slope))
     return exponent - 1, 2.0 * mantissa
-
-
-def _times(e1: float, m1: float, e2: float, m2: float) -> tuple[float, float]:
-    exponent, mantissa = e1 + e2, m1 * m2
-    if exponent - exponent != 0.0:
-        if -math.inf in (e1, e2):
-            return -math.inf, 0.0
-        return math.inf, max(m1 * (e1 == math.inf), m2 * (e2 == math.inf))
-    return (exponent + 1, 0.5 * mantissa) if mantissa >= 2.0 else (exponent, mantissa)
 
 
 def _unrolled(entry: _Entry) -> Way:

@@ -37,7 +37,7 @@ def reasons(between: Between, pulled: Pulled, called: Callable[[Any], str], canc
     if gradient == 0.0:
         return _some(list(_deaths(between, pulled, words)))
     found: list[Cause] = []
-    if math.isfinite(cancelled) and cancelled > 1.05 * abs(gradient):
+    if math.isfinite(cancelled) and cancelled > 2.0 * abs(gradient):
         found.append((
             "cancelled",
             f"Paths of opposite sign cancel in part: the products without their signs add up to {said(cancelled)}, "
@@ -119,7 +119,9 @@ def _not_finite(between: Between, pulled: Pulled, words: _Words) -> list[str]:
             if slope is not None and not math.isfinite(upstream * slope) and not found:
                 found.append(words.infinite(between.nodes[i], place, upstream, slope))
             elif not math.isfinite(pulled.gradients[j] or 0.0) and not found:
-                found.append(f"So much arrives at {words.called(between.nodes[j])} that the sum is too large for a float.")
+                found.append(
+                    f"So much arrives at {words.called(between.nodes[j])} that the sum is too large for a float."
+                )
     return found
 
 
@@ -168,14 +170,16 @@ class _Words:
     def infinite(self, value: Value, place: int, upstream: float, slope: float) -> str:
         if math.isfinite(slope):
             arg = self.called(value.args[place])
-            return f"The product of slopes gets too large for a float at {arg}: {upstream:.4g} · {said(slope)} overflows."
+            return (
+                f"The product of slopes gets too large for a float at {arg}: {upstream:.4g} · {said(slope)} overflows."
+            )
         what = "has no value" if slope != slope else "is infinite"
         return f"{self.slope(value, place)} {what} at {self.argument(value, place)}: it begins there."
 
     def at_kink(self, value: Value, place: int) -> str:
         return (
-            f"{self.with_value(value, place)} is exactly at a kink: its slope there is a convention, and autograd.kinks "
-            "says what it decides."
+            f"{self.with_value(value, place)} is exactly at a kink: its slope there is a convention. autograd.kinks "
+            "shows the other choices."
         )
 
     def flat(self, value: Value, place: int) -> str:
@@ -195,11 +199,12 @@ class _Words:
         if sides_of(value) is not None:
             assert row.kink is not None
             return (
-                f"{what} is exactly at its kink, at {self.argument(value, place)}, and the slope 0 there is a "
-                f"convention ({row.kink.convention}); autograd.kinks says what it decides."
+                f"{what} with {self.argument(value, place)} is exactly at its kink. The slope 0 there is a convention "
+                f"({row.kink.convention}); autograd.kinks shows the other choices."
             )
         if row.chooses:
-            return f"{what} with {self.argument(value, place)}: a small change of {arg} changes nothing, nothing passes."
+            here = self.argument(value, place)
+            return f"{what} with {here}: a small change of {arg} does not change it, so nothing passes."
         return self._smooth_and_flat(value, place, row)
 
     def _smooth_and_flat(self, value: Value, place: int, row: Primitive) -> str:
@@ -210,7 +215,9 @@ class _Words:
             zero = other if isinstance(partner, float) else f"{other}, which is 0"
             return f"{what}: {arg} is multiplied by {zero}, so nothing passes."
         if _is_flat_around(value, place):
-            return f"{what} is saturated: around {self.argument(value, place)} it is so flat that its slope rounds to 0."
+            return (
+                f"{what} is saturated: around {self.argument(value, place)} it is so flat that its slope rounds to 0."
+            )
         return f"{self.slope(value, place)} is 0 at {self.argument(value, place)}: {what} is flat just there."
 
 

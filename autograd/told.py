@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from autograd.formulas import name_in_latex, said, slope_of, to_latex
+from autograd.formulas import is_prose, name_in_latex, said, slope_of, to_latex
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ WIDTH = 100
 """Columns of a terminal."""
 FORMULA = 46
 """How many characters of a formula are shown."""
-LONG = 8
-"""How many nodes of a path are written out."""
+LONG = 16
+"""How many nodes of a path are written out; of a longer one both ends, and where it leaves the strongest path."""
+APART = 3
 
 
 def many(n: int) -> str:
@@ -38,12 +39,12 @@ def clipped(text: str, width: int) -> str:
     return f"{text[: width - 1 - width // 3]}…{text[-(width // 3) :]}"
 
 
-def power(exponent: float) -> str:
-    """10 to a power, roughly."""
-    return f"about 10^{exponent:.0f}"
-
-
 # ---------------------------------------------------------------- sentences
+
+
+def title(e: Explanation) -> str:
+    """What is explained, and at which numbers."""
+    return f"How {e.y} depends on {e.x}, at {e.x} = {said(e.at)}, where {e.y} = {said(e.value)}"
 
 
 def verdict(e: Explanation) -> str:
@@ -58,32 +59,37 @@ def verdict(e: Explanation) -> str:
         return f"{slope}: {e.y} changes infinitely fast with {e.x}. Why:"
     if g == 0.0:
         return f"{slope_of(e.y, e.x)} = 0: when {e.x} changes by a little, {e.y} does not change. Why:"
-    much = "just as much" if abs(g) == 1.0 else f"{abs(g):.6g} times as much"
+    much = "just as much" if abs(g) == 1.0 else f"{said(abs(g))} times as much"
     return f"{slope}: when {e.x} grows by a little, {e.y} {'grows' if g > 0.0 else 'falls'} by {much}."
 
 
 def paths_sentence(e: Explanation) -> str:
     """How many paths there are, and what is to be done with them."""
-    dead = e.paths - e.carrying
     if e.paths == 1:
-        carries = ", and the chain rule multiplies the slopes along it:" if e.carrying else ". Its slopes, multiplied:"
-        return f"One path leads from {e.x} to {e.y}{carries}"
-    words = f"{many(e.paths)} paths lead from {e.x} to {e.y}. The slopes along each are multiplied, and the products added."
-    if dead:
-        none = "None of them carries anything" if not e.carrying else f"{many(dead)} of them carry nothing"
-        words += f" {none}: a slope on the way is 0."
-    return words + (f" The {len(e.best)} that carry most:" if len(e.best) < e.paths else "")
+        return f"One path leads from {e.x} to {e.y}; multiply the slopes along it:"
+    words = f"{many(e.paths)} paths lead from {e.x} to {e.y}; multiply the slopes along each, and add up."
+    dead = e.paths - e.carrying
+    if dead and not math.isnan(e.gradient):
+        which = "None of them carries anything" if not e.carrying else (
+            "1 of them carries nothing" if dead == 1 else f"{many(dead)} of them carry nothing"
+        )  # fmt: skip
+        words += f" {which}: a slope on the way is 0."
+    if len(told(e)) < e.paths and e.carrying > len(told(e)):
+        words += f" The {len(e.best)} that carry most:" if len(e.best) > 1 else " The one that carries most:"
+    return words[0].upper() + words[1:]
 
 
 def covered(e: Explanation) -> str:
     """How much of the gradient the paths that are shown are."""
-    total = sum(path.product for path in e.best)
+    total = sum(path.product for path in told(e))
     if e.paths == 1 or not math.isfinite(total) or not math.isfinite(e.gradient):
         return ""
-    if len(e.best) == e.paths:
+    rest = e.carrying - len(told(e))
+    if rest <= 0:
         return f"Together {said(total)}."
-    share = f", {percent(total / e.gradient)}" if e.gradient else ""
-    return f"Together {said(total)} of {said(e.gradient)}{share}; the other {many(e.paths - len(e.best))} paths add the rest."
+    part = f", {percent(total / e.gradient)}" if e.gradient else ""
+    others = "one more path adds" if rest == 1 else f"{many(rest)} more paths add"
+    return f"Together {said(total)} of {said(e.gradient)}{part}; {others} the rest."
 
 
 def percent(share: float) -> str:
@@ -94,48 +100,98 @@ def percent(share: float) -> str:
 # ---------------------------------------------------------------- one path
 
 
-def arrows(path: Path, names: Sequence[str] | None = None, arrow: str = " → ") -> str:
-    """x → v1 → y; of a long one both ends. Which argument, where the same Value is several."""
-    called = [*(path.names if names is None else names)]
-    for n, (node, following) in enumerate(zip(path.nodes, path.nodes[1:], strict=False)):
+def kept(path: Path, first: Path) -> list[int]:
+    """Which nodes of a path are written out, `first` being the strongest one."""
+    n = len(path.nodes)
+    if n <= LONG:
+        return list(range(n))
+    chosen = {0, 1, 2, n - 3, n - 2, n - 1}
+    if path is not first:
+        ours, theirs = (list(zip(p.names, (*p.places, -1), strict=True)) for p in (path, first))
+        apart = [i for i in range(n) if i >= len(theirs) or ours[i] != theirs[i]]
+        chosen.update(apart[:APART])
+    return sorted(chosen)
+
+
+def gapped(texts: Sequence[str], places: Sequence[int]) -> list[str]:
+    """Some of the texts, and how many there are in between."""
+    found: list[str] = []
+    before = -1
+    for i in places:
+        if i > before + 1:
+            found.append(f"… {i - before - 1:,} more …")
+        found.append(texts[i])
+        before = i
+    return found
+
+
+def arrows(path: Path, first: Path) -> str:
+    """x → v1 → y. Which argument, where the same Value is several."""
+    called = [*path.names]
+    for n in kept(path, first)[:-1]:
+        node, following = path.nodes[n], path.nodes[n + 1]
         if sum(isinstance(arg, Value) and arg is node for arg in following.args) > 1:
             called[n] += f" (argument {path.places[n] + 1})"
-    if len(called) > LONG:
-        called = [*called[:3], f"… {len(called) - 6:,} more …", *called[-3:]]
-    return arrow.join(called)
+    return " → ".join(gapped(called, kept(path, first)))
 
 
-def product(path: Path, times: str = " · ") -> str:
+def product(path: Path, first: Path) -> str:
     """The factors and what they make."""
     factors = [said(x) if x >= 0.0 or x != x else f"({said(x)})" for x in path.factors]
-    if len(factors) > LONG:
-        factors = [*factors[:3], f"… {len(factors) - 6:,} more …", *factors[-3:]]
+    if len(path.nodes) > LONG:
+        steps = sorted({i for i in kept(path, first) if i < len(factors)})
+        factors = gapped(factors, steps)
     made = said(path.product)
-    if path.product == 0.0 and math.isfinite(path.exponent):
-        made = f"{power(path.exponent)}, too small for a float"
-    elif math.isinf(path.product) and math.isfinite(path.exponent):
-        made = f"{power(path.exponent)}, too large for a float"
-    return times.join(factors) + (f" = {made}" if len(factors) != 1 else "")
+    if path.product in (0.0, math.inf, -math.inf) and math.isfinite(path.exponent):
+        what = "too small" if path.product == 0.0 else "too large"
+        made = f"about 10^{path.exponent:.0f}, {what} for a float{' on the way' * (abs(path.exponent) < 308.0)}"
+    return " · ".join(factors) + (f" = {made}" if len(factors) != 1 else "")
 
 
-def path_lines(e: Explanation, path: Path, indent: str) -> list[str]:
-    """One path as a line, or two if it is long."""
-    share = f"  ({percent(path.share)})" if e.paths > 1 and math.isfinite(path.share) else ""
-    way, made = clipped(arrows(path), WIDTH - 8), clipped(product(path), WIDTH - 28)
-    line = f"{indent}{way}:  {made}{share}"
-    return [line] if len(line) <= WIDTH else [f"{indent}{way}:", f"{indent}    {made}{share}"]
+def share(e: Explanation, path: Path) -> str:
+    """What part of the gradient a path is; "" if that says nothing."""
+    return percent(path.share) if e.paths > 1 and path.product and math.isfinite(path.share) else ""
+
+
+def told(e: Explanation) -> list[Path]:
+    """The paths to show: all, or where there are more than that, those that carry something."""
+    alive = [path for path in e.best if path.product != 0.0 or math.isfinite(path.exponent)]
+    return alive if alive and len(e.best) < e.paths else e.best
+
+
+def path_lines(e: Explanation, path: Path) -> list[str]:
+    """One path as a line, or several if it is long."""
+    way, made = arrows(path, e.best[0]), product(path, e.best[0])
+    part = share(e, path)
+    made += f"  ({part})" if part else ""
+    if len(way) + len(made) + 5 <= WIDTH:
+        return [f"  {way}:  {made}"]
+    return [*wrapped(f"{way}:", "  ", "    "), *wrapped(made, "      ", "      ")]
+
+
+def wrapped(text: str, first: str, others: str) -> list[str]:
+    """Lines of at most WIDTH columns, none of which begins with a sign =."""
+    held = (
+        text.replace(" = ", "\u00a0=\u00a0")
+        .replace(" more …", "\u00a0more\u00a0…")
+        .replace("… ", "…\u00a0")
+        .replace("(argument ", "(argument\u00a0")
+    )
+    lines = textwrap.wrap(held, WIDTH, initial_indent=first, subsequent_indent=others)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 # ---------------------------------------------------------------- text
 
 
 def slope_text(step: Step, i: int) -> str:
-    """∂y/∂v1 = 1 - y² = 0.42."""
+    """∂y/∂v1 = 1 - y² = 0.42; but ∂y/∂v1 = 0 (1 if v1 > 0, else 0)."""
     slope = step.slopes[i]
     by, _, which = slope.by.partition(" (argument ")
-    number = "not asked for" if slope.number is None else said(slope.number)
-    formula = f" = {slope.formula}" if slope.formula and slope.formula != number else ""
-    return f"{slope_of(step.name, by)}{f' (argument {which}' * bool(which)}{formula} = {number}"
+    left, number = f"{slope_of(step.name, by)}{f' (argument {which}' * bool(which)}", said(slope.number)
+    if is_prose(slope.formula):
+        return f"{left} = {number} ({slope.formula})"
+    return f"{left} = {slope.formula} = {number}" if slope.formula not in ("", number) else f"{left} = {number}"
 
 
 def step_lines(steps: Sequence[Step]) -> list[str]:
@@ -161,21 +217,19 @@ def step_lines(steps: Sequence[Step]) -> list[str]:
 
 def as_text(e: Explanation) -> str:
     """For a terminal: at most 100 columns, and some tens of lines."""
-    lines = [clipped(f"How {e.y} depends on {e.x}, at {e.x} = {said(e.at)}, where {e.y} = {said(e.value)}", WIDTH), ""]
-    lines += textwrap.wrap(verdict(e), WIDTH)
+    lines = [clipped(title(e), WIDTH), "", *wrapped(verdict(e), "", "")]
     for sentence in e.why:
-        lines += textwrap.wrap(sentence, WIDTH, initial_indent="- ", subsequent_indent="  ")
+        lines += wrapped(sentence, "- ", "  ")
     if e.steps:
         lines.append("")
         if len(e.steps) < e.length:
             lines.append(f"Of {e.length:,} operations in between, those of the path that carries most:")
         lines += step_lines(e.steps)
-        given = ", ".join(f"{name} = {said(x)}" for name, x in e.given)
-        lines += textwrap.wrap(f"with {given}", WIDTH - 2, initial_indent="  ", subsequent_indent="  ")
-        lines += ["", *textwrap.wrap(paths_sentence(e), WIDTH)]
-        for path in e.best:
-            lines += path_lines(e, path, "  ")
-        lines += textwrap.wrap(covered(e), WIDTH)
+        lines += wrapped(f"with {', '.join(f'{name} = {said(x)}' for name, x in e.given)}", "  ", "  ")
+        lines += ["", *wrapped(paths_sentence(e), "", "")]
+        for path in told(e):
+            lines += path_lines(e, path)
+        lines += wrapped(covered(e), "", "")
     return "\n".join(lines)
 
 
@@ -198,8 +252,7 @@ def plain(text: str) -> str:
 
 def as_markdown(e: Explanation) -> str:
     """Headline, sentences, a table of the steps and one of the paths."""
-    title = f"How {e.y} depends on {e.x}, at {e.x} = {said(e.at)}, where {e.y} = {said(e.value)}"
-    lines = [f"**{plain(title)}**", "", plain(verdict(e)), ""]
+    lines = [f"**{plain(title(e))}**", "", plain(verdict(e)), ""]
     lines += [f"- {plain(sentence)}" for sentence in e.why] + [""] * bool(e.why)
     if not e.steps:
         return "\n".join(lines).rstrip() + "\n"
@@ -207,13 +260,14 @@ def as_markdown(e: Explanation) -> str:
     for step in e.steps:
         if step.skipped:
             lines.append(f"| … {step.skipped:,} more steps … | | |")
-        slopes = [code(slope_text(step, i)) for i in range(len(step.slopes))] + [f"… {step.more:,} more …"] * bool(step.more)
+        slopes = [code(slope_text(step, i)) for i in range(len(step.slopes))] + [f"… {step.more:,} more …"] * bool(
+            step.more
+        )
         lines.append(f"| {code(f'{step.name} = {step.formula}')} | {said(step.value)} | {'<br>'.join(slopes)} |")
     given = ", ".join(code(f"{name} = {said(x)}") for name, x in e.given)
     lines += ["", f"with {given}", "", plain(paths_sentence(e)), "", "| path | slopes | share |", "| --- | --- | --- |"]
-    for path in e.best:
-        share = percent(path.share) if math.isfinite(path.share) else ""
-        lines.append(f"| {code(arrows(path))} | {code(product(path))} | {share} |")
+    for path in told(e):
+        lines.append(f"| {code(arrows(path, e.best[0]))} | {code(product(path, e.best[0]))} | {share(e, path)} |")
     return "\n".join([*lines, "", plain(covered(e))]).rstrip() + "\n"
 
 
@@ -226,9 +280,13 @@ def fraction(y: str, x: str) -> str:
 
 
 def number(x: float) -> str:
-    """A number, in brackets if it has a sign."""
-    text = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\mathrm{nan}"}.get(said(x)) or to_latex(said(x), {})
-    return rf"\left({text}\right)" if text.startswith("-") else text
+    """A number."""
+    return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\mathrm{nan}"}.get(said(x)) or to_latex(said(x), {})
+
+
+def term(x: float) -> str:
+    """A number in a sum or a product: in brackets if it has a sign."""
+    return rf"\left({number(x)}\right)" if number(x).startswith("-") else number(x)
 
 
 def as_latex(e: Explanation) -> str:
@@ -236,13 +294,13 @@ def as_latex(e: Explanation) -> str:
     lines = []
     for step in e.steps:
         if step.skipped:
-            lines.append(rf"&\ \vdots")
+            lines.append(r"&\ \vdots")
         first = rf"{name_in_latex(step.name)} &= {step.latex} = {number(step.value)}"
         for slope in step.slopes:
             by = slope.by.partition(" (argument ")[0]
-            shown = [slope.latex] if slope.latex and slope.latex != said(slope.number or 0.0) else []
-            shown += [] if slope.number is None else [number(slope.number)]
-            lines.append(f"{first} & {' = '.join([fraction(step.name, by), *shown])}")
+            hidden = slope.formula in ("", said(slope.number)) or is_prose(slope.formula)
+            shown = [fraction(step.name, by), *[slope.latex] * (not hidden), number(slope.number)]
+            lines.append(f"{first} & {' = '.join(shown)}")
             first = "&"
     lines += _chain_rule(e)
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
@@ -254,11 +312,8 @@ def _chain_rule(e: Explanation) -> list[str]:
     if e.paths == 1 and 1 < len(e.best[0].factors) <= LONG:
         path = e.best[0]
         factors = [fraction(b, a) for a, b in zip(path.names, path.names[1:], strict=False)]
-        by_number = r" \cdot ".join(number(x) for x in path.factors)
-        return [
-            rf"{slope} &= {' '.join(factors)}",
-            rf"&= {by_number} = {number(e.gradient)}",
-        ]
-    terms = [number(path.product) for path in e.best] + [r"\cdots"] * (len(e.best) < e.paths)
+        by_number = r" \cdot ".join(term(x) for x in path.factors)
+        return [rf"{slope} &= {' '.join(factors)}", rf"&= {by_number} = {number(e.gradient)}"]
+    terms = [term(path.product) for path in told(e)] + [r"\cdots"] * (len(told(e)) < e.paths)
     total = "" if len(terms) == 1 else f" = {number(e.gradient)}"
     return [rf"{slope} &= {' + '.join(terms)}{total}"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from visualize.description import SUPERSCRIPTS, Description, Edge, Node
+from autograd.naming import SUPERSCRIPTS
+from visualize.description import Description, Edge, Node
 from visualize.style import number
 
 __all__ = ["fold"]
