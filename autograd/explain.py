@@ -292,7 +292,7 @@ def _check(y: Any, x: Any, k: Any) -> None:
 def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:
     """What to say if y does not depend on x: what is likely to have happened."""
     y_is, x_is = (repr(v.label) if v.label else f"{v!r:.60}" for v in (y, x))
-    words = f"explain: {y_is} does not depend on {x_is}, so its gradient is 0 by it and there is nothing to explain. "
+    words = f"explain: {y_is} does not depend on {x_is}, so its gradient by it is 0, and there is nothing to explain. "
     if y in set(reading_order(x)):
         return words + "It is the other way round: write explain(x, y)."
     if y.primitive is None:

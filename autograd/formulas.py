@@ -25,10 +25,13 @@ Called = Callable[[Any], str]
 
 
 def said(x: float) -> str:
-    """A number as people write it: four digits, whole numbers whole."""
-    if x == 0.0:
-        return "0"
-    return str(int(x)) if x - x == 0.0 and x == int(x) and abs(x) < 1e6 else f"{x:.4g}"
+    """A number as people write it: four digits, whole numbers whole, and what is not whole never so: 0.999988."""
+    if x - x != 0.0 or x == 0.0:
+        return f"{abs(x) if x == 0.0 else x:.4g}"
+    if x == int(x) and abs(x) < 1e6:
+        return str(int(x))
+    texts = (f"{x:.{digits}g}" for digits in (4, 6, 9, 12, 15))
+    return next((text for text in texts if abs(x) >= 1e4 or float(text) != round(x)), repr(x))
 
 
 def _factor(name: str) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 from autograd.corners import CORNERS
 from autograd.display import html_text
 from autograd.formulas import said, slope_of, superscripted, value_formula
 from autograd.naming import names_of_nodes, reading_order
-from autograd.paths import Between, Pulled, own_slopes, pull, way_between
-from autograd.primitive import Primitive
+from autograd.paths import Between, Pulled, or_nan, own_slopes, pull, way_between
+from autograd.primitive import DomainError, Primitive
 from autograd.value import Value, check_values, gradients, leaves, recording, watch
 
 __all__ = ["AtKink", "Kinks", "Moved", "Side", "Sides", "kinks", "sides_of", "subgradient"]
@@ -149,6 +149,10 @@ def kinks(y: Value, wrt: Value | Iterable[Value] | None = None) -> Kinks:
     return result
 
 
+@overload
+def subgradient(y: Value, xs: Value, side: Side = "left") -> float: ...
+@overload
+def subgradient(y: Value, xs: Iterable[Value], side: Side = "left") -> list[float]: ...
 def subgradient(y: Value, xs: Any, side: Side = "left") -> Any:
     """The gradient of y with other slopes at kinks: of each operation the one to the left, to the right, or their mean.
 
@@ -220,7 +224,7 @@ def sides_of(value: Value) -> Sides | None:
     taken = _slopes_at(row, operands, value.data)
     for arg in dict.fromkeys(arg for arg in value.args if isinstance(arg, Value)):
         places = [i for i, other in enumerate(value.args) if other is arg]
-        left, right = (_beside(row, operands, places, towards) for towards in (-math.inf, math.inf))
+        left, right = (_beside(row, operands, places, sign) for sign in (-1.0, 1.0))
         both = [side for side in (left, right) if side is not None]
         if not both:
             continue
@@ -240,16 +244,20 @@ class _Beside(NamedTuple):
     slopes: tuple[float, ...]
 
 
-def _beside(row: Primitive, operands: Sequence[float], places: Sequence[int], towards: float) -> _Beside | None:
+def _beside(row: Primitive, operands: Sequence[float], places: Sequence[int], sign: float) -> _Beside | None:
     """None if the row has no value there, or if that is no way away from the kink."""
-    x = math.nextafter(operands[places[0]], towards)
-    moved = [x if i in places else operand for i, operand in enumerate(operands)]
+    at = operands[places[0]]
     assert row.kink is not None
-    try:
-        y = row.on_floats(moved)
-        return None if row.kink.distance(*moved) == 0.0 else _Beside(x, y, _slopes_at(row, moved, y))
-    except (ArithmeticError, ValueError):
-        return None
+    for steps in (1, 2, 4, 8):  # the distance is rounded, too: the next float may be as good as at the kink
+        x = at + sign * steps * math.ulp(at)
+        moved = [x if i in places else operand for i, operand in enumerate(operands)]
+        try:
+            y = row.on_floats(moved)
+            if row.kink.distance(*moved) != 0.0:
+                return _Beside(x, y, _slopes_at(row, moved, y))
+        except (ArithmeticError, ValueError):
+            return None
+    return None
 
 
 def _same(slopes: Sequence[float], taken: Sequence[float], args: Sequence[Any]) -> bool:
@@ -302,7 +310,7 @@ def _decided(between: Between, pulled: Pulled) -> dict[Value, Sides]:
             found[value] = sides
         slopes = pulled.slopes[i]
         if None in slopes:
-            slopes = [*own_slopes(value, [place for _, place in edges])]
+            slopes = [*or_nan(own_slopes, value, [place for _, place in edges], [])]
         for (j, place), slope in zip(edges, slopes, strict=True):
             beside = [side[place] for side in (sides.left, sides.right) if side] if sides else []
             if any(x != 0.0 for x in (slope, *beside)):
@@ -331,11 +339,11 @@ def _moved(
     upstream = base[node] or 0.0
     changes = []
     for side in (sides.left or sides.taken, sides.right or sides.taken):
+        seeds = [upstream * (beside - taken) for beside, taken in zip(side, sides.taken, strict=True)]
         change = [0.0] * len(xs)
-        for arg, beside, taken in zip(node.args, side, sides.taken, strict=True):
-            seed = upstream * (beside - taken)
+        for arg, seed in zip(node.args, seeds, strict=True):
             if isinstance(arg, Value) and seed:
-                change = [a + b for a, b in zip(change, gradients(arg, xs, seed), strict=True)]
+                change = [a + b for a, b in zip(change, _flowing(arg, xs, seed), strict=True)]
         changes.append(change)
     found = []
     for x, left, right in zip(xs, *changes, strict=True):
@@ -343,3 +351,11 @@ def _moved(
             gradient = base.get(x) or 0.0
             found.append(Moved(x, names[x], gradient, gradient + left, gradient + right))
     return tuple(found)
+
+
+def _flowing(arg: Value, xs: Sequence[Value], seed: float) -> list[float]:
+    """What arrives at xs of a change of the gradient of `arg`: nan where that has no value."""
+    try:
+        return gradients(arg, xs, seed) if seed == seed else [math.nan] * len(xs)
+    except DomainError:
+        return [math.nan] * len(xs)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from autograd.primitive import DomainError
 from autograd.value import Value, carries_nothing, explain_nan, of_one_moment, partials_of, topological
 
-__all__ = ["Between", "Pulled", "Way", "count", "own_slopes", "pull", "size", "strongest", "way_between"]
+__all__ = ["Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "size", "strongest", "way_between"]
 
 
 class Between(NamedTuple):
@@ -81,7 +81,7 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
         upstream, value, edges = gradients[i], between.nodes[i], between.edges[i]
         if upstream is None or not edges:
             continue
-        found = _or_nan(slopes_of, value, [place for _, place in edges], failed)
+        found = or_nan(slopes_of, value, [place for _, place in edges], failed)
         slopes[i] = [*found]
         for (j, place), slope in zip(edges, found, strict=True):
             if slope == 0.0 and carries_nothing(value, place):
@@ -98,16 +98,17 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
     return Pulled(gradients, slopes, failed)
 
 
-def _or_nan(
+def or_nan(
     slopes_of: Callable[[Value, Sequence[int]], list[float]], value: Value, places: list[int], failed: list[DomainError]
 ) -> list[float]:
+    """The slopes of a node at some places, nan for one that does not exist, whose error is added to `failed`."""
     try:
         return slopes_of(value, places)
     except DomainError as error:
         if len(places) == 1:
             failed.append(error)
             return [math.nan]
-    return [x for place in places for x in _or_nan(slopes_of, value, [place], failed)]
+    return [x for place in places for x in or_nan(slopes_of, value, [place], failed)]
 
 
 def size(between: Between, slopes: Sequence[Sequence[float | None]]) -> float:

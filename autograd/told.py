@@ -237,12 +237,17 @@ def as_text(e: Explanation) -> str:
 
 
 def code(text: str) -> str:
-    """Text as it is, in Markdown, also in a table."""
+    """Text as it is, in Markdown."""
     fence = "`"
     while fence in text:
         fence += "`"
     space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{space}{text}{space}{fence}".replace("|", "\\|")
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def row(*cells: str) -> str:
+    """A row of a table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def plain(text: str) -> str:
@@ -259,15 +264,15 @@ def as_markdown(e: Explanation) -> str:
     lines += ["| step | number | slope |", "| --- | --- | --- |"]
     for step in e.steps:
         if step.skipped:
-            lines.append(f"| … {step.skipped:,} more steps … | | |")
+            lines.append(row(f"… {step.skipped:,} more steps …", "", ""))
         slopes = [code(slope_text(step, i)) for i in range(len(step.slopes))] + [f"… {step.more:,} more …"] * bool(
             step.more
         )
-        lines.append(f"| {code(f'{step.name} = {step.formula}')} | {said(step.value)} | {'<br>'.join(slopes)} |")
+        lines.append(row(code(f"{step.name} = {step.formula}"), said(step.value), "<br>".join(slopes)))
     given = ", ".join(code(f"{name} = {said(x)}") for name, x in e.given)
     lines += ["", f"with {given}", "", plain(paths_sentence(e)), "", "| path | slopes | share |", "| --- | --- | --- |"]
     for path in told(e):
-        lines.append(f"| {code(arrows(path, e.best[0]))} | {code(product(path, e.best[0]))} | {share(e, path)} |")
+        lines.append(row(code(arrows(path, e.best[0])), code(product(path, e.best[0])), share(e, path)))
     return "\n".join([*lines, "", plain(covered(e))]).rstrip() + "\n"
 
 
@@ -300,7 +305,7 @@ def as_latex(e: Explanation) -> str:
             by = slope.by.partition(" (argument ")[0]
             hidden = slope.formula in ("", said(slope.number)) or is_prose(slope.formula)
             shown = [fraction(step.name, by), *[slope.latex] * (not hidden), number(slope.number)]
-            lines.append(f"{first} & {' = '.join(shown)}")
+            lines.append(rf"{first} & \qquad {' &= '.join(shown[:2])}{''.join(f' = {text}' for text in shown[2:])}")
             first = "&"
     lines += _chain_rule(e)
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"

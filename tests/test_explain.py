@@ -132,7 +132,7 @@ def test_the_strongest_path_is_found_where_floats_would_all_be_0():
 
 
 def test_a_neuron_by_hand():
-    y, w, x, b = neuron()
+    y, w, _, b = neuron()
     found = explain(y, w)
     slope = 1.0 - math.tanh(0.25) ** 2
     assert (found.y, found.x, found.at, found.value) == ("y", "w", 2.0, math.tanh(0.25))
@@ -191,6 +191,16 @@ def test_formulas_have_the_names_of_the_graph():
     assert slopes(autograd.logsumexp([a, b])) == ["exp(a - y)"]
     assert slopes(autograd.dot([a, b], [b, a])) == ["b", "b"]
     assert slopes(autograd.relu(a)) == ["1 if a > 0, else 0"]
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [(0.0, "0"), (-0.0, "0"), (2.0, "2"), (-3.5, "-3.5"), (0.123456, "0.1235"), (0.9999877, "0.999988"),
+     (1.0 + 1e-13, repr(1.0 + 1e-13)), (999999.0, "999999"), (1234567.0, "1.235e+06"), (1e-9, "1e-09"),
+     (-1e-20, "-1e-20"), (1e300, "1e+300"), (math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "nan")],
+)  # fmt: skip
+def test_numbers_as_people_write_them(x, text):
+    assert said(x) == text
 
 
 def test_names_are_unique_and_labels_go_first():
@@ -463,8 +473,8 @@ def test_latex_of_a_neuron():
     y, w, _, _ = neuron()
     lines = explain(y, w).latex().splitlines()
     assert lines[0] == r"\begin{aligned}"
-    assert lines[1] == r"v_{1} &= w \cdot x = 1 & \frac{\partial v_{1}}{\partial w} = x = 0.5 \\"
-    assert lines[3] == (r"y &= \tanh(v_{2}) = 0.2449 & \frac{\partial y}{\partial v_{2}} = 1 - y^{2} = 0.94 \\")
+    assert lines[1] == r"v_{1} &= w \cdot x = 1 & \qquad \frac{\partial v_{1}}{\partial w} &= x = 0.5 \\"
+    assert lines[3] == (r"y &= \tanh(v_{2}) = 0.2449 & \qquad \frac{\partial y}{\partial v_{2}} &= 1 - y^{2} = 0.94 \\")
     assert lines[-1] == r"\end{aligned}"
 
 
