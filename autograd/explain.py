@@ -146,21 +146,26 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
         order = reading_order(y)
         if not between.nodes:
             raise ValueError(_no_way(y, x, order))
-        pulled = pull(between, own_slopes)
-        names = names_of_nodes(order, x)
-        gradient = math.nan if pulled.failed else pulled.gradients[0] or 0.0
-        ways = strongest(between, pulled.slopes, k)
-        best = [_path(between, pulled, way, gradient, names) for way in ways]
-        why = reasons(between, pulled, lambda arg: _called(arg, names), size(between, pulled.slopes))
-        chosen = _chosen(between, order, ways[0])
-        steps = [_step(between, pulled, i, edges, names) for i, edges in chosen]
-    if len(between.nodes) - 1 > MOST_STEPS and len(ways[0].steps) > MOST_STEPS:
+        return _explained(between, order, names_of_nodes(order, x), k)
+
+
+def _explained(between: Between, order: Sequence[Value], names: dict[Value, str], k: int) -> Explanation:
+    x, y = between.nodes[0], between.nodes[-1]
+    pulled = pull(between, own_slopes)
+    gradient = math.nan if pulled.failed else pulled.gradients[0] or 0.0
+    ways = strongest(between, pulled.slopes, k)
+    best = [_path(between, pulled, way, gradient, names) for way in ways]
+    why = reasons(between, pulled, lambda arg: _called(arg, names), size(between, pulled.slopes))
+    chosen = _chosen(between, order, ways[0])
+    steps = [_step(between, pulled, i, edges, names) for i, edges in chosen]
+    length = len(between.nodes) - 1
+    if length > MOST_STEPS and len(ways[0].steps) > len(steps):
         steps[ENDS] = steps[ENDS]._replace(skipped=len(ways[0].steps) - len(steps))
-    passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
     given = _given(between, [between.nodes[i] for i, _ in chosen], steps, names)
+    passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
     return Explanation(
         names[y], names[x], y.data, x.data, gradient, count(between), count(between, passes), best, steps, given, why,
-        len(between.nodes) - 1,
+        length,
     )  # fmt: skip
 
 

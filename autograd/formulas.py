@@ -13,7 +13,7 @@ from autograd.primitive import Primitive
 from autograd.value import Value
 
 __all__ = [
-    "is_prose", "name_in_latex", "number_in_latex", "said", "slope_formula", "slope_of", "superscripted", "to_latex",
+    "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "superscripted", "to_latex",
     "value_formula",
 ]  # fmt: skip
 
@@ -169,11 +169,6 @@ SIGNS = {
 }  # fmt: skip
 RAISED = {chr(c): chr(d) for d, c in SUPERSCRIPTS.items()}  # ² to 2
 TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[^\W\d_][A-Za-z0-9_]*|\s+|.")
-
-
-def number_in_latex(x: float) -> str:
-    """A number as LaTeX."""
-    return to_latex(said(x), {})
 
 
 def name_in_latex(name: str) -> str:

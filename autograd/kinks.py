@@ -277,7 +277,7 @@ def _jumps(y: float, x: float, places: Sequence[int], beside: _Beside) -> bool:
     """Whether the value differs there by more than its slope and rounding say."""
     slope = sum(beside.slopes[i] for i in places)
     expected = abs(slope) * abs(beside.operand - x) + math.ulp(y)
-    return not abs(beside.value - y) <= 16.0 * expected
+    return not abs(beside.value - y) <= 2.0 * expected
 
 
 # 0 ** 0 is such a corner: a convention, though the row has no kink.
