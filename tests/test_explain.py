@@ -81,6 +81,7 @@ def test_paths_of_random_graphs_against_enumeration(graph, k):
         return
     found = explain(y, x, k)
     assert found.gradient == grad(y, x)  # to the last bit
+    assert found.why or found.gradient != 0.0
     assert found.paths == len(everything)
     assert found.carrying == sum(0.0 not in factors for _, factors in everything)
     products = sorted((abs(math.prod(factors)) for _, factors in everything), reverse=True)
