@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args, overload
 
 from autograd.corners import CORNERS
@@ -16,6 +17,7 @@ from autograd.formulas import said, slope_of, superscripted, value_formula
 from autograd.naming import names_of_nodes, reading_order
 from autograd.paths import Between, Pulled, or_nan, own_slopes, pull, way_between
 from autograd.primitive import DomainError, Primitive
+from autograd.told import wrapped
 from autograd.value import Value, check_values, gradients, leaves, recording, watch
 
 __all__ = ["AtKink", "Kinks", "Moved", "Side", "Sides", "kinks", "sides_of", "subgradient"]
@@ -106,7 +108,11 @@ class Kinks(tuple[AtKink, ...]):
                 lines.append("  no gradient depends on it alone")
         if len(self) > MOST:
             lines.append(f"and {len(self) - MOST:,} more")
-        return "\n".join(lines)
+        found: list[str] = []
+        for line in chain.from_iterable(map(str.splitlines, lines)):
+            indent = " " * (len(line) - len(line.lstrip()))
+            found += wrapped(line.lstrip(), indent, indent + "    ")
+        return "\n".join(found)
 
     def _repr_html_(self) -> str:
         return html_text(str(self))

@@ -190,17 +190,17 @@ class _Words:
         if row is table.stop_gradient:
             return f"{what}: stop_gradient lets no gradient through. That is what it is for."
         if row is table.where and place > 0:
-            taken = self.called(value.args[1 if value.args[place] is not value.args[1] else 2])
+            taken = self.called(value.args[3 - place])
             return f"{what} took {taken} and not {arg}: the branch that is not taken has no influence."
         if row is table.where:
             return f"{what}: the condition {arg} only chooses, it gets no gradient."
         if row.flat:
             return f"{what} stays the same while {arg} changes a little: {row.name} is flat, its slope is always 0."
-        if sides_of(value) is not None:
-            assert row.kink is not None
+        sides = sides_of(value)
+        if sides is not None:
             return (
                 f"{what} with {self.argument(value, place)} is exactly at its kink. The slope 0 there is a convention "
-                f"({row.kink.convention}); autograd.kinks shows the other choices."
+                f"({sides.convention}); autograd.kinks shows the other choices."
             )
         if row.chooses:
             here = self.argument(value, place)

@@ -49,7 +49,7 @@ def enumerated(y, x):
 
 
 UNARY = [autograd.tanh, autograd.relu, autograd.sigmoid, autograd.neg, autograd.abs, autograd.floor, autograd.softplus]
-BINARY = [autograd.add, autograd.sub, autograd.mul, autograd.maximum, autograd.hypot]
+BINARY = [autograd.add, autograd.sub, autograd.mul, autograd.maximum, autograd.logaddexp]
 
 
 @st.composite
@@ -271,6 +271,8 @@ ZEROS = {
     "the smaller one": (lambda x: autograd.maximum(x, 2.0), 1.5, "y = maximum(x, 2) = 2 with x = 1.5"),
     "the bottom of a parabola": (lambda x: (x - 1.5) ** 2, 1.5, "∂y/∂v1 = 2 · v1 is 0 at v1 = 0"),
     "paths that cancel": (lambda x: 2.0 * x - x * 2.0, 1.5, "The paths cancel at x: 2 + (-2) = 0"),
+    "0 ** 0": (lambda x: Value(0.0, "a") ** x, 0.0, "The slope 0 there is a convention (0**0 is 1 as in C"),
+    "the first branch": (lambda x: autograd.where(0.0, x, Value(2.0, "a")), 1.0, "took a and not x"),
     "underflow": (lambda x: x * 1e-200 * 1e-200, 1.5, "too small for a float at x: 1e-200 · 1e-200 becomes 0"),
 }
 

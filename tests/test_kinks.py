@@ -325,4 +325,7 @@ def test_many_kinks_print_in_few_lines():
     assert len(found) == 100
     assert len(str(found).splitlines()) < 60
     assert "and 88 more" in str(found)
+    long = [Value(0.0, "a rather long label") for _ in range(2)]
+    wide = str(kinks(autograd.maximum(*long) + abs(long[0])))
+    assert max(map(len, wide.splitlines())) <= 100
     assert "<pre>" in found._repr_html_()
