@@ -25,8 +25,10 @@ from autograd.corners import CORNERS, Corner
 from autograd.custom import checkpoint, custom_gradient, implicit
 from autograd.debugging import annotate, debug, site_of
 from autograd.enclose import Enclosure, Interval, enclose
+from autograd.explain import Explanation, explain
 from autograd.forward import jvp
 from autograd.jacobians import hessian, hvp, jacobian, vjp
+from autograd.kinks import kinks, subgradient
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import *  # noqa: F403  # a new row is named there, once
 from autograd.primitives import __all__ as _rows
@@ -53,10 +55,11 @@ def __getattr__(name: str) -> object:
 
 # `from autograd import *` leaves the built-in abs, pow, round and sum alone.
 __all__ = [
-    "CORNERS", "Corner", "Domain", "DomainError", "Enclosure", "GradientMismatch", "GradientReport",
+    "CORNERS", "Corner", "Domain", "DomainError", "Enclosure", "Explanation", "GradientMismatch", "GradientReport",
     "GradientUndecided", "Index", "Interval", "Kink", "Number", "Primitive", "Program", "TABLE", "TraceError",
     "Value", "annotate", "check_gradients", "checkpoint", "custom_gradient", "debug", "derivative", "enclose",
-    "engine", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "linalg", "no_grad", "one_hot", "primitive",
-    "read", "site_of", "take", "taylor", "topological", "trace", "value_and_grad", "vjp", "write", "zero_grad",
+    "engine", "explain", "grad", "hessian", "hvp", "implicit", "jacobian", "jvp", "kinks", "linalg", "no_grad",
+    "one_hot", "primitive", "read", "site_of", "subgradient", "take", "taylor", "topological", "trace",
+    "value_and_grad", "vjp", "write", "zero_grad",
 ]  # fmt: skip
 __all__ += _rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
+from autograd.naming import short_names
 from autograd.primitive import _BUILT_IN
 
 __all__ = [
@@ -366,31 +366,6 @@ def parameters_in(order: Iterable[Value], parameters: Any = None) -> dict[Value,
     nn = sys.modules.get("nn.module")
     found: dict[Value, str] = nn.known_parameters([v for v in order if v.primitive is None]) if nn is not None else {}
     return found
-
-
-SUBSCRIPTS = str.maketrans("0123456789,", "₀₁₂₃₄₅₆₇₈₉,")
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-ABBREVIATED = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
-
-
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """A short name for each full one, as a textbook writes it: w with layer above, neuron and input below. Where two
-    would be the same, the full ones.
-
-    >>> short_names(["layers.0.neurons.1.weights.2", "layers.1.neurons.0.bias"])
-    {'layers.0.neurons.1.weights.2': 'w⁰₁₂', 'layers.1.neurons.0.bias': 'b¹₀'}
-    """
-    found: dict[str, str] = {}
-    for name in names:
-        parts = name.split(".")
-        words = [part for part in parts if not part.isdecimal()]
-        numbers = [part for part in parts if part.isdecimal()]
-        above = numbers.pop(0) if parts[0] == "layers" and numbers else ""
-        below = (",".join if any(len(n) > 1 for n in numbers) else "".join)(numbers)
-        word = ABBREVIATED.get(words[-1], words[-1]) if words else "p"
-        found[name] = word + above.translate(SUPERSCRIPTS) + below.translate(SUBSCRIPTS)
-    once = Counter(found.values())
-    return {name: short if once[short] == 1 else name for name, short in found.items()}
 
 
 def _names(parameters: Any) -> dict[Value, str]:

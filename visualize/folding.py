@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from visualize.description import SUPERSCRIPTS, Description, Edge, Group, Node, spread_of
+from autograd.naming import SUPERSCRIPTS
+from visualize.description import Description, Edge, Group, Node, spread_of
 from visualize.style import number
 
 __all__ = ["fold"]

@@ -27,6 +27,11 @@ x.backward()
 slope: float = derivative(tanh)(0.5)
 value, gradient = value_and_grad(lambda a, b: a * b)(2.0, 3.0)
 by_x: float = grad(x * x, x)
+assert_type(autograd.explain(x * x, x), autograd.Explanation)
+assert_type(autograd.explain(x * x, x).best[0].factors, tuple[float, ...])
+assert_type(autograd.subgradient(abs(x), x, "right"), float)
+assert_type(autograd.subgradient(abs(x), [x]), list[float])
+moved: list[float] = [m.left for kink in autograd.kinks(abs(x)) for m in kink.moved]
 report = autograd.check_gradients(lambda a: a * a, 3.0)
 assert_type(report, autograd.GradientReport)
 

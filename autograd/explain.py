@@ -1,0 +1,315 @@
+"""A gradient explained: how y depends on x, step by step, over which paths, and why it is what it is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from autograd.formulas import (
+    name_in_latex,
+    said,
+    slope_formula,
+    slope_of,
+    superscripted,
+    to_latex,
+    value_formula,
+)
+from autograd.naming import names_of_nodes, reading_order
+from autograd.paths import Between, Pulled, Way, count, own_slopes, pull, size, strongest, way_between
+from autograd.reasons import reasons
+from autograd.told import as_latex, as_markdown, as_text, many
+from autograd.value import Value, carries_nothing, recording, watch
+
+__all__ = ["Explanation", "Path", "Slope", "Step", "explain"]
+
+MOST_STEPS = 12
+"""How many steps are told; of more, the first and the last of the strongest path."""
+ENDS = 5
+MOST_SLOPES = 4
+MOST_GIVEN = 8
+
+
+class Path(NamedTuple):
+    """One way on which y depends on x.
+
+    nodes, names: from x to y. places: which argument of the next node each one is, from 0. factors: the slope of each
+    step, ∂node/∂(node before), one less than nodes. product: of the factors, as the sweep multiplies them, from y on;
+    0 where a choice cuts the path, whatever stands before. share: product / gradient; nan if that is 0 or not finite.
+    exponent: the decimal logarithm of |product|, also where that is too small or too large for a float.
+    """
+
+    nodes: tuple[Value, ...]
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    factors: tuple[float, ...]
+    product: float
+    share: float
+    exponent: float
+
+
+class Slope(NamedTuple):
+    """The derivative of a step by one of its arguments: its formula, "" if that is not known, and its number."""
+
+    by: str
+    formula: str
+    number: float
+    latex: str = ""
+
+
+class Step(NamedTuple):
+    """One operation between x and y. slopes: by those of its arguments that depend on x; more: how many are left out.
+    skipped: how many steps of the path are left out before this one.
+    """
+
+    name: str
+    formula: str
+    value: float
+    slopes: tuple[Slope, ...]
+    more: int = 0
+    skipped: int = 0
+    latex: str = ""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Explanation:
+    """What `explain` found. Prints as text; `markdown()` and `latex()` say the same.
+
+    y, x: what they are called here. value, at: their numbers. gradient: ∂y/∂x, as `backward()` computes it; nan where
+    that raises an error. paths: how many lead from x to y; carrying: how many of them have no slope 0 on the way.
+    best: those that carry most. steps: of the computation, arguments first. given: what else occurs in these steps.
+    why: what is to be said about the gradient. length: how many operations lie between x and y.
+    """
+
+    y: str
+    x: str
+    value: float
+    at: float
+    gradient: float
+    paths: int
+    carrying: int
+    best: list[Path]
+    steps: list[Step]
+    given: list[tuple[str, float]]
+    why: list[str]
+    length: int
+
+    def __repr__(self) -> str:
+        paths = f"{many(self.paths)} path{'s' * (self.paths > 1)}"
+        return f"<Explanation of {slope_of(self.y, self.x)} = {self.gradient!r}: {paths}>"
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def markdown(self) -> str:
+        """The explanation in Markdown, with tables."""
+        return as_markdown(self)
+
+    def latex(self) -> str:
+        """The steps and the chain rule as LaTeX: an `aligned` environment, to stand between $$ and $$."""
+        return as_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def explain(y: Value, x: Value, k: int = 5) -> Explanation:
+    """How y depends on x: each step of the chain rule, the paths that carry most, and why the gradient is what it is.
+
+    y: a computed Value. x: what to differentiate by, a leaf or any other Value that y was computed from. k: how many
+    paths to show. Paths are counted, not walked: 10**5 operations take seconds. No backward() is needed, and nothing is
+    changed.
+
+    Raises ValueError if y does not depend on x, with what may have happened, and RuntimeError if a leaf was changed
+    since y was computed.
+
+    >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
+    >>> print(explain((w * x + 3.0) ** 2, w))
+    How y depends on w, at w = 2, where y = 16
+    <BLANKLINE>
+    ∂y/∂w = 4: when w grows by a little, y grows by 4 times as much.
+    <BLANKLINE>
+      v1 = w · x  = 1   ∂v1/∂w = x = 0.5
+      v2 = v1 + 3 = 4   ∂v2/∂v1 = 1
+      y  = v2²    = 16  ∂y/∂v2 = 2 · v2 = 8
+      with w = 2, x = 0.5
+    <BLANKLINE>
+    One path leads from w to y; multiply the slopes along it:
+      w → v1 → v2 → y:  0.5 · 1 · 8 = 4
+    """
+    _check(y, x, k)
+    watch("data", y)
+    with recording():
+        between = way_between(y, [x])
+        order = reading_order(y)
+        if not between.nodes:
+            raise ValueError(_no_way(y, x, order))
+        return _explained(between, order, names_of_nodes(order, x), k)
+
+
+def _explained(between: Between, order: Sequence[Value], names: dict[Value, str], k: int) -> Explanation:
+    x, y = between.nodes[0], between.nodes[-1]
+    pulled = pull(between, own_slopes)
+    gradient = math.nan if pulled.failed else pulled.gradients[0] or 0.0
+    ways = strongest(between, pulled.slopes, k)
+    best = [_path(between, pulled, way, gradient, names) for way in ways]
+    why = reasons(between, pulled, lambda arg: _called(arg, names), size(between, pulled.slopes))
+    chosen = _chosen(between, order, ways[0])
+    steps = [_step(between, pulled, i, edges, names) for i, edges in chosen]
+    length = len(between.nodes) - 1
+    if length > MOST_STEPS and len(ways[0].steps) > len(steps):
+        steps[ENDS] = steps[ENDS]._replace(skipped=len(ways[0].steps) - len(steps))
+    given = _given(between, [between.nodes[i] for i, _ in chosen], steps, names)
+    passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
+    return Explanation(
+        names[y], names[x], y.data, x.data, gradient, count(between), count(between, passes), best, steps, given, why,
+        length,
+    )  # fmt: skip
+
+
+def _called(arg: Any, names: dict[Value, str]) -> str:
+    return names[arg] if isinstance(arg, Value) else said(arg)
+
+
+def _path(between: Between, pulled: Pulled, way: Way, gradient: float, names: dict[Value, str]) -> Path:
+    nodes, places, factors = [between.nodes[0]], [], []
+    for i, e in way.steps:
+        nodes.append(between.nodes[i])
+        places.append(between.edges[i][e][1])
+        factors.append(_number(pulled, between, i, e))
+    product = 1.0
+    for value, place, factor in zip(nodes[:0:-1], places[::-1], factors[::-1], strict=True):
+        if factor == 0.0 and carries_nothing(value, place):
+            product = 0.0
+            break
+        product *= factor
+    share = product / gradient if gradient and math.isfinite(gradient) else math.nan
+    exponent = way.exponent if math.isinf(way.exponent) else (way.exponent + math.log2(way.mantissa)) * math.log10(2.0)
+    called = tuple(names[value] for value in nodes)
+    return Path(tuple(nodes), called, tuple(places), tuple(factors), product, share, exponent)
+
+
+def _number(pulled: Pulled, between: Between, i: int, e: int) -> float:
+    """A slope, also one that the sweep has no need of, as no gradient arrives there; nan if there is none."""
+    slope = pulled.slopes[i][e]
+    if slope is not None:
+        return slope
+    try:
+        return own_slopes(between.nodes[i], [between.edges[i][e][1]])[0]
+    except (ArithmeticError, ValueError):
+        return math.nan
+
+
+# ---------------------------------------------------------------- the steps
+
+
+def _chosen(between: Between, order: Sequence[Value], way: Way) -> list[tuple[int, list[int]]]:
+    """Which nodes are told, in the order in which they are read, and which edges of each: all, or of a long computation
+    the ends of the strongest path.
+    """
+    if len(between.nodes) - 1 <= MOST_STEPS:
+        place = {value: i for i, value in enumerate(between.nodes)}
+        told = [place[value] for value in order if value in place]
+        return [(i, list(range(len(between.edges[i])))) for i in told if between.edges[i]]
+    steps = way.steps if len(way.steps) <= MOST_STEPS else [*way.steps[:ENDS], *way.steps[-ENDS:]]
+    return [(i, [e]) for i, e in steps]
+
+
+def _step(between: Between, pulled: Pulled, i: int, edges: list[int], names: dict[Value, str]) -> Step:
+    value, latex = between.nodes[i], _InLatex(names)
+    places = [between.edges[i][e][1] for e in edges]
+    several = len({id(value.args[place]) for place in places}) < len(places)
+
+    def called(arg: Any) -> str:
+        return _called(arg, names)
+
+    slopes = []
+    for e, place in list(zip(edges, places, strict=True))[:MOST_SLOPES]:
+        by = called(value.args[place]) + f" (argument {place + 1})" * several
+        formula = superscripted(slope_formula(value, place, called))
+        tex = to_latex(slope_formula(value, place, latex.called), latex.names)
+        slopes.append(Slope(by, formula, _number(pulled, between, i, e), tex))
+    shown = value_formula(value, called, places)
+    tex = to_latex(value_formula(value, latex.called, places), latex.names)
+    return Step(names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex)
+
+
+class _InLatex:
+    """Stands for Values in a formula by characters that no formula has, and knows their names as LaTeX."""
+
+    def __init__(self, labels: dict[Value, str]) -> None:
+        self.labels = labels
+        self.names: dict[str, str] = {}
+        self.known: dict[Value, str] = {}
+
+    def called(self, arg: Any) -> str:
+        if not isinstance(arg, Value):
+            return said(arg)
+        if arg not in self.known:
+            self.known[arg] = chr(0xE000 + len(self.known))
+            self.names[self.known[arg]] = name_in_latex(self.labels[arg])
+        return self.known[arg]
+
+
+def _given(
+    between: Between, told: Sequence[Value], steps: Sequence[Step], names: dict[Value, str]
+) -> list[tuple[str, float]]:
+    """The Values besides the steps themselves that occur in what is told of them: x first."""
+    found = {between.nodes[0]: None}
+    for value, step in zip(told, steps, strict=True):
+        text = " ".join([step.formula, *(slope.formula for slope in step.slopes)])
+        for arg in value.args:
+            if isinstance(arg, Value) and arg not in told and _occurs(names[arg], text):
+                found.setdefault(arg)
+    return [(names[value], value.data) for value in list(found)[:MOST_GIVEN]]
+
+
+def _occurs(name: str, text: str) -> bool:
+    """Whether a name is in a text, and not as the beginning of a longer one."""
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+# ---------------------------------------------------------------- what cannot be explained
+
+
+def _check(y: Any, x: Any, k: Any) -> None:
+    """Raise TypeError or ValueError for what cannot be asked."""
+    if not isinstance(y, Value):
+        what = "f(x), not f itself" if callable(y) else "a Value, as computed from Values"
+        if isinstance(y, float | int):
+            what += ": this is a plain number, which remembers nothing (was .data or float() used?)"
+        raise TypeError(f"explain: the first argument must be {what}; got {y!r:.200}")
+    if not isinstance(x, Value):
+        one = (
+            "; explain the gradient by one of them at a time"
+            if isinstance(x, Iterable) and not isinstance(x, str)
+            else ""
+        )
+        raise TypeError(f"explain: the second argument must be the Value to differentiate by, got {x!r:.200}{one}")
+    if isinstance(k, bool) or not isinstance(k, int):
+        raise TypeError(f"explain: k must be a whole number of paths to show, got {k!r}")
+    if k < 1:
+        raise ValueError(f"explain: k must be at least 1, the number of paths to show, got {k}")
+
+
+def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:
+    """What to say if y does not depend on x: what is likely to have happened."""
+    y_is, x_is = (repr(v.label) if v.label else f"{v!r:.60}" for v in (y, x))
+    words = f"explain: {y_is} does not depend on {x_is}, so its gradient by it is 0, and there is nothing to explain. "
+    if y in set(reading_order(x)):
+        return words + "It is the other way round: write explain(x, y)."
+    if y.primitive is None:
+        return words + "The first one was not computed from anything: it is a leaf, or was computed inside no_grad()."
+    twin = next((v for v in order if v.label and v.label == x.label), None)
+    if twin is not None:
+        return words + f"The graph has another Value of the name {x.label!r}, {twin.data!r}: was x made anew since?"
+    for value in order:
+        if any(isinstance(arg, float) and arg == x.data for arg in value.args) and x.data not in (0.0, 1.0, -1.0):
+            assert value.primitive is not None
+            return words + (
+                f"The plain number {x.data!r} went into {value.primitive.name}, though: x.data, or float(...) of it, "
+                "is a constant, through which no gradient flows. Compute with the Value itself."
+            )
+    return words + "Is it the Value that the computation used, or a copy, or one made later under the same name?"
