@@ -37,6 +37,12 @@ class Site(NamedTuple):
         text = linecache.getline(self.file, self.line).strip()
         return f'File "{self.file}", line {self.line}' + (f": {text}" if text else "")
 
+    @property
+    def short(self) -> str:
+        """The name of the file, the line, and what stands there."""
+        text = linecache.getline(self.file, self.line).strip()
+        return f"{Path(self.file).name}, line {self.line}" + (f": {text}" if text else "")
+
 
 def _site(frame: FrameType | None) -> Site | None:
     """The first line, going outwards, of neither this library nor another one; if there is none, of another."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from autograd.debugging import Site, site_of
 from autograd.formulas import (
     name_in_latex,
     said,
@@ -61,7 +62,8 @@ class Slope(NamedTuple):
 
 class Step(NamedTuple):
     """One operation between x and y. slopes: by those of its arguments that depend on x; more: how many are left out.
-    skipped: how many steps of the path are left out before this one.
+    skipped: how many steps of the path are left out before this one. site: the line of code that computed it, if that
+    was inside `debug`.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Step(NamedTuple):
     more: int = 0
     skipped: int = 0
     latex: str = ""
+    site: Site | None = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -233,7 +236,9 @@ def _step(between: Between, pulled: Pulled, i: int, edges: list[int], names: dic
         slopes.append(Slope(by, formula, _number(pulled, between, i, e), tex))
     shown = value_formula(value, called, places)
     tex = to_latex(value_formula(value, latex.called, places), latex.names)
-    return Step(names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex)
+    return Step(
+        names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex, site_of(value)
+    )
 
 
 class _InLatex:

@@ -199,9 +199,13 @@ def step_lines(steps: Sequence[Step]) -> list[str]:
     cells = [(step.name, clipped(step.formula, FORMULA), said(step.value)) for step in steps]
     widths = [max((len(cell[i]) for cell in cells), default=0) for i in range(3)]
     lines: list[str] = []
+    site = None
     for step, (name, formula, number) in zip(steps, cells, strict=True):
         if step.skipped:
             lines.append(f"  … {step.skipped:,} more steps …")
+        if step.site is not None and step.site != site:
+            lines.append(clipped(f"  {step.site.short}", WIDTH))
+        site = step.site
         left = f"  {name.ljust(widths[0])} = {formula.ljust(widths[1])} = {number.ljust(widths[2])}  "
         texts = [slope_text(step, i) for i in range(len(step.slopes))]
         texts += [f"… {step.more:,} more …"] * bool(step.more)
@@ -262,9 +266,13 @@ def as_markdown(e: Explanation) -> str:
     if not e.steps:
         return "\n".join(lines).rstrip() + "\n"
     lines += ["| step | number | slope |", "| --- | --- | --- |"]
+    site = None
     for step in e.steps:
         if step.skipped:
             lines.append(row(f"… {step.skipped:,} more steps …", "", ""))
+        if step.site is not None and step.site != site:
+            lines.append(row(code(step.site.short), "", ""))
+        site = step.site
         slopes = [code(slope_text(step, i)) for i in range(len(step.slopes))] + [f"… {step.more:,} more …"] * bool(
             step.more
         )

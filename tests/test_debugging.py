@@ -167,3 +167,15 @@ def test_code_that_cannot_be_read():
     exec("def f(x):\n    y = x * 2.0\n    return y * y\n", names)
     found = annotate(names["f"], 3.0).lines
     assert [(line.number, line.nodes, line.data) for line in found] == [(2, 1, 6.0), (3, 1, 36.0)]
+
+
+def test_explanations_show_the_lines():
+    w, x = Value(2.0, "w"), Value(0.5, "x")
+    with debug():
+        z = w * x + 1.0
+        y = autograd.tanh(z)
+    text = str(autograd.explain(y, w))
+    for words in ("z = w * x + 1.0", "y = autograd.tanh(z)"):
+        assert text.count(f"test_debugging.py, line {line_of(words)}: {words}") == 1
+    assert "`test_debugging.py, line" in autograd.explain(y, w).markdown()
+    assert "line" not in str(autograd.explain(autograd.tanh(w * x), w))
