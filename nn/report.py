@@ -77,6 +77,7 @@ def write_report(
         *_plots(model, history, training, held_out, outputs, course),
         *_networks(model, before, held_out, case),
         *_flows(model, case),
+        *_step(model, training, case.loss),
         _page(model, case),
     ):
         try:
@@ -354,7 +355,32 @@ def _spelled_out(neuron: Neuron, x: list[float], terms: int) -> tuple[Value, lis
     return z if neuron.activation is None else neuron.activation(z), [*weights, bias]
 
 
-READABLE = 80  # nodes of a graph that one page can show
+EXAMPLES = 32  # of the training step that is drawn
+
+
+def _step(model: MLP, training: Dataset, loss: Loss) -> Iterator[Entry]:
+    """The loss of some examples with its gradient, all its nodes rolled up: a drawing, and a page whose boxes open."""
+    import visualize
+
+    pairs = list(zip(training.inputs[:EXAMPLES].tolist(), training.targets[:EXAMPLES].tolist(), strict=True))
+    parameters = model.parameters()
+    total = autograd.mean([loss(model(x), target) for x, target in pairs])
+    total.label = "loss"
+    autograd.zero_grad(parameters)
+    total.backward()
+    nodes = len(autograd.topological(total))
+    title = f"One training step on {len(pairs)} examples: {nodes:,} nodes"
+    yield Entry(
+        "step.svg", "one training step, what is alike in one box: numbers, gradients, what is off",
+        lambda path: visualize.render(visualize.draw(total, parameters=model, title=title, limit=1), path),
+    )  # fmt: skip
+    yield Entry(
+        "step.html", f"one training step with its {nodes:,} nodes, to open box by box in a browser",
+        lambda path: visualize.explore(total, path, parameters=model, title=title, limit=1),
+    )  # fmt: skip
+
+
+READABLE = 300  # nodes of a graph that one page can show
 
 
 def _page(model: MLP, case: Case) -> Entry:

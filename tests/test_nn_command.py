@@ -393,7 +393,7 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 
 PICTURES = [
     "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
-    "network-before.svg", "network.html", "neuron.html", "neuron.svg",
+    "network-before.svg", "network.html", "neuron.html", "neuron.svg", "step.html", "step.svg",
 ]  # fmt: skip
 
 
@@ -435,7 +435,7 @@ def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "index.html", "model.safetensors"]
-    assert printed.count("not drawn: no program draws") == 5
+    assert printed.count("not drawn: no program draws") == 7
     assert printed.count("not drawn: plots need matplotlib") == 5
 
 
@@ -475,7 +475,7 @@ def test_the_network_that_was_trained_is_drawn_before_and_after(tmp_path, capsys
 
 
 def test_a_network_that_is_too_large_for_a_page_is_told(tmp_path, capsys):
-    assert main(["train", "xor", "--epochs", "1", "--layers", "20", "--limit", "20", "--out", str(tmp_path)]) == 0
+    assert main(["train", "xor", "--epochs", "1", "--layers", "100", "--limit", "20", "--out", str(tmp_path)]) == 0
     assert "another, small network that has learned xor (this one is too large for a page)" in capsys.readouterr().out
     assert "A 2-4-1 network that has learned xor" in (tmp_path / "network.html").read_text(encoding="utf-8")
 
