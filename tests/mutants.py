@@ -132,7 +132,7 @@ EDITS = [
     Edit("visualize/layout.py", "margin, point[1] + tops[k])", "margin, point[1])", "test_visualize_svg"),
     Edit("visualize/svg.py", "return escape(words, quote=True)", "return words", "test_visualize_svg"),
     Edit("visualize/explorer.py", ".replace(\"<\", \"\\\\u003c\")", "", "test_visualize_explorer"),
-    Edit("visualize/explorer.py", "if node.id not in labels and", "if", "test_visualize_explorer"),
+    Edit("visualize/timeline.py", "if node.id not in labels and", "if", "test_visualize_explorer"),
     Edit("autograd/js_rules.py", "while name in written:", "while False:", "test_visualize_explorer"),
     Edit("autograd/js_rules.py", "2*x*x/(2*n+1)", "2*x*x/(2*n+3)", "test_visualize_explorer"),
     Edit("autograd/symbol.py", "return Symbol(\"!=\", (self, other))", "return Symbol(\"==\", (self, other))", "test_rules"),

@@ -24,8 +24,10 @@ from visualize.rollup import roll_up
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
+    from visualize.animate import animate
     from visualize.drawing import Drawing, draw
     from visualize.explorer import Explorer, explore
+    from visualize.film import Film, Frame
     from visualize.network import draw_network
     from visualize.parts import focus, path, search
     from visualize.plots import (
@@ -39,15 +41,18 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError", "describe",
-    "draw", "draw_network", "evaluate", "explore", "focus", "fold", "mermaid", "path", "plot_confusion_matrix",
-    "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history", "plot_predictions", "render",
-    "roll_up", "save_figure", "search", "tree",
+    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "Film", "Frame", "GraphTooLarge", "Node",
+    "RenderError", "animate", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "mermaid",
+    "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
+    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
 ]  # fmt: skip
 
 _LATER = {
     "Drawing": "drawing",
     "Explorer": "explorer",
+    "Film": "film",
+    "Frame": "film",
+    "animate": "animate",
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
@@ -101,7 +101,7 @@ class Description(NamedTuple):
 
 def describe(
     value: Value, *, parameters: Any = None, constants: bool = True, limit: int = LIMIT,
-    within: Set[Value] | None = None,
+    within: Set[Value] | None = None, gradients: Mapping[Value, float] | None = None,
 ) -> Description:  # fmt: skip
     """The graph that leads to `value`, whole: `visualize.fold` makes of it what a drawing shows.
 
@@ -109,6 +109,7 @@ def describe(
         those that have no label. If None, those of all Modules and optimisers there are.
     constants: whether plain numbers among the arguments get nodes of their own.
     limit: raises GraphTooLarge if there are more nodes than this. within: these nodes only, and arrows between them.
+    gradients: to show these, instead of what the Values hold.
 
     >>> x = Value(3.0, label="x")
     >>> for edge in describe(x * x).edges:
@@ -130,7 +131,7 @@ def describe(
     edges: list[Edge] = []
     stale = False
     for v in order:
-        gradient = v.grad if v.has_grad else None
+        gradient = (v.grad if v.has_grad else None) if gradients is None else gradients.get(v)
         kind: Kind = "result" if v is value else "operation" if v.primitive else "parameter" if v in names else "leaf"
         if v.primitive is None:
             name = names.get(v, "")

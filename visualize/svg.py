@@ -16,7 +16,10 @@ from visualize.layout import Course, Layout, Point, arrange
 from visualize.scene import BIG, PAD, ROW, Arrow, Box, Scene, symbol_size
 from visualize.style import text_width
 
-__all__ = ["arrow_head", "asset", "path_of", "picture_of", "to_svg"]
+__all__ = [
+    "arrow_head", "asset", "drawn_arrow", "drawn_box", "drawn_equation", "drawn_key", "legend_keys", "path_of",
+    "picture_of", "to_svg", "wrapped",
+]  # fmt: skip
 
 MARGIN = 12.0
 LEAST = 330.0
@@ -43,11 +46,11 @@ def picture_of(scene: Scene) -> str:
 def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
     """The scene with everything in its place. alone: to stand by itself, with its style sheet and tooltips."""
     width = max(layout.size[0] + 2.0 * MARGIN, LEAST)
-    above = [*_wrapped(scene.title, 14.0, width)] if scene.title else []
-    notes = [line for note in scene.notes for line in _wrapped(f"⚠ {note}", 11.0, width)]
+    above = [*wrapped(scene.title, 14.0, width)] if scene.title else []
+    notes = [line for note in scene.notes for line in wrapped(f"⚠ {note}", 11.0, width)]
     top = MARGIN + 20.0 * len(above) + LINE * len(notes) + (6.0 if above or notes else 0.0)
     left = (width - layout.size[0]) / 2.0
-    keys = list(_legend(width)) if scene.flows else []
+    keys = list(legend_keys(width)) if scene.flows else []
     legend_top = top + layout.size[1] + 14.0
     height = legend_top + LINE * (keys[-1][1] + 1 if keys else 0) + (4.0 if keys else 0.0)
     height = max(height, top + layout.size[1] + MARGIN)
@@ -61,13 +64,13 @@ def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
         for i, line in enumerate(notes)
     ]
     body.append(f'<g class="graph" transform="translate({_n(left)} {_n(top)})">')
-    body += [_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows]
-    body += [_box(box, layout.boxes[box.id], alone) for box in scene.boxes]
-    body += [_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width]
+    body += [drawn_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows]
+    body += [drawn_box(box, layout.boxes[box.id], alone) for box in scene.boxes]
+    body += [drawn_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width]
     body.append("</g>")
     if keys:
         body.append(f'<g class="legend" transform="translate({_n(MARGIN)} {_n(legend_top)})">')
-        body += [_key(*key) for key in keys]
+        body += [drawn_key(*key) for key in keys]
         body.append("</g>")
     name = scene.title or scene.about.partition(".")[0]
     return "\n".join([
@@ -83,7 +86,7 @@ def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
     ])  # fmt: skip
 
 
-def _box(box: Box, middle: Point, told: bool) -> str:
+def drawn_box(box: Box, middle: Point, told: bool) -> str:
     """A box with its texts; the origin of the group is its upper left corner. told: with its story as a tooltip."""
     square = box.kind in ("leaf", "parameter")
     classes = f"box {box.kind}" + (" bad" if box.bad else "")
@@ -110,9 +113,10 @@ def _box(box: Box, middle: Point, told: bool) -> str:
         if row.name:
             parts.append(f'<text class="soft" x="{_n(PAD)}" y="{down}">{_e(row.name)}</text>')
         side, place = ("end", box.width - PAD) if row.name else ("middle", box.width / 2.0)
-        parts.append(
-            f'<text class="{row.look} {row.name or "text"} {side}" x="{_n(place)}" y="{down}">{_e(row.text)}</text>'
-        )
+        if row.text:
+            parts.append(
+                f'<text class="{row.look} {row.name or "text"} {side}" x="{_n(place)}" y="{down}">{_e(row.text)}</text>'
+            )
     return "".join([*parts, "</g>"])
 
 
@@ -121,7 +125,8 @@ def thickness(size: float) -> float:
     return 1.0 + 3.0 * size
 
 
-def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
+def drawn_arrow(arrow: Arrow, course: Course, told: bool) -> str:
+    """The line and the head of an arrow. told: with its story as a tooltip."""
     width = thickness(arrow.size)
     dash = ' stroke-dasharray="4 3"' if arrow.dashed else ""
     title = f"<title>{_e(arrow.story)}</title>" if told else ""
@@ -132,7 +137,8 @@ def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
     )
 
 
-def _equation(arrow: Arrow, course: Course) -> str:
+def drawn_equation(arrow: Arrow, course: Course) -> str:
+    """The words at an arrow; "" if there is no place for them."""
     if course.label is None:
         return ""
     x, y = course.label
@@ -163,7 +169,7 @@ def arrow_head(course: Course, width: float) -> str:
 # ---------------------------------------------------------------- words above and below
 
 
-def _wrapped(words: str, size: float, width: float) -> Iterator[str]:
+def wrapped(words: str, size: float, width: float) -> Iterator[str]:
     """Words in lines that fit between the margins."""
     line = ""
     for word in words.split():
@@ -177,7 +183,7 @@ def _wrapped(words: str, size: float, width: float) -> Iterator[str]:
         yield line
 
 
-def _legend(width: float) -> Iterator[tuple[float, int, str, str]]:
+def legend_keys(width: float) -> Iterator[tuple[float, int, str, str]]:
     """Place, line, look and words of each key, in as many lines as are needed."""
     x, line = 0.0, 0
     for look, words in (*LEGEND, ("", EXPLAINED)):
@@ -188,7 +194,8 @@ def _legend(width: float) -> Iterator[tuple[float, int, str, str]]:
         x += room
 
 
-def _key(x: float, line: int, look: str, words: str) -> str:
+def drawn_key(x: float, line: int, look: str, words: str) -> str:
+    """A key of the legend."""
     y = LINE * line + 11.0
     sample = f'<path class="key {look}" d="M{_n(x)} {_n(y - 4)}h26" stroke-width="3"/>' if look else ""
     return f'{sample}<text class="soft" x="{_n(x + (32.0 if look else 0.0))}" y="{_n(y)}">{_e(words)}</text>'
