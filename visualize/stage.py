@@ -9,8 +9,8 @@ from html import escape
 from visualize.captions import drawn_line, told
 from visualize.layout import Course, Point
 from visualize.pieces import Dot, Piece
-from visualize.plan import Plan, Shown, shown_in
-from visualize.scene import PAD, ROW, SMALL, Box, sign_of
+from visualize.plan import Plan, shown_in
+from visualize.scene import PAD, ROW, SMALL, sign_of
 from visualize.style import text_width
 from visualize.svg import MARGIN, _n, arrow_head, drawn_arrow, drawn_box, drawn_equation, path_of
 from visualize.timeline import Step
@@ -31,12 +31,13 @@ def pieces_of_graph(plan: Plan) -> Iterator[Piece | Dot]:
     """Arrows and boxes with all that they show."""
     courses = [plan.layout.arrows[arrow.id] for arrow in plan.scene.arrows]
     ways = "".join(f'<path id="p{k}" pathLength="1" d="{path_of(course)}"/>' for k, course in enumerate(courses))
-    yield Piece(f"<defs>{ways}</defs>", BELOW)
+    frames = "".join(_frames(plan, k) for k in range(len(plan.scene.boxes)))
+    yield Piece(f"<defs>{ways}{frames}</defs>", BELOW)
     for i, step in enumerate(plan.steps):
         if step.arrow is not None:
             yield from _arrow(plan, i, step.arrow, courses[step.arrow])
         for k in _active(plan, i):
-            yield Piece(_ring(plan.scene.boxes[k], *_corner(plan, k)), NOW, plan.starts[i], plan.starts[i + 1])
+            yield Piece(f'<use class="ring" href="#r{k}"/>', NOW, plan.starts[i], plan.starts[i + 1])
     for k in range(len(plan.scene.boxes)):
         yield from _box(plan, k)
     yield from _dots(plan, courses)
@@ -53,7 +54,7 @@ def _arrow(plan: Plan, i: int, k: int, course: Course) -> Iterator[Piece]:
     yield Piece(drawn_arrow(arrow, course, False), ARROWS, arrival)
     if course.label is not None:
         x, y = course.label
-        yield Piece(_frame("tag", x - arrow.width / 2.0, y - 8.5, arrow.width, 16.5), MARKS, arrival, end)
+        yield Piece(_frame('class="tag"', x - arrow.width / 2.0, y - 8.5, arrow.width, 16.5), MARKS, arrival, end)
         yield Piece(drawn_equation(arrow, course), NUMBERS, arrival)
 
 
@@ -76,13 +77,22 @@ def _target(plan: Plan, arrow: int) -> int:
     return next(k for k, node in enumerate(plan.folded.nodes) if node.id == target)
 
 
-def _ring(box: Box, x: float, y: float) -> str:
+def _frames(plan: Plan, k: int) -> str:
+    """What is put around box k, and behind each of its numbers, to be used by name."""
+    box, (x, y) = plan.scene.boxes[k], _corner(plan, k)
     corner = 3.0 if box.kind in ("leaf", "parameter") else 10.0
-    return _frame("ring", x - 3.5, y - 3.5, box.width + 7.0, box.height + 7.0, corner)
+    found = _frame(f'id="r{k}"', x - 3.5, y - 3.5, box.width + 7.0, box.height + 7.0, corner)
+    for row in range(len(box.rows)):
+        right, down = _place(plan, k, row)
+        name = box.rows[row].name
+        width = box.width - PAD - 4.0 - (text_width(name, SMALL) + 6.0 if name else 0.0)
+        found += _frame(f'id="b{k}r{row}"', right + PAD - 3.0 - width, down - 11.8, width, 15.2)
+    return found
 
 
-def _frame(kind: str, x: float, y: float, width: float, height: float, corner: float = 3.0) -> str:
-    return f'<rect class="{kind}" x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(corner)}"/>'
+def _frame(what: str, x: float, y: float, width: float, height: float, corner: float = 3.0) -> str:
+    """A rectangle; what: its class or its id."""
+    return f'<rect {what} x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(corner)}"/>'
 
 
 def _box(plan: Plan, k: int) -> Iterator[Piece]:
@@ -103,26 +113,17 @@ def _box(plan: Plan, k: int) -> Iterator[Piece]:
             f'<text class="{text.look} end" x="{_n(x)}" y="{_n(y)}">{escape(text.text)}</text>', NUMBERS, start, end
         )
         if text.start:
-            yield Piece(_behind(plan, k, text, "mark"), MARKS, start, plan.starts[text.start + 1])
+            yield Piece(f'<use class="mark" href="#b{k}r{text.row}"/>', MARKS, start, plan.starts[text.start + 1])
     for i, step in enumerate(plan.steps):
         if step.arrow is not None and _target(plan, step.arrow) == k:
-            rows = [text for text in shown if "grad" in text.look]
-            if rows:
-                yield Piece(_behind(plan, k, rows[-1], "tag"), MARKS, plan.arrives(i), plan.starts[i + 1])
+            row = [row.name for row in box.rows].index("grad")
+            yield Piece(f'<use class="tag" href="#b{k}r{row}"/>', MARKS, plan.arrives(i), plan.starts[i + 1])
 
 
 def _place(plan: Plan, k: int, row: int) -> Point:
     """Where the number in a row of a box ends."""
     box, (x, y) = plan.scene.boxes[k], _corner(plan, k)
     return (x + box.width - PAD, y + (box.heading + 14.0 if box.heading else 15.0) + ROW * row)
-
-
-def _behind(plan: Plan, k: int, text: Shown, kind: str) -> str:
-    """A frame for a number."""
-    box, (x, y) = plan.scene.boxes[k], _place(plan, k, text.row)
-    name = box.rows[text.row].name
-    width = box.width - PAD - 4.0 - (text_width(name, SMALL) + 6.0 if name else 0.0)
-    return _frame(kind, x + PAD - 3.0 - width, y - 11.8, width, 15.2)
 
 
 def _dots(plan: Plan, courses: Sequence[Course]) -> Iterator[Dot]:
@@ -144,7 +145,7 @@ def _dots(plan: Plan, courses: Sequence[Course]) -> Iterator[Dot]:
 
 def pieces_of_panel(plan: Plan, width: float, top: float) -> Iterator[Piece]:
     """What happens, in words."""
-    yield Piece(_frame("panel", MARGIN, top, width - 2.0 * MARGIN, PANEL, 8.0), BELOW)
+    yield Piece(_frame('class="panel"', MARGIN, top, width - 2.0 * MARGIN, PANEL, 8.0), BELOW)
     room = width - 2.0 * MARGIN - 16.0
     for i, step in enumerate(plan.steps):
         end = math.inf if step.kind == "end" else plan.starts[i + 1]
