@@ -122,7 +122,8 @@ def _filmed(plan: Plan, loop: bool) -> Film:
     name = scene.title or scene.about.partition(".")[0]
     about = f"{scene.about} A film in {len(plan.steps)} steps: the forward pass, then the backward pass."
     head = (width, height, name, about)
-    pieces.sort(key=lambda piece: (piece.layer, piece.start, piece.end))
+    # What is always there is the ground of its layer; what is seen at the same time makes one group.
+    pieces.sort(key=lambda piece: (piece.layer, piece.start, -piece.end))
     body, rules = moving(pieces, plan.starts[-1], loop)
     frames = [Frame(_document(*head, "", still(pieces, time)), seconds) for time, seconds in _moments(plan)]
     return Film(frames, svg=_document(*head, rules, body), name=name, loop=loop)

@@ -15,6 +15,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autograd._files import atomic_write
 from visualize.rendering import RenderError
 
@@ -30,6 +32,8 @@ PIXELS = 2_000_000
 
 EXACT, REST = 96, 128
 """Colours of a GIF: so many of the most frequent ones, and so many that stand for all others."""
+
+Colour = tuple[int, int, int]
 
 UNUSED = (254, 0, 254)
 """A colour that stands for none."""
@@ -238,26 +242,44 @@ def _gif(image: Any, pictures: list[bytes], seconds: list[float], loop: bool) ->
     """A GIF with one palette, in which what does not change from frame to frame is transparent and takes no room."""
     distinct = {png: image.open(io.BytesIO(png)).convert("RGB") for png in dict.fromkeys(pictures)}
     colours = _colours(image, list(distinct.values()))
-    palette = image.new("P", (1, 1))
-    palette.putpalette(bytes(colours))
-    mapped = {png: frame.quantize(palette=palette, dither=image.Dither.NONE) for png, frame in distinct.items()}
-    ticks = [round(time / TICK) for time in accumulate(seconds)]
-    lengths = [max(b - a, 2) * int(1000 * TICK) for a, b in zip([0, *ticks], ticks, strict=False)]
-    table = bytes([*colours, *UNUSED])
+    table = bytes([part for colour in [*colours, UNUSED] for part in colour])
+    nearest = _Nearest(colours)
+    mapped = {png: image.fromarray(nearest.of(frame), "P") for png, frame in distinct.items()}
     for frame in mapped.values():
         frame.putpalette(table)
+    ticks = [round(time / TICK) for time in accumulate(seconds)]
+    lengths = [max(b - a, 2) * int(1000 * TICK) for a, b in zip([0, *ticks], ticks, strict=False)]
     first, *rest = (mapped[png] for png in pictures)
     buffer = io.BytesIO()
     first.save(
         buffer, format="GIF", save_all=True, append_images=rest, duration=lengths, disposal=1, palette=table,
-        transparency=len(colours) // 3, optimize=True, **({"loop": 0} if loop else {}),
+        transparency=len(colours), optimize=True, **({"loop": 0} if loop else {}),
     )  # fmt: skip
     return buffer.getvalue()
 
 
-def _colours(image: Any, frames: list[Any]) -> list[int]:
-    """Red, green and blue of each colour of a film: of frames from all over it, set one below the other, the most
-    frequent as they are, and some that stand for the rest.
+class _Nearest:
+    """Finds the nearest of some colours for each pixel. Exactly, where Pillow's own search takes a neighbour at times:
+    white paper must stay white.
+    """
+
+    def __init__(self, colours: list[Colour]) -> None:
+        self.colours = np.array(colours, dtype=np.int32)
+        self.known = np.full(1 << 24, -1, dtype=np.int16)  # by blue, green and red as one number
+
+    def of(self, frame: Any) -> Any:
+        """The places of the nearest colours, for each pixel of an RGB image."""
+        numbers = np.frombuffer(frame.convert("RGBX").tobytes(), dtype="<u4") & 0xFFFFFF
+        for _, colour in frame.getcolors(frame.size[0] * frame.size[1]):
+            key = colour[0] | colour[1] << 8 | colour[2] << 16
+            if self.known[key] < 0:
+                self.known[key] = int(((self.colours - np.array(colour)) ** 2).sum(axis=1).argmin())
+        return self.known[numbers].astype(np.uint8).reshape(frame.size[1], frame.size[0])
+
+
+def _colours(image: Any, frames: list[Any]) -> list[Colour]:
+    """The colours of a film: of frames from all over it, set one below the other, the most frequent as they are, and
+    some that stand for the rest.
     """
     few = frames[:: max(1, len(frames) // 12)]
     few = few if few[-1] is frames[-1] else [*few, frames[-1]]
@@ -268,7 +290,7 @@ def _colours(image: Any, frames: list[Any]) -> list[int]:
     counts = sorted(sheet.getcolors(width * height * len(few)), reverse=True)
     rest = sheet.quantize(REST, method=image.Quantize.MAXCOVERAGE, dither=image.Dither.NONE).getpalette()
     found = [colour for _, colour in counts[:EXACT]] + list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
-    return [part for colour in dict.fromkeys(found) if colour != UNUSED for part in colour]
+    return [colour for colour in dict.fromkeys(found) if colour != UNUSED]
 
 
 def _video(program: str, pictures: list[bytes], seconds: list[float]) -> bytes:
