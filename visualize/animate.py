@@ -80,13 +80,10 @@ def animate(
         raise ValueError(f"animate: seconds must be the time of a step, at least 0.1; got {seconds!r}")
     if path is not None:
         check_ending("animate", path)
-    try:
-        plan = planned(
-            value, title=title, precision=precision, seconds=seconds, orientation=orientation, parameters=parameters,
-            limit=limit,
-        )  # fmt: skip
-    except TypeError as error:  # of parameters
-        raise TypeError(f"animate: {error}") from None
+    plan = planned(
+        value, title=title, precision=precision, seconds=seconds, orientation=orientation, parameters=parameters,
+        limit=limit,
+    )  # fmt: skip
     film = _filmed(plan, loop)
     return film if path is None else film.save(path)
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from html import escape
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ FORMATS = (".svg", ".gif", ".mp4")
 WIDEST = 1400
 """Pixels of a GIF or a video, at most; what is small comes at one and a half times its size."""
 
-PIXELS = 2_000_000
+PIXELS = 1_300_000
 """Of a GIF or a video, at most, as long as that leaves as many as the SVG has."""
 
 EXACT, REST = 96, 128
@@ -120,8 +121,7 @@ class Film:
     def _repr_html_(self) -> str:
         # As an image, so that its styles are its own.
         data = base64.b64encode(self.svg.encode()).decode()
-        words = self.name.replace("&", "&amp;").replace('"', "&quot;")
-        return f'<img src="data:image/svg+xml;base64,{data}" alt="{words}" style="max-width: 100%">'
+        return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(self.name)}" style="max-width: 100%">'
 
     def __repr__(self) -> str:
         return (
@@ -162,11 +162,10 @@ def flip_book(frames: Sequence[Frame], name: str, loop: bool) -> str:
         rules.append(shown_between(f"p{k}", starts[k], end, total, fade=0.0))
         inner = re.sub(r"^\s*<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", frame.svg).strip()
         pages.append(f'<g class="{MOVING} p{k}"{"" if last else " opacity=" + chr(34) + "0" + chr(34)}>{inner}</g>')
-    words = name.replace("&", "&amp;").replace("<", "&lt;")
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">',
-        f"<title>{words}</title>",
+        f"<title>{escape(name)}</title>",
         f"<style>{''.join(rules)}{moving_style(total, loop)}</style>",
         *pages,
         "</svg>",
@@ -270,10 +269,9 @@ class _Nearest:
     def of(self, frame: Any) -> Any:
         """The places of the nearest colours, for each pixel of an RGB image."""
         numbers = np.frombuffer(frame.convert("RGBX").tobytes(), dtype="<u4") & 0xFFFFFF
-        for _, colour in frame.getcolors(frame.size[0] * frame.size[1]):
-            key = colour[0] | colour[1] << 8 | colour[2] << 16
-            if self.known[key] < 0:
-                self.known[key] = int(((self.colours - np.array(colour)) ** 2).sum(axis=1).argmin())
+        for key in np.unique(numbers[self.known[numbers] < 0]):
+            colour = np.array([key & 0xFF, key >> 8 & 0xFF, key >> 16], dtype=np.int32)
+            self.known[key] = ((self.colours - colour) ** 2).sum(axis=1).argmin()
         return self.known[numbers].astype(np.uint8).reshape(frame.size[1], frame.size[0])
 
 
@@ -307,9 +305,9 @@ def _video(program: str, pictures: list[bytes], seconds: list[float]) -> bytes:
         lines.append(f"file '{names[pictures[-1]]}'")  # ffmpeg wants the last one twice
         Path(folder, "frames.txt").write_text("\n".join(lines), encoding="utf-8")
         command = [
-            program, "-v", "error", "-y", "-f", "concat", "-i", "frames.txt", "-c:v", "libx264", "-r", "30",
-            "-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-movflags", "+faststart",
-            "film.mp4",
+            program, "-v", "error", "-y", "-f", "concat", "-i", "frames.txt", "-t", f"{math.fsum(seconds):.3f}",
+            "-r", "30", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white",
+            "-movflags", "+faststart", "film.mp4",
         ]  # fmt: skip
         try:
             run = subprocess.run(command, cwd=folder, capture_output=True, check=False)

@@ -64,7 +64,10 @@ def planned(
     _check_count(len(order), max(limit, LIMIT), limit, "nodes")
     found = dict(zip(order, gradients(value, order), strict=True))
     constants = sum(isinstance(arg, float) for v in order for arg in v.args)
-    whole = describe(value, parameters=parameters, limit=len(order) + constants, gradients=found)
+    try:
+        whole = describe(value, parameters=parameters, limit=len(order) + constants, gradients=found)
+    except TypeError as error:  # parameters that are none
+        raise TypeError(f"animate: {error}") from None
     whole, folded = named(whole)
     _check_count(len(folded.nodes), limit, limit, "boxes")
     steps = steps_of(whole, folded)

@@ -75,8 +75,10 @@ def gradients_so_far(folded: Description, steps: Sequence[Step]) -> list[tuple[f
         elif step.box is not None and step.arrow is not None:
             node, contribution = folded.nodes[step.box], folded.edges[step.arrow].contribution
             waiting[node.id] -= 1
-            if node.kind != "group" and contribution is not None:
-                now[step.box] = (now[step.box] or 0.0) + contribution if waiting[node.id] else node.gradient
+            if node.kind != "group" and not waiting[node.id]:
+                now[step.box] = node.gradient
+            elif node.kind != "group" and contribution is not None:
+                now[step.box] = (now[step.box] or 0.0) + contribution
         found.append(tuple(now))
     return found
 
