@@ -153,15 +153,17 @@ def size_of(svg: str) -> tuple[float, float]:
 def flip_book(frames: Sequence[Frame], name: str, loop: bool) -> str:
     """An SVG that shows one frame after the other; where nothing moves, the last one."""
     width, height = (f"{x:g}" for x in size_of(frames[0].svg))
-    total = math.fsum(frame.seconds for frame in frames)
     starts = [0.0, *accumulate(frame.seconds for frame in frames)]
+    total = starts[-1]
+    gone, seen = (f"opacity:{x};animation-timing-function:step-end" for x in (0, 1))
     rules, pages = [], []
-    for k, frame in enumerate(frames):
+    for k, (frame, start, end) in enumerate(zip(frames, starts, starts[1:], strict=False)):
         last = k == len(frames) - 1
-        end = math.inf if last else starts[k + 1]
-        rules.append(shown_between(f"p{k}", starts[k], end, total, fade=0.0))
+        marks = [(0.0, gone)] * (k > 0) + [(start, seen)] + [(end, gone)] * (not last)
+        rules.append(keyframes(f"p{k}", marks, total))
         inner = re.sub(r"^\s*<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", frame.svg).strip()
-        pages.append(f'<g class="{MOVING} p{k}"{"" if last else " opacity=" + chr(34) + "0" + chr(34)}>{inner}</g>')
+        hidden = "" if last else ' opacity="0"'
+        pages.append(f'<g class="{MOVING} p{k}"{hidden}>{inner}</g>')
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">',
@@ -173,13 +175,13 @@ def flip_book(frames: Sequence[Frame], name: str, loop: bool) -> str:
     ])  # fmt: skip
 
 
-def shown_between(name: str, start: float, end: float, total: float, *, least: float = 0.0, fade: float = FADE) -> str:
+def shown_between(name: str, start: float, end: float, total: float, least: float = 0.0) -> str:
     """The rule for what is seen from `start` to `end` of a film of `total` seconds, and as `least` at other times.
     Without animation it must look as at the end; so a rule need not say that.
     """
-    marks: list[tuple[float, float]] = [(0.0, 1.0)] if start <= 0.0 else [(start, least), (start + fade, 1.0)]
+    marks: list[tuple[float, float]] = [(0.0, 1.0)] if start <= 0.0 else [(start, least), (start + FADE, 1.0)]
     if end < total:
-        marks += [(end, 1.0), (end + fade, least)]
+        marks += [(end, 1.0), (end + FADE, least)]
     elif start > 0.0:
         marks.insert(0, (0.0, least))
     return keyframes(name, [(time, f"opacity:{value:g}") for time, value in marks], total)

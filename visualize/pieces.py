@@ -101,7 +101,7 @@ def _rule(name: str, key: tuple[object, ...], total: float) -> str:
     assert isinstance(start, float)
     assert isinstance(end, float)
     if isinstance(how, float):
-        return shown_between(name, start, end, total, least=how)
+        return shown_between(name, start, end, total, how)
     first, last = ("-1", "0") if how == "back" else ("0", "-1")
     run = (end - start) / 8.0
     marks = [
