@@ -296,9 +296,11 @@ def test_time():
 
 
 def test_titles_labels_and_directions():
-    y = Value(2.0, "<b>&\"'") * Value(3.0, "]]>")
+    y = Value(2.0, "<b>&\"'\x01") * Value(3.0, "]]>\nb")
     film = animate(y, title="a < b & c", orientation="TB", precision=2)
     assert ET.fromstring(film.svg).find(f"{SVG}title").text == "a < b & c"
+    assert any("<b>&\"'\u2401" in words for words in texts(film.svg))
+    ET.fromstring(Film(film.frames[:2], name="\x02<").svg)
     assert "a < b & c" in texts(film.svg)
     _, height = size_of(film.svg)
     assert size_of(animate(y, orientation="LR").svg)[1] < height

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,7 +20,7 @@ from visualize.layout import Course, Layout, Point
 from visualize.pieces import Piece, moving, still
 from visualize.plan import Plan, planned
 from visualize.stage import PANEL, pieces_of_bar, pieces_of_graph, pieces_of_panel
-from visualize.svg import LINE, MARGIN, _n, asset, drawn_key, legend_keys, wrapped
+from visualize.svg import LINE, MARGIN, _e, _n, asset, drawn_key, legend_keys, wrapped
 
 __all__ = ["MOST_BOXES", "animate"]
 
@@ -58,7 +57,7 @@ def animate(
 
     path: where to write it, as "y.svg", "y.gif" or "y.mp4" (see `Film.save`). Without it, the `Film` comes back, which
         a notebook shows.
-    seconds: how long a step of the backward pass lasts; by itself 0.8 to 2, by how many there are.
+    seconds: how long a step of the backward pass lasts; by itself 1 to 2, by how many there are.
     loop: whether it begins again at its end. title, precision, orientation, parameters: as of `draw`.
     limit: raises GraphTooLarge if more boxes than this would have to be drawn.
 
@@ -154,15 +153,15 @@ def _fewer(points: tuple[Point, ...], slack: float = 0.3) -> tuple[Point, ...]:
 
 
 def _text(kind: str, x: float, y: float, words: str) -> str:
-    return f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}">{escape(words)}</text>'
+    return f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}">{_e(words)}</text>'
 
 
 def _document(width: float, height: float, name: str, about: str, rules: str, body: str) -> str:
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" class="glassgrad film" role="img" lang="en" width="{_n(width)}" '
         f'height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
-        f"<title>{escape(name)}</title>",
-        f"<desc>{escape(about)}</desc>",
+        f"<title>{_e(name)}</title>",
+        f"<desc>{_e(about)}</desc>",
         f"<style>{asset('picture.css')}{asset('film.css')}{rules}</style>",
         body,
         "</svg>",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import NamedTuple
 
 from visualize.description import Edge
 from visualize.plan import Plan
 from visualize.scene import equation, sign_of
 from visualize.style import text_width
-from visualize.svg import _n
+from visualize.svg import _e, _n
 from visualize.words import derivative, in_brackets, listed
 
 __all__ = ["Line", "drawn_line", "room_of", "told"]
@@ -91,7 +90,5 @@ def drawn_line(line: Line, middle: float, top: float, room: float) -> str:
     """A line in a panel whose upper edge is `top`; in smaller letters if it would not fit into its room."""
     share = min(1.0, room / max(room_of(line), 1.0))
     small = "" if share == 1.0 else f' style="font-size:{_n(share * SIZES[line.kind])}px"'
-    words = "".join(
-        f'<tspan class="{look}">{escape(words)}</tspan>' if look else escape(words) for words, look in line.runs
-    )
+    words = "".join(f'<tspan class="{look}">{_e(words)}</tspan>' if look else _e(words) for words, look in line.runs)
     return f'<text class="{line.kind}" x="{_n(middle)}" y="{_n(top + DOWN[line.kind])}"{small}>{words}</text>'

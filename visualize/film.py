@@ -20,6 +20,7 @@ import numpy as np
 
 from autograd._files import atomic_write
 from visualize.rendering import RenderError
+from visualize.style import printable
 
 __all__ = ["FORMATS", "Film", "Frame", "check_ending", "flip_book", "shown_between"]
 
@@ -167,7 +168,7 @@ def flip_book(frames: Sequence[Frame], name: str, loop: bool) -> str:
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">',
-        f"<title>{escape(name)}</title>",
+        f"<title>{escape(printable(name))}</title>",
         f"<style>{''.join(rules)}{moving_style(total, loop)}</style>",
         *pages,
         "</svg>",

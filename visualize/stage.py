@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from visualize.captions import drawn_line, told
 from visualize.layout import Course, Point
@@ -12,7 +11,7 @@ from visualize.pieces import Dot, Piece
 from visualize.plan import Plan, shown_in
 from visualize.scene import PAD, ROW, SMALL, sign_of
 from visualize.style import text_width
-from visualize.svg import MARGIN, _n, arrow_head, drawn_arrow, drawn_box, drawn_equation, path_of
+from visualize.svg import MARGIN, _e, _n, arrow_head, drawn_arrow, drawn_box, drawn_equation, path_of
 from visualize.timeline import Step
 
 __all__ = ["PANEL", "pieces_of_bar", "pieces_of_graph", "pieces_of_panel"]
@@ -110,7 +109,7 @@ def _box(plan: Plan, k: int) -> Iterator[Piece]:
         end = plan.arrives(text.end) if text.end is not None else math.inf
         x, y = _place(plan, k, text.row)
         yield Piece(
-            f'<text class="{text.look} end" x="{_n(x)}" y="{_n(y)}">{escape(text.text)}</text>', NUMBERS, start, end
+            f'<text class="{text.look} end" x="{_n(x)}" y="{_n(y)}">{_e(text.text)}</text>', NUMBERS, start, end
         )
         if text.start:
             yield Piece(f'<use class="mark" href="#b{k}r{text.row}"/>', MARKS, start, plan.starts[text.start + 1])

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from visualize.layout import Course, Layout, Point, arrange
 from visualize.scene import BIG, PAD, ROW, Arrow, Box, Scene, symbol_size
-from visualize.style import text_width
+from visualize.style import printable, text_width
 
 __all__ = [
     "arrow_head", "asset", "drawn_arrow", "drawn_box", "drawn_equation", "drawn_key", "legend_keys", "path_of",
@@ -207,4 +207,4 @@ def _n(x: float) -> str:
 
 
 def _e(words: str) -> str:
-    return escape(words, quote=True)
+    return escape(printable(words), quote=True)
