@@ -65,7 +65,7 @@ def animate(
 
     >>> x = Value(3.0, "x")
     >>> animate(x * x + x)
-    <film of 34 pictures, 18 seconds: save(path) writes it as .svg, .gif or .mp4, a notebook shows it>
+    <film of 40 pictures, 20 seconds: save(path) writes it as .svg, .gif or .mp4, a notebook shows it>
     """
     if not isinstance(value, Value):
         raise TypeError(f"animate: takes a Value, such as the result of a computation with Values; got {value!r:.200}")
