@@ -15,11 +15,12 @@ import pytest
 from browser.graphs import kinds, neuron, random_graph
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 import autograd
 from autograd import Value
 from visualize import Film, Frame, GraphTooLarge, RenderError, animate, describe, explore
+from visualize import film as film_module
 from visualize.__main__ import main
 from visualize.film import size_of
 from visualize.timeline import gradients_so_far, named, steps_of
@@ -212,6 +213,17 @@ def test_without_animation_it_is_the_finished_picture():
         assert len(texts(film.svg)) < len(texts(film.svg, all_of_them=True))
 
 
+def test_a_program_that_knows_no_animation_draws_the_finished_picture():
+    film = animate(neuron())
+    moving, still = (Image.open(io.BytesIO(png)).convert("RGB") for png in pictures_of([film.svg, film.frames[-1].svg]))
+    assert ImageChops.difference(moving, still).getbbox() is None
+
+
+def pictures_of(svgs):
+    """PNGs as typst draws them."""
+    return film_module._pictures([Frame(svg, 1.0) for svg in svgs])
+
+
 def test_numbers_come_one_after_the_other():
     film = animate(neuron(), seconds=1.0)
     seen = [set(texts(frame.svg)) for frame in film.frames]
@@ -374,6 +386,17 @@ def test_a_gif_has_every_frame_for_as_long_as_it_is_shown(tmp_path):
     assert image.convert("RGB").getpixel((3, 3)) == (255, 255, 255)
     once, _ = durations(gif_of(animate(square(), loop=False)))
     assert "loop" not in once.info
+
+
+def test_each_frame_of_a_gif_is_the_picture_that_was_drawn():
+    film = Film(animate(square()).frames[::2])
+    image, found = durations(gif_of(film))
+    assert len(found) == len(film.frames)
+    for k, png in enumerate(pictures_of([frame.svg for frame in film.frames])):
+        image.seek(k)
+        drawn = Image.open(io.BytesIO(png)).convert("RGB")
+        away = ImageChops.difference(image.convert("RGB"), drawn).getextrema()
+        assert max(high for _, high in away) <= 40, k  # smooth edges have more shades than a palette
 
 
 def gif_of(film):

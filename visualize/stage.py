@@ -53,7 +53,7 @@ def _arrow(plan: Plan, i: int, k: int, course: Course) -> Iterator[Piece]:
     yield Piece(drawn_arrow(arrow, course, False), ARROWS, arrival)
     if course.label is not None:
         x, y = course.label
-        yield Piece(_frame('class="tag"', x - arrow.width / 2.0, y - 8.5, arrow.width, 16.5), MARKS, arrival, end)
+        yield Piece(_frame('class="tag"', x - arrow.width / 2.0, y - 8.0, arrow.width, 14.5), MARKS, arrival, end)
         yield Piece(drawn_equation(arrow, course), NUMBERS, arrival)
 
 
@@ -160,10 +160,12 @@ def pieces_of_bar(plan: Plan, width: float, top: float) -> Iterator[Piece]:
     dashes = [f"M{_n(first + room * i)} {_n(top)}h{_n(max(room - 2.5, 1.0))}" for i in range(len(plan.steps))]
     yield Piece(f'<path class="part" d="{"".join(dashes)}"/>', BELOW)
     for i, dash in enumerate(dashes):
-        yield Piece(f'<path class="done" d="{dash}"/>', ARROWS, plan.arrives(i))
-        if i < len(dashes) - 1:
-            yield Piece(f'<path class="now" d="{dash}"/>', MARKS, plan.arrives(i), plan.starts[i + 1])
-            yield Piece(f'<path class="now" d="{dash}"/>', NOW, plan.starts[i], plan.starts[i + 1])
+        start, arrival, end = plan.starts[i], plan.arrives(i), plan.starts[i + 1]
+        last_one = i == len(dashes) - 1
+        yield Piece(f'<path class="done" d="{dash}"/>', ARROWS, start if last_one else arrival)
+        if not last_one:  # in two parts, so that each joins what else comes and goes with it
+            yield Piece(f'<path class="now" d="{dash}"/>', NOW, start, end)
+            yield Piece(f'<path class="now" d="{dash}"/>', MARKS, arrival, end)
     seed = next(i for i, step in enumerate(plan.steps) if step.kind == "seed")
     words = (("forward pass", first), ("backward pass", max(first + room * seed, first + 96.0)))
     yield Piece(
