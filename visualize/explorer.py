@@ -197,8 +197,7 @@ def _page(
         "seed": _number(seed),
         "title": title or (value.label or "a computation"),
     }
-    script = _tight(f"(async()=>{{\n{text}\n{asset('explorer.js')}\n}})();")
-    style = asset("picture.css") + asset("explorer.css")
+    script, style = _script(text), asset("picture.css") + asset("explorer.css")
     # In a script, only `<` could end it; JSON knows another way to write it.
     text_of_data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     picture = to_svg(scene, layout, alone=False)
@@ -214,9 +213,9 @@ def _page(
     return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
 
 
-def _tight(script: str) -> str:
-    """A script without indentation and lines of comment."""
-    lines = (line.strip() for line in script.splitlines())
+def _script(rules_: str) -> str:
+    """What the page runs, without indentation and lines of comment."""
+    lines = (line.strip() for line in f"(async()=>{{\n{rules_}\n{asset('explorer.js')}\n}})();".splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("// "))
 
 
