@@ -153,9 +153,8 @@ class _Writer:
             slopes = "[" + ",".join(f"(x,y)=>{_block(*self._assigned(slope))}" for slope in found) + "]"
         inside = self._domain(row, xs)
         facts = {
-            "q": row.name, "x": list(row.__signature__.parameters), "f": list(row.formula), "d": row.domain.text,
-            "m": row.domain.remedy,
-            "k": list(row.cut), "c": row.chooses, "u": row.multiplies,
+            "q": row.name, "d": row.domain.text, "m": row.domain.remedy, "k": list(row.cut), "c": row.chooses,
+            "u": row.multiplies,
         }  # fmt: skip
         facts = {key: fact for key, fact in facts.items() if fact}
         domain = f",i:x=>{inside}" if inside else ""

@@ -20,6 +20,14 @@ def neuron() -> None:
     visualize.render(visualize.draw(y, parameters=[w, b]), IMAGES / "neuron.svg")
 
 
+def film() -> None:
+    """The same neuron, forwards and back."""
+    w, x, b = Value(2.0, label="w"), Value(0.5, label="x"), Value(-1.5, label="b")
+    y = tanh(w * x + b)
+    y.label = "y"
+    visualize.animate(y, IMAGES / "film.svg", title="tanh(w·x + b)", parameters=[w, b])
+
+
 def loss(w: Value, x: Value, b: Value, target: Value) -> Value:
     """The loss of the neuron."""
     return (tanh(w * x + b) - target) ** 2
@@ -88,6 +96,7 @@ def network() -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     neuron()
+    film()
     explorer()
     program()
     step()

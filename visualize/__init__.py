@@ -24,10 +24,12 @@ from visualize.rendering import RenderError, render
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
+    from visualize.animate import animate
     from visualize.curves import plot_gradient_flow, plot_histories, plot_history
     from visualize.drawing import Drawing, draw
     from visualize.explorer import Explorer, explore
     from visualize.figures import save_figure
+    from visualize.film import Film, Frame
     from visualize.landscape import plot_landscape, plot_learning_rates
     from visualize.network import draw_network
     from visualize.parts import focus, path, search
@@ -35,16 +37,19 @@ if TYPE_CHECKING:
     from visualize.rollup import members, roll_up
 
 __all__ = [
-    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "Picture",
-    "RenderError", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid",
-    "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_gradient_flow", "plot_histories",
-    "plot_history", "plot_landscape", "plot_learning_rates", "plot_predictions", "render", "roll_up", "save_figure",
-    "search", "tree",
+    "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "Film", "Frame", "GraphTooLarge", "Node",
+    "Picture", "RenderError", "animate", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold",
+    "members", "mermaid", "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits",
+    "plot_gradient_flow", "plot_histories", "plot_history", "plot_landscape", "plot_learning_rates",
+    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
 ]  # fmt: skip
 
 _LATER = {
     "Drawing": "drawing",
     "Explorer": "explorer",
+    "Film": "film",
+    "Frame": "film",
+    "animate": "animate",
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",

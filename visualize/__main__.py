@@ -1,6 +1,7 @@
 """`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients.
 
-`--explore page.html` writes a page instead, on which the gradient can be watched step by step.
+`--explore page.html` writes a page instead, on which the gradient can be watched step by step; `--animate film.svg`, or
+`-o film.gif`, a film of it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd import Value
+from visualize.animate import animate
 from visualize.description import LIMIT
 from visualize.explorer import explore
 from visualize.expression import evaluate
 from visualize.rendering import RenderError, render
 
 __all__ = ["main"]
+
+FILMS = (".gif", ".mp4")
 
 
 class UsageError(Exception):
@@ -39,9 +43,11 @@ def _parser() -> _Parser:
     parser.add_argument("expression", help='a formula such as "tanh(w*x + b)", with the functions of autograd')
     parser.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="a number for each name")
     parser.add_argument(
-        "-o", "--output", default="out.svg", help="ends in .svg, .png, .pdf, .dot or .mmd (default: %(default)s)"
-    )
+        "-o", "--output",
+        help="ends in .svg, .png, .pdf, .dot or .mmd; or, for a film, in .gif or .mp4 (default: out.svg)",
+    )  # fmt: skip
     parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step")
+    parser.add_argument("--animate", metavar="FILM", help="write a film of it: ends in .svg, .gif or .mp4")
     parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
     parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
@@ -58,11 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = vars(parser.parse_args([_shielded(word, parser) for word in words]))
         leaves = _leaves(options.pop("values"))
-        expression, output, page = options.pop("expression").strip(), options.pop("output"), options.pop("explore")
+        expression, output = options.pop("expression").strip(), options.pop("output")
+        page, film = options.pop("explore"), options.pop("animate")
+        if output is not None and output.lower().endswith(FILMS):
+            if film is not None:
+                raise UsageError(f"-o {output}: --animate {film} asks for a film already; name one")
+            film, output = output, None
         y = evaluate(expression, **leaves)
         y.backward()
         written = [] if page is None else [("page", _explored(y, page, expression, options))]
-        if output is not None or page is None:
+        if film is not None:
+            written.append(("film", _animated(y, film, expression, options)))
+        if output is not None or not written:
             written.append(("picture", render(y, output or "out.svg", **options)))
     except (UsageError, RenderError, ValueError, OSError) as error:
         print(f"visualize: {error}", file=sys.stderr)
@@ -79,6 +92,14 @@ def _explored(y: Value, page: str, expression: str, options: dict[str, Any]) -> 
         raise UsageError(f"--explore {page}: give a name that ends in .html")
     chosen = {name: options[name] for name in ("precision", "limit")}
     return explore(y, page, title=options["title"] or expression, **chosen)
+
+
+def _animated(y: Value, film: str, expression: str, options: dict[str, Any]) -> Path:
+    """The film of an expression."""
+    chosen = {name: options[name] for name in ("precision", "orientation")}
+    if options["limit"] != LIMIT:
+        chosen["limit"] = options["limit"]
+    return animate(y, film, title=options["title"] or expression, **chosen)
 
 
 def _shielded(word: str, parser: _Parser) -> str:

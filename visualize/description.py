@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from autograd import TABLE, DomainError, Primitive, Value, topological
@@ -161,7 +161,7 @@ def spread_of(numbers: Iterable[float | None]) -> Spread:
 
 def describe(
     value: Value, *, parameters: Any = None, constants: bool = True, limit: int = LIMIT,
-    within: Set[Value] | None = None,
+    within: Set[Value] | None = None, gradients: Mapping[Value, float] | None = None,
 ) -> Description:  # fmt: skip
     """The graph that leads to `value`, whole: `visualize.fold` makes of it what a drawing shows.
 
@@ -169,6 +169,7 @@ def describe(
         those that have no label. If None, those of all Modules and optimisers there are.
     constants: whether plain numbers among the arguments get nodes of their own.
     limit: raises GraphTooLarge if there are more nodes than this. within: these nodes only, and arrows between them.
+    gradients: to show these, instead of what the Values hold.
 
     >>> x = Value(3.0, label="x")
     >>> for edge in describe(x * x).edges:
@@ -183,14 +184,17 @@ def describe(
     order = [v for v in topological(value) if within is None or v in within]
     constants_too = sum(isinstance(arg, float) for v in order for arg in v.args) if constants else 0
     _check_size(len(order) + constants_too, limit)
-    found = describe_nodes(order, value, parameters=parameters, constants=constants)
+    found = describe_nodes(order, value, parameters=parameters, constants=constants, gradients=gradients)
     return _annotated(found) if within is None else found  # in a part, contributions need not add up
 
 
 def describe_nodes(
-    order: Sequence[Value], root: Value | None = None, *, parameters: Any = None, constants: bool = True
-) -> Description:
-    """Some nodes, arguments before results, and the arrows between them. root: the one to show as the result."""
+    order: Sequence[Value], root: Value | None = None, *, parameters: Any = None, constants: bool = True,
+    gradients: Mapping[Value, float] | None = None,
+) -> Description:  # fmt: skip
+    """Some nodes, arguments before results, and the arrows between them. root: the one to show as the result.
+    gradients: to be shown instead of those that the Values hold.
+    """
     names = parameters_in(order, parameters)
     short = short_names([name for name in names.values() if name])
     ids = {v: f"n{i}" for i, v in enumerate(order)}
@@ -198,7 +202,7 @@ def describe_nodes(
     edges: list[Edge] = []
     stale = False
     for v in order:
-        gradient = v.grad if v.has_grad else None
+        gradient = (v.grad if v.has_grad else None) if gradients is None else gradients.get(v)
         kind: Kind = "result" if v is root else "operation" if v.primitive else "parameter" if v in names else "leaf"
         if v.primitive is None:
             name = names.get(v, "")

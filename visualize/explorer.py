@@ -27,10 +27,11 @@ from autograd.tree import map_numbers, named_numbers
 from autograd.value import number, partials_of
 from autograd.watching import Compared, watching
 from visualize.description import Description, GraphTooLarge, describe
-from visualize.folding import fold
 from visualize.layout import arrange
 from visualize.scene import compose
 from visualize.svg import asset, to_svg
+from visualize.timeline import named, steps_of
+from visualize.words import Formulas, formulas_of
 
 __all__ = ["Explorer", "explore", "page_of"]
 
@@ -185,15 +186,18 @@ def _page(
     compared = [x for _, a, b, _ in comparisons or [] for x in (a, b) if isinstance(x, Value)]
     shown = set(order)
     order += [v for v in order_of(compared) if v not in shown] if compared else []
-    whole, folded = _named(whole)
+    whole, folded = named(whole)
     text, names = rules((v.primitive, len(v.args)) for v in order if v.primitive is not None)
     scene = compose(folded, precision=precision, roomy=True)._replace(notes=())
     layout = arrange(scene, PAGE if len(scene.boxes) <= FEW else WIDE)
+    called = _called_by(order, whole)
+    formulas = formulas_of(order, called, folded, precision)
     data = {
-        "nodes": _nodes(order, whole, names, {node.id for node in folded.nodes}),
+        "nodes": _nodes(order, called, whole, names, {node.id for node in folded.nodes}, formulas),
         "root": len(shown) - 1,
-        "boxes": _boxes(folded),
+        "boxes": _boxes(folded, formulas),
         "arrows": [[e.source, e.target, [[int(key[1:]), place] for key, place in e.parts]] for e in folded.edges],
+        "steps": [[part for part in step if part is not None] for step in steps_of(whole, folded)],
         "comparisons": list(_comparisons(order, comparisons or [])),
         "watched": comparisons is not None,
         "precision": precision,
@@ -224,50 +228,6 @@ def page_of(name: str, *, title: str, data: Any, picture: str, rules: str = "") 
     return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
 
 
-def _named(whole: Description) -> tuple[Description, Description]:
-    """The whole graph and the folded one, in which every node has a label by which the page can speak of it: L for the
-    result, v1, v2, ... for the others, those that are shown first.
-    """
-    shown = _in_order(fold(whole))
-    taken = {node.label for node in whole.nodes}
-    root = whole.nodes[-1].id
-    fresh = (name for name in map("v{}".format, count(1)) if name not in taken)
-    labels = {node.id: node.label for node in whole.nodes if node.label}
-    for node in [*shown.nodes, *whole.nodes]:
-        if node.id not in labels and node.kind not in ("constant", "group"):
-            labels[node.id] = "L" if node.id == root and "L" not in taken else next(fresh)
-    folded = _in_order(fold(whole, names=labels))
-
-    def with_labels(description: Description) -> Description:
-        nodes = [
-            node._replace(label=node.label or labels[node.id], name=node.name or labels[node.id])
-            if node.id in labels
-            else node
-            for node in description.nodes
-        ]
-        return description._replace(nodes=tuple(nodes))
-
-    return with_labels(whole), with_labels(folded)
-
-
-def _in_order(description: Description) -> Description:
-    """Nodes in the order in which a reader computes: the first argument, and all before it, before the second one."""
-    into: dict[str, list[str]] = {node.id: [] for node in description.nodes}
-    for edge in description.edges:
-        into[edge.target].append(edge.source)
-    order: dict[str, None] = {}
-    stack = [(description.nodes[-1].id, False)]
-    while stack:
-        key, done = stack.pop()
-        if done:
-            order.setdefault(key)
-        elif key not in order:
-            stack.append((key, True))
-            stack += [(source, False) for source in reversed(into[key])]
-    nodes = {node.id: node for node in description.nodes}
-    return description._replace(nodes=tuple(nodes[key] for key in order))
-
-
 def _tight(script: str) -> str:
     """A script without indentation and lines of comment."""
     lines = (line.strip() for line in script.splitlines())
@@ -278,19 +238,27 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _called_by(order: list[Value], whole: Description) -> dict[Value, str]:
+    """What each node is called on the page: also those that are only compared."""
+    labels = {node.id: node.label for node in whole.nodes}
+    taken = set(labels.values())
+    fresh = (name for name in map("c{}".format, count(1)) if name not in taken)
+    return {v: labels[f"n{i}"] if f"n{i}" in labels else v.label or next(fresh) for i, v in enumerate(order)}
+
+
 def _nodes(
-    order: list[Value], whole: Description, names: dict[tuple[Primitive, int], str], boxes: set[str]
-) -> list[dict[str, Any]]:
-    """What the page computes with: per node rule, arguments (the place of a node, or a list of one number), data."""
+    order: list[Value], called: dict[Value, str], whole: Description, names: dict[tuple[Primitive, int], str],
+    boxes: set[str], formulas: Formulas,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What the page computes with: per node rule, arguments (the place of a node, or a list of one number), data, and
+    the formulas of its slopes.
+    """
     places = {v: i for i, v in enumerate(order)}
     known = {node.id: node for node in whole.nodes}
-    taken = {node.label for node in whole.nodes}
-    fresh = (name for name in map("c{}".format, count(1)) if name not in taken)
     found: list[dict[str, Any]] = []
     for i, v in enumerate(order):
-        node: dict[str, Any] = {"d": _number(v.data)}
+        node: dict[str, Any] = {"d": _number(v.data), "l": called[v]}
         described = known.get(f"n{i}")
-        node["l"] = described.label if described else v.label or next(fresh)
         if described and described.name and described.name != described.label:
             node["n"] = described.name
         if described and described.kind == "parameter":
@@ -301,6 +269,7 @@ def _nodes(
             name = names.get((v.primitive, len(v.args)))
             node["a"] = [[_number(arg)] if isinstance(arg, float) else places[arg] for arg in v.args]
             node["r"] = name or v.primitive.name
+            node["s"] = [formulas.slopes.get((f"n{i}", place), "") for place in range(len(v.args))]
             if name is None:
                 node["z"] = _frozen(v)
         found.append(node)
@@ -318,18 +287,18 @@ def _frozen(v: Value) -> list[Any]:
     return found
 
 
-def _boxes(folded: Description) -> list[dict[str, Any]]:
-    """Per box its id, the place of its node, or for a group those of its members."""
+def _boxes(folded: Description, formulas: Formulas) -> list[dict[str, Any]]:
+    """Per box its id, the place of its node and how that is computed, or for a group the places of its members."""
     found: list[dict[str, Any]] = []
     for node in folded.nodes:
         box: dict[str, Any] = {"id": node.id}
-        if node.operation == "sum":
-            box["t"] = 1  # a total of its arrows, which may be a chain of additions
         if node.kind == "group":
             box["m"] = [int(key[1:]) for key in node.members]
             box["l"] = node.label
         else:
             box["i"] = int(node.id[1:])
+            if node.id in formulas.values:
+                box["f"] = formulas.values[node.id]
         found.append(box)
     return found
 

@@ -15,7 +15,7 @@ from visualize.rendering import picture
 from visualize.scene import Arrow, Scene
 from visualize.style import text_width
 
-__all__ = ["Course", "Layout", "Point", "arrange"]
+__all__ = ["Course", "Layout", "Point", "arrange", "sampled"]
 
 Point = tuple[float, float]
 
@@ -194,7 +194,7 @@ class _Strips:
         if first == last:
             return Course(tuple(self.moved(p, first) for p in course.points), tip, label)
         points: list[Point] = []
-        chain = _sampled(course.points)
+        chain = sampled(course.points)
         for k in range(first, last + 1):
             start, end = self.edges[k], self.edges[k + 1]
             points += [self.moved(p, k) for p in chain if start <= p[0] <= end or (k == last and p[0] > start)]
@@ -270,7 +270,7 @@ def _span(scene: Scene, layout: Layout, a: float, b: float) -> Point:
     return (min(low, default=0.0), max(high, default=0.0))
 
 
-def _sampled(points: tuple[Point, ...]) -> list[Point]:
+def sampled(points: tuple[Point, ...]) -> list[Point]:
     """Points along a chain of Bézier curves."""
     found = [points[0]]
     for i in range(0, len(points) - 3, 3):

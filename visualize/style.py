@@ -8,8 +8,8 @@ import re
 import unicodedata
 
 __all__ = [
-    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "check_precision", "number", "plain", "relative",
-    "shown_label", "text", "text_width",
+    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "check_precision", "number", "plain", "printable",
+    "relative", "shown_label", "text", "text_width",
 ]  # fmt: skip
 
 # Graphviz knows the letter widths of this one font on every machine; a list of fonts would be measured as Times.
@@ -84,7 +84,12 @@ def _letter_width(letter: str) -> float:
 def shown_label(label: str) -> list[str]:
     """The lines of a label as they can be shown: tabs as spaces, what cannot be printed by a sign for it."""
     label = label.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    return _UNPRINTABLE.sub(_symbol, label).split("\n")
+    return printable(label).split("\n")
+
+
+def printable(words: str) -> str:
+    """Words as XML can hold them: what cannot be printed by a sign for it."""
+    return _UNPRINTABLE.sub(_symbol, words)
 
 
 def text(label: str) -> str:

@@ -15,11 +15,11 @@ from importlib.resources import files
 from visualize.description import Frame
 from visualize.layout import Course, Layout, Point, arrange
 from visualize.scene import BAR, BIG, PAD, ROW, Arrow, Box, Row, Scene, symbol_size
-from visualize.style import shown_label, text_width
+from visualize.style import printable, text_width
 
 __all__ = [
-    "LINE", "above", "arrow_head", "asset", "below", "document", "escaped", "path_of", "picture_of", "tenth", "to_svg",
-    "wrapped",
+    "EXPLAINED", "LEGEND", "LINE", "MARGIN", "above", "arrow_head", "asset", "below", "document", "drawn_arrow",
+    "drawn_box", "drawn_equation", "escaped", "path_of", "picture_of", "tenth", "to_svg", "wrapped",
 ]  # fmt: skip
 
 MARGIN = 12.0
@@ -54,9 +54,9 @@ def to_svg(scene: Scene, layout: Layout, *, alone: bool = True) -> str:
         *heading,
         f'<g class="graph" transform="translate({tenth(left)} {tenth(top)})">',
         *(_frame(frame, *bounds) for frame, bounds in zip(scene.frames, layout.frames, strict=True)),
-        *(_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows),
-        *(_box(box, layout.boxes[box.id], alone) for box in scene.boxes),
-        *(_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width),
+        *(drawn_arrow(arrow, layout.arrows[arrow.id], alone) for arrow in scene.arrows),
+        *(drawn_box(box, layout.boxes[box.id], alone) for box in scene.boxes),
+        *(drawn_equation(arrow, layout.arrows[arrow.id]) for arrow in scene.arrows if arrow.width),
         "</g>",
         *keys,
     ]
@@ -81,7 +81,7 @@ def document(name: str, about: str, size: Point, body: Sequence[str], styles: Se
     ])  # fmt: skip
 
 
-def _box(box: Box, middle: Point, told: bool) -> str:
+def drawn_box(box: Box, middle: Point, told: bool) -> str:
     """A box with its texts; the origin of the group is its upper left corner. told: with its story as a tooltip."""
     square = box.kind in ("leaf", "parameter")
     classes = f"box {box.kind}" + (" bad" if box.bad else "")
@@ -114,7 +114,8 @@ def _box(box: Box, middle: Point, told: bool) -> str:
             parts.append(f'<text class="soft" x="{tenth(PAD)}" y="{down}">{escaped(row.name)}</text>')
         side, place = ("end", box.width - PAD) if row.name else ("middle", box.width / 2.0)
         look = f"{row.look} {row.name or 'text'} {side}"
-        parts.append(f'<text class="{look}" x="{tenth(place)}" y="{down}">{escaped(row.text)}</text>')
+        if row.text:
+            parts.append(f'<text class="{look}" x="{tenth(place)}" y="{down}">{escaped(row.text)}</text>')
     return "".join([*parts, "</g>"])
 
 
@@ -145,7 +146,8 @@ def thickness(size: float) -> float:
     return 1.0 + 3.0 * size
 
 
-def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
+def drawn_arrow(arrow: Arrow, course: Course, told: bool) -> str:
+    """The line and the head of an arrow. told: with its story as a tooltip."""
     width = thickness(arrow.size)
     dash = ' stroke-dasharray="4 3"' if arrow.dashed else ""
     title = f"<title>{escaped(arrow.story)}</title>" if told else ""
@@ -156,7 +158,8 @@ def _arrow(arrow: Arrow, course: Course, told: bool) -> str:
     )
 
 
-def _equation(arrow: Arrow, course: Course) -> str:
+def drawn_equation(arrow: Arrow, course: Course) -> str:
+    """The words at an arrow; "" if there is no place for them."""
     if course.label is None:
         return ""
     x, y = course.label
@@ -253,4 +256,4 @@ def tenth(x: float) -> str:
 
 def escaped(words: str) -> str:
     """Words as XML holds them, in a text or in an attribute; what it cannot hold, by a sign for it."""
-    return escape("\n".join(shown_label(words)), quote=True)
+    return escape(printable(words), quote=True)

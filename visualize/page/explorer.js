@@ -127,17 +127,13 @@ const contribution = a => a.parts.reduce((sum, part) => {
 
 // ------------------------------------------------------------ the timeline
 
-const isLeaf = b => b.m ? b.m.every(i => !nodes[i].a) : !nodes[b.i].a;
-const steps = [{ kind: "start" }];
-boxes.forEach((b, k) => {
-  b.born = isLeaf(b) ? 0 : steps.length;
-  if (!isLeaf(b)) steps.push({ kind: "forward", box: k });
+const steps = DATA.steps.map(([kind, box, arrow]) => ({ kind, box, arrow: arrows[arrow] }));
+const SEED = steps.findIndex(s => s.kind === "seed");
+for (const b of boxes) b.born = 0;
+steps.forEach((s, k) => {
+  if (s.kind === "forward") boxes[s.box].born = k;
+  if (s.arrow) s.arrow.step = k;
 });
-const SEED = steps.length;
-steps.push({ kind: "seed", box: boxes.length - 1 });
-for (let k = boxes.length - 1; k >= 0; k--)
-  for (const a of arrowsInto[k]) { a.step = steps.length; steps.push({ kind: "backward", arrow: a, box: a.source }); }
-steps.push({ kind: "end" });
 const LAST = steps.length - 1;
 let now = LAST, pending = false, chosen = null;
 
@@ -265,49 +261,6 @@ function draw() {
 
 const wrapped = text => /^[-\p{L}\p{N}_.]+$/u.test(text) && !/^-/.test(text) ? text : `(${text})`;
 const d = (a, b) => `∂${wrapped(a)}/∂${wrapped(b)}`;
-const argName = a => Array.isArray(a) ? format(read(a[0])) : NAMES[a];
-
-// A formula of the table with names in the place of its own, as x1 and y.
-const simple = text => /^[-\p{L}\p{N}_.]+$/u.test(text);
-const factor = text => simple(text) && text[0] !== "-" ? text : `(${text})`;
-function spelled(formula, i) {
-  const n = nodes[i], names = { y: NAMES[i] }, own = RULES[n.r].x;
-  if (!Array.isArray(RULES[n.r].p)) return formula;
-  n.a.forEach((a, k) => { names["x" + (k + 1)] = names[own[k]] = argName(a); });
-  const plain = formula.replace(/ \((slope|alpha) [\d.]+\)$/, "");
-  const alone = names[plain];
-  if (alone !== undefined) return alone;
-  return plain.replace(/\p{L}[\p{L}\d_]*/gu, (word, at) => {
-    if (names[word] === undefined || plain[at + word.length] === "(") return word;
-    const enclosed = /[(,] ?$/.test(plain.slice(0, at)) && /^ ?[),]/.test(plain.slice(at + word.length));
-    return (/\d$/.test(plain.slice(0, at)) ? "·" : "") + (enclosed ? names[word] : factor(names[word]));
-  });
-}
-function listed(names, joined = ", ") {
-  return names.length > 6 ? [...names.slice(0, 4), "…", names[names.length - 1]].join(joined) : names.join(joined);
-}
-function formulaOf(b) {
-  const n = nodes[b.i], rule = n.z ? null : RULES[n.r];
-  if (b.t && n.a) return listed(arrowsInto[boxOf[b.id]].map(a => factor(nameOf(boxes[a.source]))), " + ") + (n.a.some(Array.isArray) ? " + …" : "");
-  if (!rule) return `${n.r}(${listed(n.a.map(argName))})`;
-  const args = n.a.map(argName), half = args.length / 2;
-  if (rule.q === "dot") return listed(args.slice(0, half).map((w, k) => `${factor(w)}·${factor(args[k + half])}`), " + ");
-  if (!Array.isArray(rule.p) || !rule.f) return `${rule.q}(${listed(args)})`;
-  return spelled(rule.f[0], b.i);
-}
-function slopeFormula(t, k) {
-  const n = nodes[t], rule = n.z ? null : RULES[n.r];
-  if (!rule || !rule.f) return "";
-  if (rule.q === "dot") return argName(n.a[(k + n.a.length / 2) % n.a.length]);
-  if (rule.q === "sum") return "1";
-  if (rule.q === "pow" && k === 0 && Array.isArray(n.a[1])) {
-    const c = read(n.a[1][0]), x = factor(argName(n.a[0])), lower = format(c - 1);
-    const power = c === 2 ? "" : /^-?\d+$/.test(lower) ? [...lower].map(x => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(x)]).join("") : `^${lower}`;
-    return `${format(c)} · ${x}${power}`;
-  }
-  if (!Array.isArray(rule.p)) return "";
-  return spelled(rule.f[Math.min(k + 1, rule.f.length - 1)] || "", t);
-}
 const inputs = i => nodes[i].a.filter(a => !Array.isArray(a)).slice(0, 6).map(a => `${NAMES[a]} = ${format(val[a])}`).join(", ");
 const signed = x => x !== undefined && x < 0 ? `(${format(x)})` : format(x);
 
@@ -332,7 +285,7 @@ function tell() {
   } else if (s.kind === "forward") {
     const b = boxes[s.box];
     head(`Forward: ${NAMES[b.i]}`);
-    say(`${NAMES[b.i]} = ${formulaOf(b)}`, "sum");
+    say(`${NAMES[b.i]} = ${b.f}`, "sum");
     say(`with ${inputs(b.i)}`);
     say(val[b.i] === undefined ? "has no value here" : `= ${format(val[b.i])}`, "big");
     if (nodes[b.i].z) say("This primitive of your own cannot be computed on a page: it keeps its number.");
@@ -353,7 +306,7 @@ function tell() {
       const [t, k] = a.parts[0], y = target.m ? NAMES[t] : nameOf(target), up = grad[t], s_ = slopes[t] ? slopes[t][k] : undefined;
       head(`Chain rule: from ${nameOf(target)} back to ${x}`);
       say(`The gradient that arrives at ${y}, times the slope of ${y} by ${x}:`);
-      const formula = slopeFormula(t, k);
+      const formula = nodes[t].s[k];
       say(`${d(L, x)} += ${d(L, y)} · ${formula ? wrapped(formula) : d(y, x)}`, "sum");
       if (pending) {
         say(`${d(L, y)} = ${format(up)}; ${inputs(t)}; ${y} = ${format(val[t])}`);
@@ -664,7 +617,7 @@ function describe() {
   about.append(element("b", n.n && n.n !== NAMES[i] ? `${NAMES[i]} (${n.n})` : NAMES[i]));
   about.append(element("h3", "data"));
   if (n.a) {
-    say(`${NAMES[i]} = ${formulaOf(b)} = ${val[i] === undefined ? "no value" : val[i]}`, "sum");
+    say(`${NAMES[i]} = ${b.f} = ${val[i] === undefined ? "no value" : val[i]}`, "sum");
     say(`inputs: ${inputs(i)}`, "sum");
   } else say(`a leaf: ${val[i]}`, "sum");
   if (byId("asking").checked && now < LAST) { say("Its gradient: that is for you to find out, as long as the quiz is on."); return; }
