@@ -13,7 +13,7 @@ from autograd.primitive import Primitive
 from autograd.value import Value
 
 __all__ = [
-    "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "superscripted", "to_latex",
+    "factor", "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "spelled", "superscripted", "to_latex",
     "value_formula",
 ]  # fmt: skip
 
@@ -34,14 +34,14 @@ def said(x: float) -> str:
     return next((text for text in texts if abs(x) >= 1e4 or float(text) != round(x)), repr(x))
 
 
-def _factor(name: str) -> str:
+def factor(name: str) -> str:
     """A name as a factor: in brackets if it is a formula or has a sign."""
     return name if re.fullmatch(r"[\w.#\ue000-\uf8ff]+", name) else f"({name})"
 
 
 def slope_of(y: str, x: str) -> str:
     """∂y/∂x."""
-    return f"∂{_factor(y)}/∂{_factor(x)}"
+    return f"∂{factor(y)}/∂{factor(x)}"
 
 
 # ---------------------------------------------------------------- values
@@ -59,7 +59,7 @@ def value_formula(value: Value, called: Called, shown: Sequence[int]) -> str:
         n = len(args) // row.groups
 
         def term(i: int) -> str:
-            return called(args[i]) if row is table.sum else f"{_factor(called(args[i]))}·{_factor(called(args[i + n]))}"
+            return called(args[i]) if row is table.sum else f"{factor(called(args[i]))}·{factor(called(args[i + n]))}"
 
         return _subtracted(" + ".join(_listed(term, n, {i % n for i in shown})) or "0")
     if row.rule is None and row.formula and _is_wordless(row):
@@ -107,9 +107,9 @@ def slope_formula(value: Value, place: int, called: Called) -> str:
     if row is table.mean:
         return f"1 / {len(value.args)}"
     if row is table.logsumexp:
-        return f"exp({called(value.args[place])} - {_factor(called(value))})"
+        return f"exp({called(value.args[place])} - {factor(called(value))})"
     if row is table.pow and place == 0 and type(value.args[1]) is float:
-        return _power_slope(_factor(called(value.args[0])), value.args[1])
+        return _power_slope(factor(called(value.args[0])), value.args[1])
     decided = row is table.where and type(value.args[0]) is float
     if row.rule is not None or len(row.formula) < 2 or decided:
         return ""
@@ -148,7 +148,7 @@ def spelled(row: Primitive, formula: str, names: Sequence[str], y: str) -> str:
         if word not in named or after.startswith("("):
             return word
         alone = re.search(r"[(,|⌊] ?$", before) and re.match(r" ?[),|⌋]", after)
-        return "·" * before[-1:].isdigit() + (named[word] if alone else _factor(named[word]))
+        return "·" * before[-1:].isdigit() + (named[word] if alone else factor(named[word]))
 
     return WORD.sub(filled, formula)
 

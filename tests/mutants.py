@@ -142,7 +142,7 @@ EDITS = [
     Edit("visualize/timeline.py", "for node in reversed(folded.nodes):", "for node in folded.nodes:", "test_visualize_animate"),
     Edit("visualize/timeline.py", "all(key in leaves for key, _, _ in node.members)", "False", "test_visualize_animate"),
     Edit("visualize/timeline.py", "(now[step.box] or 0.0) + contribution", "contribution", "test_visualize_animate"),
-    Edit("visualize/words.py", "whole = set(lower) <= set", "whole = set(lower) >= set", "test_visualize_animate"),
+    Edit("autograd/formulas.py", 'if exponent == 2.0:', 'if exponent == 3.0:', "test_visualize_animate test_explain"),
     Edit("visualize/plan.py", "return f\"{words} + …\" if more else words", "return words", "test_visualize_animate"),
     Edit("visualize/plan.py", "gradients=found)", "gradients=None)", "test_visualize_animate"),
     Edit("visualize/pieces.py", "piece.start <= time < piece.end", "piece.start <= time", "test_visualize_animate"),

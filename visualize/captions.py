@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from autograd.formulas import factor, slope_of
 from visualize.description import Edge
 from visualize.plan import Plan
 from visualize.scene import equation, sign_of
 from visualize.style import text_width
 from visualize.svg import escaped, tenth
-from visualize.words import derivative, in_brackets, listed
+from visualize.words import listed
 
 __all__ = ["Line", "drawn_line", "room_of", "told"]
 
@@ -36,12 +37,12 @@ def told(plan: Plan, i: int) -> list[Line]:
         known = [f"{node.label} = {plan.written(node.data)}" for node in leaves]
         return _lines("Before the forward pass: only the leaves have numbers", listed(known))
     if step.kind == "end":
-        slopes = [f"{derivative(root, node.label)} = {plan.written(node.gradient)}" for node in leaves]
+        slopes = [f"{slope_of(root, node.label)} = {plan.written(node.gradient)}" for node in leaves]
         lines = _lines("All of it", f"{root} = {plan.written(nodes[-1].data)}")
         return [*lines, Line("numbers", ((listed(slopes, ",  "), ""),))]
     if step.kind == "seed":
         lines = _lines("Backward pass: the beginning", f"How much does {root} grow with {root} itself?")
-        return [*lines, Line("numbers", ((f"{derivative(root, root)} = 1", ""),), late=True)]
+        return [*lines, Line("numbers", ((f"{slope_of(root, root)} = 1", ""),), late=True)]
     assert step.box is not None
     if step.arrow is not None:
         return _chain_rule(plan, i, step.box, plan.folded.edges[step.arrow])
@@ -66,8 +67,8 @@ def _chain_rule(plan: Plan, i: int, k: int, edge: Edge) -> list[Line]:
         lines = _lines("Chain rule, many times at once", each)
     else:
         slope = plan.formulas.slopes.get(edge.parts[0], "") if edge.parts else ""
-        factor = in_brackets(slope) if slope else derivative(y, x)
-        rule = f"{derivative(root, x)} += {factor} × {derivative(root, y)}"
+        local = factor(slope) if slope else slope_of(y, x)
+        rule = f"{slope_of(root, x)} += {local} × {slope_of(root, y)}"
         lines = _lines(f"Chain rule: from {y} back to {x}", rule)
     factors, total = equation(edge, plan.precision)
     lines.append(Line("numbers", ((f"{factors} ", ""), (total, sign_of(edge.contribution))), late=True))
@@ -75,9 +76,9 @@ def _chain_rule(plan: Plan, i: int, k: int, edge: Edge) -> list[Line]:
     if nodes[edge.source].kind == "group" or after is None:
         return lines
     more = any(step.box == k and step.kind == "backward" for step in plan.steps[i + 1 :])
-    words = ("so far " if more else "") + f"{derivative(root, x)} = "
+    words = ("so far " if more else "") + f"{slope_of(root, x)} = "
     if before is not None:
-        words += f"{plan.written(before)} + {in_brackets(total)} = "
+        words += f"{plan.written(before)} + {factor(total)} = "
     return [*lines, Line("sum", ((words, ""), (plan.written(after), sign_of(after))), late=True)]
 
 

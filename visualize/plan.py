@@ -8,13 +8,14 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from autograd import Value, topological
+from autograd.formulas import factor
 from autograd.value import gradients
 from visualize.description import LIMIT, Description, GraphTooLarge, describe
 from visualize.layout import Layout, arrange
 from visualize.scene import PAD, ROW, SMALL, Box, Row, Scene, compose, sign_of
 from visualize.style import DASH, number, text_width
 from visualize.timeline import Step, gradients_so_far, named, steps_of
-from visualize.words import Formulas, formulas_of, in_brackets
+from visualize.words import Formulas, formulas_of
 
 __all__ = ["Plan", "Shown", "planned", "shown_in"]
 
@@ -142,7 +143,7 @@ def _sum(plan: Plan, arrivals: Sequence[int], more: bool) -> str:
         last = plan.steps[arrivals[-1]]
         assert last.box is not None
         terms = [plan.written(plan.so_far[arrivals[-1] - 1][last.box]), terms[-1]]
-    words = " + ".join([terms[0], *map(in_brackets, terms[1:])])
+    words = " + ".join([terms[0], *map(factor, terms[1:])])
     return f"{words} + …" if more else words
 
 
