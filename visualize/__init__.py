@@ -37,17 +37,21 @@ if TYPE_CHECKING:
         save_figure,
     )
     from visualize.rollup import members, roll_up
+    from visualize.teaching import Worksheet, Worksheets, worksheet, worksheets
 
 __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "GraphTooLarge", "Node", "RenderError",
-    "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid", "path",
-    "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories", "plot_history",
-    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
+    "Worksheet", "Worksheets", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold", "members",
+    "mermaid", "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_histories",
+    "plot_history", "plot_predictions", "render", "roll_up", "save_figure", "search", "tree", "worksheet",
+    "worksheets",
 ]  # fmt: skip
 
 _LATER = {
     "Drawing": "drawing",
     "Explorer": "explorer",
+    "Worksheet": "teaching",
+    "Worksheets": "teaching",
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",
@@ -63,6 +67,8 @@ _LATER = {
     "roll_up": "rollup",
     "save_figure": "plots",
     "search": "parts",
+    "worksheet": "teaching",
+    "worksheets": "teaching",
 }
 
 
