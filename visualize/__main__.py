@@ -1,6 +1,7 @@
 """`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients.
 
-`--explore page.html` writes a page instead, on which the gradient can be watched step by step.
+`--explore page.html` writes a page instead, on which the gradient can be watched step by step, and `--worksheet
+sheet.html` an exercise in the chain rule.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd import Value
+from visualize import teaching
 from visualize.description import LIMIT
 from visualize.explorer import explore
 from visualize.expression import evaluate
@@ -42,8 +44,11 @@ def _parser() -> _Parser:
         "-o", "--output", default="out.svg", help="ends in .svg, .png, .pdf, .dot or .mmd (default: %(default)s)"
     )
     parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step")
+    parser.add_argument("--worksheet", metavar="SHEET.html", help="write an exercise: .html, .md, .txt or .ipynb")
+    parser.add_argument("--seed", type=int, default=0, help="of a worksheet: which numbers the names get")
+    parser.add_argument("--answers", action="store_true", help="of a worksheet: with the answers")
     parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
-    parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
+    parser.add_argument("--precision", type=int, help="significant digits (default: 4, of a worksheet 3)")
     parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
     parser.add_argument("--title", default="", help="a line above the picture")
     for what in ("data", "gradients", "contributions", "constants"):
@@ -59,6 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = vars(parser.parse_args([_shielded(word, parser) for word in words]))
         leaves = _leaves(options.pop("values"))
         expression, output, page = options.pop("expression").strip(), options.pop("output"), options.pop("explore")
+        exercise = {name: options.pop(name) for name in ("worksheet", "seed", "answers")}
+        if options["precision"] is None:
+            options["precision"] = 4 if exercise["worksheet"] is None else 3
+        if exercise["worksheet"] is not None:
+            print(f"worksheet: {_exercise(expression, leaves, page, options, **exercise)}")
+            return 0
         y = evaluate(expression, **leaves)
         y.backward()
         written = [] if page is None else [("page", _explored(y, page, expression, options))]
@@ -79,6 +90,19 @@ def _explored(y: Value, page: str, expression: str, options: dict[str, Any]) -> 
         raise UsageError(f"--explore {page}: give a name that ends in .html")
     chosen = {name: options[name] for name in ("precision", "limit")}
     return explore(y, page, title=options["title"] or expression, **chosen)
+
+
+def _exercise(
+    expression: str, leaves: dict[str, Value], page: str | None, options: dict[str, Any], worksheet: str, seed: int,
+    answers: bool,
+) -> Path:  # fmt: skip
+    """The worksheet of an expression."""
+    if page is not None:
+        raise UsageError("--worksheet and --explore: give one of them")
+    ws = teaching.worksheet(
+        expression, at=leaves, seed=seed, title=options["title"], precision=options["precision"]
+    )  # fmt: skip
+    return ws.save(worksheet, answers)
 
 
 def _shielded(word: str, parser: _Parser) -> str:

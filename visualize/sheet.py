@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,7 +116,7 @@ def filled(paragraph: str) -> list[str]:
 
 def escaped(text: str) -> str:
     """Text for Markdown, to come out as it is. A dollar would begin a formula."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
 
 
 def as_markdown(ws: Worksheet, answers: bool) -> str:
@@ -145,9 +147,15 @@ def as_html(ws: Worksheet, answers: bool) -> str:
 
 def page(title: str, body: str) -> str:
     """A page of one file, for screen and paper."""
-    parts = {"TITLE": html.escape(title), "STYLE": asset("picture.css") + asset("worksheet.css"), "BODY": body}
+    picture = asset("picture.css").replace("@media (", "@media screen and (")  # paper is white
+    parts = {"TITLE": html.escape(title), "STYLE": picture + asset("worksheet.css"), "BODY": body}
     pieces = asset("worksheet.html").split("@@")
     return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
+
+
+def together(text: str) -> str:
+    """Equations that a line does not break."""
+    return html.escape(text).replace(" = ", "\u00a0=\u00a0").replace("/∂", "/\u2060∂")
 
 
 def sheet_html(ws: Worksheet) -> str:
@@ -165,7 +173,7 @@ def sheet_html(ws: Worksheet) -> str:
     return f"""<section class="sheet">
 <p class="who"><span>Name</span><span>Date</span><span class="number">{html.escape(ws.label)}</span></p>
 <h1>{html.escape(ws.title)}</h1>
-<p class="given">Given: <b>{html.escape(givens(ws))}</b></p>
+<p class="given">Given: <b>{together(givens(ws))}</b></p>
 <p>{html.escape(task(ws))}</p>
 {f'<ul class="notes">{notes}</ul>' if notes else ""}
 {ws.picture}
@@ -187,7 +195,7 @@ def key_html(ws: Worksheet) -> str:
     return f"""<details class="key">
 <summary>Answers</summary>
 <h2>Answers: {html.escape(ws.title)}</h2>
-<p class="given">{html.escape(givens(ws))} <span class="number">{html.escape(ws.label)}</span></p>
+<p class="given">{together(givens(ws))} <span class="number">{html.escape(ws.label)}</span></p>
 <ol>
 {items}
 </ol>
@@ -203,7 +211,7 @@ def short_key(ws: Worksheet) -> str:
 
 def page_of_class(sheets: Sequence[Worksheet], answers: bool) -> str:
     """A page with all sheets, each on paper of its own, and the answers of all of them, if wanted, at the end."""
-    rows = "\n".join(f"<tr><th>{html.escape(ws.label)}</th><td>{html.escape(short_key(ws))}</td></tr>" for ws in sheets)
+    rows = "\n".join(f"<tr><th>{html.escape(ws.label)}</th><td>{together(short_key(ws))}</td></tr>" for ws in sheets)
     key = f'<details class="key"><summary>Answers</summary>\n<h2>Answers</h2>\n<table>{rows}</table>\n</details>\n'
     return page(sheets[0].title, "".join(map(sheet_html, sheets)) + (key if answers else ""))
 
@@ -266,15 +274,25 @@ def _questions(ws: Worksheet) -> Iterator[tuple[str, list[str]]]:
 
 def otter_test(ws: Worksheet, question: str) -> dict[str, Any]:
     """The test of a question, in the OK format of Otter-Grader."""
-    keys = dict(_questions(ws))[question]
     cases = []
-    for key in keys:
-        answer = ws.exercise.answers[key]
-        tolerance = max(0.6 * 10.0 ** (1 - ws.precision) * abs(answer), 1e-9)
-        code = f">>> bool(abs({key} - ({answer!r})) <= {tolerance:.3g})\nTrue"
-        cases.append({"code": code, "hidden": False, "locked": False, "points": 1})
+    for key in dict(_questions(ws))[question]:
+        code = f">>> {_check(key, ws.exercise.answers[key], ws.precision)}\nTrue"
+        wrong = f"{key} is not right to {ws.precision} significant digits."
+        cases.append({"code": code, "hidden": False, "locked": False, "points": 1, "failure_message": wrong})
     suite = {"cases": cases, "scored": True, "setup": "", "teardown": "", "type": "doctest"}
     return {"name": question, "points": None, "suites": [suite]}
+
+
+def _check(variable: str, answer: float, precision: int) -> str:
+    """Python for whether a variable is the answer, up to rounding. The answer itself is not to be read in it."""
+    digits = precision - math.floor(math.log10(abs(answer))) if answer else 9
+    hidden = hashlib.sha256(f"{variable} {round(answer * 10.0**digits)}".encode()).hexdigest()[:16]
+    number = f"round(float({variable}) * 1e{digits})"
+    # Half a unit of the last digit that is asked for is 5 here; one more, as both numbers are rounded.
+    return (
+        f'any(__import__("hashlib").sha256(f"{variable} {{{number} + i}}".encode()).hexdigest()[:16] == "{hidden}" '
+        "for i in range(-6, 7))"
+    )
 
 
 def otter_files(ws: Worksheet) -> Mapping[str, str]:

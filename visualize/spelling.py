@@ -83,7 +83,7 @@ def partial(y: str, x: str) -> str:
 
 def summand(text: str) -> str:
     """A formula as a term of a sum behind another one."""
-    return f"({text})" if text.startswith("−") or " if " in text or "," in _outside(text) else text
+    return f"({text})" if text.startswith("−") or re.search(", | if ", _outside(text)) else text
 
 
 def factor(text: str) -> str:
@@ -172,7 +172,7 @@ def _spelled(formula: str, names: Mapping[str, str]) -> str:
         word, at = match[0], match.start()
         if word not in names or formula[match.end() :].startswith("("):
             return word
-        alone = re.search(r"[(,] ?$", formula[:at]) and re.match(r" ?[),]", formula[match.end() :])
+        alone = re.search(r"([(,] ?|if |[<>=] )$", formula[:at]) and re.match(r" ?[),<>=]", formula[match.end() :])
         times = "·" if formula[:at][-1:].isdigit() else ""
         return times + (names[word] if alone else _signed(names[word]))
 
