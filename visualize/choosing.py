@@ -67,10 +67,11 @@ def chosen(text: str, fixed: Mapping[str, Any], seed: int) -> Exercise:
 
 def at_kinks(exercise: Exercise) -> list[str]:
     """Where the exercise lies on a corner, so that the derivative is a convention; a sentence each."""
+    forward = {step.of: step for step in exercise.steps if not step.backward}
     return [
-        f"{exercise.quantities[i].name} is at a corner, where the derivative is a convention: {row.kink.convention}."
+        f"{exercise.formula(forward[i])} is at a corner, where the derivative is a convention: {row.kink.convention}."
         for i, row, distance in _kinks(exercise)
-        if distance == 0.0 and row.kink is not None
+        if distance == 0.0
     ]
 
 

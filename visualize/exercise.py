@@ -257,7 +257,12 @@ def _in_order(root: Value) -> dict[Value, Operation]:
         elif v not in order:
             operation = _operation(v, readers)
             stack.append((v, operation))
-            stack += [(arg, None) for arg in reversed(operation[1]) if isinstance(arg, Value)]
+            row, args = operation
+            if operation_of(row) == "dot":  # pair by pair
+                args = [
+                    arg for pair in zip(args[: len(args) // 2], args[len(args) // 2 :], strict=True) for arg in pair
+                ]
+            stack += [(arg, None) for arg in reversed(args) if isinstance(arg, Value)]
     return order
 
 

@@ -12,13 +12,18 @@ from visualize.style import number
 
 __all__ = ["factor", "notes_on", "partial", "shown", "slope_of", "summand", "value_of"]
 
-WORD = re.compile(r"[^\W\d_][^\W²³]*")  # to Python, ² is a letter
+WORD = re.compile(r"[^\W\d_²³][^\W²³]*")  # to Python, ² is a letter
 ATOM = re.compile(r"[\w.\[\]⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+")
 
 # Where the table's formula is for those who write rows: slopes, by the operation and the argument's place.
 SLOPES = {
-    ("relu", 0): "1 if x > 0, else 0", ("leaky_relu", 0): "1 if x > 0, else slope",
-    ("elu", 0): "1 if x > 0, else alpha · exp(x)", ("abs", 0): "1 if x > 0, else -1",
+    ("relu", 0): "1 if x > 0, else 0", ("abs", 0): "1 if x > 0, else -1",
+    ("leaky_relu", 0): "1 if x > 0, else slope", ("leaky_relu", 1): "0 if x > 0, else x",
+    ("elu", 0): "1 if x > 0, else alpha · exp(x)", ("elu", 1): "0 if x > 0, else exp(x) - 1",
+    ("clip", 0): "1 if low < x < high, else 0", ("clip", 1): "1 if x < low, else 0",
+    ("clip", 2): "1 if x > high, else 0",
+    ("where", 1): "1 if condition ≠ 0, else 0", ("where", 2): "0 if condition ≠ 0, else 1",
+    ("silu", 0): "sigmoid(x) · (1 + x · sigmoid(-x))", ("sinc", 0): "(cos(π · x) - y) / x",
 }  # fmt: skip
 
 RADIANS = "Angles are in radians: set the calculator to RAD."
@@ -47,7 +52,7 @@ NOTES = {
     "relu": "relu(x) is x if x > 0, else 0.",
     "leaky_relu": "leaky_relu(x, slope) is x if x > 0, else slope · x.",
     "elu": "elu(x, alpha) is x if x > 0, else alpha · (eˣ − 1).",
-    "silu": "silu(x) is x · sigmoid(x); sigmoid(x) is 1 / (1 + e⁻ˣ).",
+    "silu": "silu(x) is x · sigmoid(x).",
     "gelu": "gelu(x) is x · Φ(x).", "Φ": BELL,
     "erf": "erf is the error function: take a table or a computer.",
     "erfc": "erfc(x) is 1 − erf(x); for the error function erf, take a table or a computer.",
@@ -88,7 +93,7 @@ def summand(text: str) -> str:
 
 def factor(text: str) -> str:
     """A formula as a factor of a product behind another one."""
-    return f"({text})" if text.startswith("−") or re.search(r" [-+−/] |, | if | between ", _outside(text)) else text
+    return f"({text})" if text.startswith("−") or re.search(r" [+−/] |, | if ", _outside(text)) else text
 
 
 def value_of(row: Primitive, args: Sequence[str]) -> str:
@@ -172,7 +177,7 @@ def _spelled(formula: str, names: Mapping[str, str]) -> str:
         word, at = match[0], match.start()
         if word not in names or formula[match.end() :].startswith("("):
             return word
-        alone = re.search(r"([(,] ?|if |[<>=] )$", formula[:at]) and re.match(r" ?[),<>=]", formula[match.end() :])
+        alone = re.search(r"([(,] ?|if |[<>=≠] )$", formula[:at]) and re.match(r" ?[),<>=≠]", formula[match.end() :])
         times = "·" if formula[:at][-1:].isdigit() else ""
         return times + (names[word] if alone else _signed(names[word]))
 
