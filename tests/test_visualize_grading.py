@@ -1,4 +1,4 @@
-"""The grader: right answers get full marks, usual mistakes are recognised, later steps are held against earlier ones."""
+"""The grader: right answers get full marks, usual mistakes are recognised, one mistake is counted once."""
 
 import math
 import re

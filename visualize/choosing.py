@@ -99,15 +99,9 @@ def _against(exercise: Exercise) -> float:
         return math.inf
     leaves = [q.value for q in exercise.leaves]
     slopes = [answers[step.keys[-1]] for step in exercise.steps if step.backward]
-    of_leaves = [
-        answers[step.keys[-1]]
-        for step in exercise.steps
-        if step.backward and exercise.quantities[step.of].primitive is None
-    ]
     return (
         sum(not MODERATE[0] <= x <= MODERATE[1] for x in found if x)
         + 0.5 * sum(x == 0.0 for x in slopes)
-        + 20.0 * (not any(of_leaves))
         + 4.0 * sum(d < BESIDE_KINK for d in distances)
         + 2.0 * _cancelling(exercise)
         + (len(leaves) - len({abs(x) for x in leaves}))
