@@ -220,13 +220,13 @@ def test_the_text_for_the_pupil():
     ws = worksheet("w*x*x", w=2, x=1.5)
     assert str(ws.grade({"v1": 3, "y": "4,5", "dv1": 1.5, "dx_1": 3, "dx_2": 3, "dx": 3})) == "\n".join([
         "5 of 7 points",
-        "v1               3  Right.",
-        "y              4.5  Right.",
-        "∂y/∂v1         1.5  Right.",
-        "∂y/∂x, part 1    3  Right.",
-        "∂y/∂x, part 2    3  Right.",
-        "∂y/∂x            3  Gradients add up: it is += and not =. A contribution is missing here: add all of them.",
-        "∂y/∂w            –  No answer.",
+        "v1                 3  Right.",
+        "y                4.5  Right.",
+        "∂y/∂v1           1.5  Right.",
+        "part 1 of ∂y/∂x    3  Right.",
+        "part 2 of ∂y/∂x    3  Right.",
+        "∂y/∂x              3  Gradients add up: it is += and not =. A contribution is missing here: add all of them.",
+        "∂y/∂w              –  No answer.",
     ])  # fmt: skip
 
 

@@ -38,13 +38,13 @@ def chosen(text: str, fixed: Mapping[str, Any], seed: int) -> Exercise:
         evaluate(text)  # says what is wrong, if that is not all
         raise ValueError("the expression has no names, so there is no gradient: write one such as 'tanh(w*x + b)'")
     if not names:
-        return exercise_of(_result(text, fixed))
+        return exercise_of(evaluate(text, **fixed))
     dice = random.Random(seed)
     best, least, usable, refused = None, math.inf, 0, ""
     for draw in range(DRAWS):
         numbers = {name: _drawn(dice, draw) for name in names}
         try:
-            exercise = exercise_of(_result(text, {**fixed, **numbers}))
+            exercise = exercise_of(evaluate(text, **fixed, **numbers))
         except ExpressionError as error:
             if not isinstance(error.__cause__, DomainError):
                 raise
@@ -73,10 +73,6 @@ def at_kinks(exercise: Exercise) -> list[str]:
         for i, row, distance in _kinks(exercise)
         if distance == 0.0
     ]
-
-
-def _result(text: str, numbers: Mapping[str, Any]) -> Any:
-    return evaluate(text, **numbers)
 
 
 def _drawn(dice: random.Random, draw: int) -> float:

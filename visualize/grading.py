@@ -34,8 +34,7 @@ WORDS: dict[Mistake, str] = {
     "divided": "Multiply by the slope; this looks divided.",
     "swapped": "The two arguments of this operation are mixed up.",
     "power rule": "The exponent comes down as a factor, and what stays above is one less.",
-    "wrong place": "The slope is taken at the wrong place: mind whether it is computed from the argument of the "
-    "operation or from its result.",
+    "wrong place": "The slope is taken at the wrong place: is it computed from the argument, or from the result?",
     "degrees": "This looks computed in degrees: set the calculator to radians.",
     "base 10": "This looks like the logarithm to base 10: log is the natural one, the key ln.",
     "rounding": "Nearly: this is cut off or rounded too much. Give {precision} significant digits.",
@@ -188,7 +187,7 @@ class _Grader:
         for step in self.exercise.steps:
             sign = self.exercise.sign(step)
             for k, key in enumerate(step.keys[:-1]):
-                yield key, Slot("part", step.of, k), f"{sign}, part {k + 1}"
+                yield key, Slot("part", step.of, k), f"part {k + 1} of {sign}"
             yield step.keys[-1], Slot("gradient" if step.backward else "value", step.of), sign
 
     # ------------------------------------------------------------ numbers

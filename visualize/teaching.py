@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,8 +90,10 @@ class Worksheet:
         description = fold(describe(self.value, parameters=[]))
         if len(description.nodes) > DRAWN:
             return ""
-        scene = compose(description, data=False, gradients=False, contributions=False)._replace(notes=())
-        return to_svg(scene, arrange(scene), alone=False)
+        scene = compose(description, data=False, gradients=False, contributions=False)
+        scene = scene._replace(notes=(), about="The graph of the computation")  # without its numbers
+        # A page may hold many sheets: no two elements may have one id.
+        return re.sub(r' id="\w+"', "", to_svg(scene, arrange(scene), alone=False))
 
     def grade(self, answers: Mapping[str, Any] | Iterable[Any]) -> Grade:
         """What is right and what is wrong, with the mistake where it is a usual one.
@@ -210,7 +213,7 @@ def worksheet(
     _check(seed, blanks, hints, precision, title)
     if isinstance(what, str):
         exercise, label = _of_text(what, at, numbers, seed), f"sheet {seed}"
-        title = title or f"{exercise.quantities[-1].name} = {what.strip()}"
+        title = title or f"{exercise.quantities[-1].name} = {' '.join(what.split())}"
     else:
         if numbers:
             raise TypeError(f"worksheet: {', '.join(numbers)}: numbers by name are for an expression, given as text")
