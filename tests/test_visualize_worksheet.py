@@ -376,7 +376,7 @@ def test_a_class_gets_different_numbers_and_one_key(tmp_path):
     assert sheets[0].numbers == worksheet("x*x", seed=1).numbers
     assert [line.partition(":")[0] for line in sheets.key().splitlines()] == [ws.label for ws in sheets]
     page = sheets.save(tmp_path / "a.html", answers=True).read_text()
-    assert page.count('<section class="sheet">') == 30
+    assert page.count('<section class="sheet roomy">') == 30
     assert page.count("<details") == 1
     assert "<details" not in sheets.save(tmp_path / "b.html").read_text()
     with pytest.raises(ValueError, match="sets of numbers that are good to reckon with, and 60"):

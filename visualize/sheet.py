@@ -22,6 +22,9 @@ __all__ = ["as_html", "as_markdown", "as_notebook", "as_text", "otter_test", "pa
 
 BLANK = "______"
 
+FEW = 14
+"""A sheet of so many lines has room on paper to write between them."""
+
 CHAIN_RULE = (
     "Chain rule: the gradient that arrives from above, times the slope of the operation. "
     "What a number gets from several places adds up."
@@ -170,7 +173,8 @@ def sheet_html(ws: Worksheet) -> str:
         )
 
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in ws.notes)
-    return f"""<section class="sheet">
+    look = "sheet roomy" if len(lines) <= FEW else "sheet"
+    return f"""<section class="{look}">
 <p class="who"><span>Name</span><span>Date</span><span class="number">{html.escape(ws.label)}</span></p>
 <h1>{html.escape(ws.title)}</h1>
 <p class="given">Given: <b>{together(givens(ws))}</b></p>
