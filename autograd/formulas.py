@@ -147,7 +147,7 @@ def spelled(row: Primitive, formula: str, names: Sequence[str], y: str) -> str:
         word, before, after = found[0], formula[: found.start()], formula[found.end() :]
         if word not in named or after.startswith("("):
             return word
-        alone = re.search(r"[(,|⌊] ?$", before) and re.match(r" ?[),|⌋]", after)
+        alone = re.search(r"([(,|⌊] ?|if |[<>=≠] )$", before) and re.match(r" ?[),|⌋<>=≠]", after)
         return "·" * before[-1:].isdigit() + (named[word] if alone else factor(named[word]))
 
     return WORD.sub(filled, formula)

@@ -24,7 +24,7 @@ from visualize.rendering import RenderError, render
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
-    from visualize.animate import animate
+    from visualize.animation import animate
     from visualize.curves import plot_gradient_flow, plot_histories, plot_history
     from visualize.drawing import Drawing, draw
     from visualize.explorer import Explorer, explore
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from visualize.parts import focus, path, search
     from visualize.plots import plot_confusion_matrix, plot_decision_boundary, plot_digits, plot_predictions
     from visualize.rollup import members, roll_up
+    from visualize.teaching import Worksheet, Worksheets, worksheet, worksheets
 
 __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "Film", "Frame", "GraphTooLarge", "Node",
-    "Picture", "RenderError", "animate", "describe", "draw", "draw_network", "evaluate", "explore", "focus", "fold",
-    "members", "mermaid", "path", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits",
-    "plot_gradient_flow", "plot_histories", "plot_history", "plot_landscape", "plot_learning_rates",
-    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree",
+    "Picture", "RenderError", "Worksheet", "Worksheets", "animate", "describe", "draw", "draw_network", "evaluate",
+    "explore", "focus", "fold", "members", "mermaid", "path", "plot_confusion_matrix", "plot_decision_boundary",
+    "plot_digits", "plot_gradient_flow", "plot_histories", "plot_history", "plot_landscape", "plot_learning_rates",
+    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree", "worksheet", "worksheets",
 ]  # fmt: skip
 
 _LATER = {
@@ -49,7 +50,9 @@ _LATER = {
     "Explorer": "explorer",
     "Film": "film",
     "Frame": "film",
-    "animate": "animate",
+    "animate": "animation",
+    "Worksheet": "teaching",
+    "Worksheets": "teaching",
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",
@@ -68,6 +71,8 @@ _LATER = {
     "roll_up": "rollup",
     "save_figure": "figures",
     "search": "parts",
+    "worksheet": "teaching",
+    "worksheets": "teaching",
 }
 
 

@@ -1,7 +1,7 @@
 """`python -m visualize "tanh(w*x + b)" w=2 x=0.5 b=-1 -o out.svg`: draw an expression and its gradients.
 
 `--explore page.html` writes a page instead, on which the gradient can be watched step by step; `--animate film.svg`, or
-`-o film.gif`, a film of it.
+`-o film.gif`, a film of it; and `--worksheet sheet.html` an exercise in the chain rule.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd import Value
-from visualize.animate import animate
+from visualize import teaching
+from visualize.animation import animate
 from visualize.description import LIMIT
 from visualize.explorer import explore
 from visualize.expression import evaluate
@@ -48,8 +49,11 @@ def _parser() -> _Parser:
     )  # fmt: skip
     parser.add_argument("--explore", metavar="PAGE.html", help="write a page to watch it step by step")
     parser.add_argument("--animate", metavar="FILM", help="write a film of it: ends in .svg, .gif or .mp4")
+    parser.add_argument("--worksheet", metavar="SHEET.html", help="write an exercise: .html, .md, .txt or .ipynb")
+    parser.add_argument("--seed", type=int, default=0, help="of a worksheet: which numbers the names get")
+    parser.add_argument("--answers", action="store_true", help="of a worksheet: with the answers")
     parser.add_argument("--orientation", default="LR", help="LR, TB, RL or BT (default: %(default)s)")
-    parser.add_argument("--precision", type=int, default=4, help="significant digits (default: %(default)s)")
+    parser.add_argument("--precision", type=int, help="significant digits (default: 4, of a worksheet 3)")
     parser.add_argument("--limit", type=int, default=LIMIT, help="most nodes to draw (default: %(default)s)")
     parser.add_argument("--title", default="", help="a line above the picture")
     for what in ("data", "gradients", "contributions", "constants"):
@@ -66,6 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         leaves = _leaves(options.pop("values"))
         expression, output = options.pop("expression").strip(), options.pop("output")
         page, film = options.pop("explore"), options.pop("animate")
+        exercise = {name: options.pop(name) for name in ("worksheet", "seed", "answers")}
+        if options["precision"] is None:
+            options["precision"] = 4 if exercise["worksheet"] is None else 3
+        if exercise["worksheet"] is not None:
+            if page is not None or film is not None or output is not None:
+                raise UsageError("--worksheet: give it alone; a picture, a page or a film is a command of its own")
+            print(f"worksheet: {_exercise(expression, leaves, options, **exercise)}")
+            return 0
         if output is not None and output.lower().endswith(FILMS):
             if film is not None:
                 raise UsageError(f"-o {output}: --animate {film} asks for a film already; name one")
@@ -100,6 +112,16 @@ def _animated(y: Value, film: str, expression: str, options: dict[str, Any]) -> 
     if options["limit"] != LIMIT:
         chosen["limit"] = options["limit"]
     return animate(y, film, title=options["title"] or expression, **chosen)
+
+
+def _exercise(
+    expression: str, leaves: dict[str, Value], options: dict[str, Any], worksheet: str, seed: int, answers: bool
+) -> Path:
+    """The worksheet of an expression."""
+    ws = teaching.worksheet(
+        expression, at=leaves, seed=seed, title=options["title"], precision=options["precision"]
+    )  # fmt: skip
+    return ws.save(worksheet, answers)
 
 
 def _shielded(word: str, parser: _Parser) -> str:

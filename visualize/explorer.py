@@ -33,7 +33,7 @@ from visualize.svg import asset, to_svg
 from visualize.timeline import named, steps_of
 from visualize.words import Formulas, formulas_of
 
-__all__ = ["Explorer", "explore", "page_of"]
+__all__ = ["Explorer", "called", "explore", "page_of"]
 
 LARGE = 12_000
 """Letters: what is longer is packed, and unpacked by the browser."""
@@ -113,7 +113,7 @@ def explore(
     if callable(what) and not isinstance(what, Value):
         comparisons = []
         title = title or getattr(what, "__name__", "").strip("<>").replace("lambda", "")
-        what = _called(what, at, comparisons)
+        what = called("explore", what, at, comparisons)
     elif at is not None:
         raise TypeError("explore: at=... is for a function; a Value has its numbers already")
     if not isinstance(what, Value):
@@ -138,23 +138,23 @@ def explore(
 # ---------------------------------------------------------------- the function itself, and what it asks
 
 
-def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[Compared]) -> Any:
-    """The Value of a function at a point, its arguments named as in its signature."""
+def called(caller: str, f: Callable[..., Any], at: Any, comparisons: list[Compared]) -> Any:
+    """The Value of a function at a point, its arguments named as in its signature, for `caller`, which errors name."""
     if at is None:
-        raise TypeError("explore: of a function, give the numbers to call it with: explore(f, at=[2.0, 0.5])")
+        raise TypeError(f"{caller}: of a function, give the numbers to call it with: {caller}(f, at=[2.0, 0.5])")
     try:
         names = list(inspect.signature(f).parameters)
     except (TypeError, ValueError):
         names = []
     if isinstance(at, Mapping | str):
-        raise TypeError(f"explore: at must be a list of arguments in order, as in at=[2.0, 0.5]; got {at!r:.100}")
+        raise TypeError(f"{caller}: at must be a list of arguments in order, as in at=[2.0, 0.5]; got {at!r:.100}")
     point = list(at) if isinstance(at, Iterable) else [at]
     try:
         inspect.signature(f).bind(*point)
     except TypeError:
         listed = ", ".join(names)
         raise TypeError(
-            f"explore: the function takes ({listed}), and at has {len(point)} arguments; give one for each, a list of "
+            f"{caller}: the function takes ({listed}), and at has {len(point)} arguments; give one for each, a list of "
             "numbers where it takes a list"
         ) from None
     except ValueError:  # it has no signature
@@ -165,7 +165,7 @@ def _called(f: Callable[..., Any], at: Sequence[Any] | None, comparisons: list[C
         y = f(*arguments)
     comparisons += [c for c in asked if c.sign != "caught"]
     if not isinstance(y, Value):
-        raise TypeError(f"explore: the function must give one Value, as its result; it gave {y!r:.200}")
+        raise TypeError(f"{caller}: the function must give one Value, as its result; it gave {y!r:.200}")
     return y
 
 

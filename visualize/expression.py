@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
 import re
 import unicodedata
 import warnings
@@ -17,7 +18,7 @@ from typing import Any
 import autograd
 from autograd import TABLE, DomainError, Primitive, Value, primitives
 
-__all__ = ["ExpressionError", "evaluate"]
+__all__ = ["ExpressionError", "evaluate", "names_in"]
 
 # Rows rather than Python's operators: on two plain numbers those would give a complex number, or overflow silently.
 OPERATORS: dict[type, Primitive] = {
@@ -34,6 +35,9 @@ COMPARISONS: dict[type, Any] = {
     ast.Gt: lambda a, b: a > b,
     ast.GtE: lambda a, b: a >= b,
 }
+
+OF_EXPRESSIONS = {"if", "else", "and", "or", "not", "for"}
+"""Words of Python that nobody takes for the name of a number."""
 
 ALLOWED = "use names, numbers, + - * / **, parentheses and functions such as tanh(x)"
 
@@ -57,16 +61,30 @@ def evaluate(text: str, /, **values: Any) -> Value:
     """
     if not isinstance(text, str):
         raise TypeError(f"evaluate: the expression must be text, got {text!r}")
-    # One line, without changing any position, so that a caret can point into it.
-    return _Reader(re.sub(r"\s", " ", text).strip(), values).read()
+    return _Reader(text, values).read()
+
+
+def names_in(text: str) -> list[str]:
+    """The names in an expression that stand for numbers, in order of appearance.
+
+    >>> names_in("tanh(w*x + b) * x")
+    ['w', 'x', 'b']
+    """
+    reader = _Reader(text, {})
+    tree = reader.parse()
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    names.sort(key=lambda node: (node.lineno, node.col_offset))
+    return list(dict.fromkeys(node.id for node in names if node.id not in reader.functions))
 
 
 class _Reader:
     """One reading of one expression."""
 
     def __init__(self, text: str, values: Mapping[str, Any]) -> None:
-        self.text = text
-        self.encoded = text.encode("utf-8", "replace")
+        # One line, without changing any position, so that a caret can point into it.
+        self.text = re.sub(r"\s", " ", text).strip()
+        self.encoded = self.text.encode("utf-8", "replace")
         # Python reads names in this normal form, in which µ (micro) is μ (mu).
         self.leaves = {
             name: v if isinstance(v, Value) else Value(v, name)
@@ -104,6 +122,12 @@ class _Reader:
                 warnings.simplefilter("ignore")  # Python's advice on style, as for "1if"; what is wrong is said below
                 return ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
+            words = re.finditer(r"[^\W\d]\w*", self.text)
+            kept = next((m for m in words if keyword.iskeyword(m[0]) and m[0] not in OF_EXPRESSIONS), None)
+            if kept is not None:
+                raise self.error(
+                    kept.start(), f"{kept[0]} is a word of Python, not a name: call it {kept[0]}_", width=len(kept[0])
+                ) from None
             # Offset 0 is the line after: something is missing at the end.
             at = error.offset - 1 if error.offset else len(self.text)
             raise self.error(at, f"cannot read this ({error.msg}): {ALLOWED}; write 2*x, not 2x") from None
@@ -198,10 +222,10 @@ class _Reader:
             raise self.error(node, "a comparison stands only as the condition in where(condition, a, b)")
         return found
 
-    def error(self, place: ast.expr | int, message: str, *, back: str = "") -> ExpressionError:
+    def error(self, place: ast.expr | int, message: str, *, back: str = "", width: int = 1) -> ExpressionError:
         """The error for a part of the expression; back: point at this text just before the part instead."""
         if isinstance(place, int):
-            begin, end = min(place, len(self.text)), min(place, len(self.text)) + 1
+            begin, end = min(place, len(self.text)), min(place, len(self.text)) + width
         else:
             begin, end = self.position(place.col_offset), self.position(place.end_col_offset or 0)
             if back:
