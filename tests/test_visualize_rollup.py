@@ -248,3 +248,104 @@ def test_too_many_nodes_are_refused(monkeypatch):
     monkeypatch.setattr("visualize.rollup.MOST_NODES", 100)
     with pytest.raises(GraphTooLarge, match=r"draw: the graph has .* too many to roll up"):
         draw(chain(), limit=50)
+
+
+def mean_of(w, n):
+    return autograd.mean(
+        [autograd.tanh(sum(a * b for a, b in zip(w, [0.1 * k, 0.2, 0.3], strict=True))) for k in range(n)]
+    )
+
+
+def three():
+    return [Value(0.1 * i + 0.1, f"w{i}") for i in range(3)]
+
+
+@pytest.mark.parametrize("n", [4, 200])
+def test_numbers_that_do_not_belong_together_are_said_in_small_and_in_large_pictures(n):
+    w = three()
+    y = mean_of(w, n)
+    y.backward()
+    assert draw(y).scene.notes == ()
+    y.backward()
+    (note, *_) = draw(y).scene.notes
+    assert note.startswith("'w")
+    assert "from an earlier backward()" in note
+
+    w = three()
+    (mean_of(w, n) * 1.0).backward()
+    assert "No backward() has started from the node mean yet" in draw(mean_of(w, n)).scene.notes[0]
+
+    w = three()
+    y = mean_of(w, n)
+    y.backward()
+    w[0].data = 9.0
+    assert "A leaf was changed" in draw(y).scene.notes[0]
+    w = [*three()[:2], Value(float("nan"), "w2")]
+    assert draw(mean_of(w, n)).scene.notes[0].startswith("The data of 'w2' and ")
+
+
+def test_gradients_of_this_graph_with_another_seed_are_no_mixture():
+    y = mean_of(three(), 200)
+    y.backward(0.25)
+    assert draw(y).scene.notes == ()
+
+
+def test_half_cleared_gradients_are_counted():
+    xs = [Value(0.001 * k) for k in range(600)]
+    y = autograd.mean([autograd.tanh(v * 2.0) for v in xs])
+    y.backward()
+    autograd.zero_grad(xs[1:])
+    drawing = draw(y)
+    assert any("cleared" in note for note in drawing.scene.notes)
+    assert ("grad", "599 not computed") in {(row.name, row.text) for box in drawing.scene.boxes for row in box.rows}
+
+
+def test_each_is_said_only_if_it_is_so_of_each():
+    xs = iter([Value(0.001 * k) for k in range(400)])
+    y = autograd.mean([autograd.tanh(sum(next(xs) for _ in range(4 if k % 2 else 6))) for k in range(80)])
+    (edge,) = [edge for edge in roll_up(y).edges if edge.times == 400]
+    assert edge.each == 0
+    assert "400 in all" in {arrow.equation[0] for arrow in draw(y).scene.arrows}
+    d = [Value(0.1 * k) - 0.5 for k in range(200)]
+    squares = roll_up(autograd.mean([x**2 for x in d]))
+    (key,) = [node.id for node in squares.nodes if node.label == "x^2"]
+    assert [edge.each for edge in squares.edges if edge.target == key] == [1]
+
+
+def test_numbers_that_differ_by_rounding_have_no_histogram():
+    for a, b in ((0.1 + 0.2, 0.3), (0.0, 5e-324), (1e308, -1e308)):
+        xs = [Value(a if k % 2 else b) for k in range(120)]
+        content_of(draw(sum(autograd.tanh(v) for v in xs), limit=50), "svg")
+
+
+def test_bars_of_gradients_tell_the_sign():
+    xs = [Value(0.01 * k + 0.1) for k in range(400)]
+    y = autograd.mean([-(v * v) for v in xs])
+    y.backward()
+    (box,) = [box for box in draw(y).scene.boxes if box.label == ("leaves",)]
+    data, grad = [row.bars for row in box.rows if row.bars]
+    assert {bar.look for bar in data} == {"plain"}
+    assert {bar.look for bar in grad} == {"neg"}
+
+
+def test_the_result_has_a_box_of_its_own():
+    y = Value(0.3, "x")
+    for _ in range(400):
+        y = autograd.tanh(y)
+    y.backward()
+    last = roll_up(y).nodes[-1]
+    assert (last.kind, last.data, last.group.size) == ("result", y.data, 1)
+    assert [node.label for node in roll_up(y).nodes] == ["x", "tanh", "tanh"]
+
+
+def test_leaves_with_names_of_their_own():
+    w, b = Value(1.0, "w"), Value(2.0, "b")
+    y = autograd.mean([(w * (0.1 * k) + b - 1.0) ** 2 for k in range(200)])
+    assert [node.label for node in roll_up(y).nodes if node.kind == "leaf"] in (["w", "b"], ["b", "w"])
+
+
+def test_the_id_of_a_box_comes_before_a_label():
+    xs = [Value(0.1, "c1"), *[Value(0.1 * k) for k in range(300)]]
+    y = autograd.mean([autograd.tanh(x) for x in xs])
+    sizes = {node.id: node.group.size for node in roll_up(y).nodes}
+    assert len(members(y, "c1")) == sizes["c1"]

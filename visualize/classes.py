@@ -61,14 +61,39 @@ class Flat:
         self._name_operations(graph, n_leaves)
         self._join(graph, n_leaves)
         self._name_labelled(n_leaves, boxes)
+        self.root = int(np.flatnonzero(self.values == self.n - 1)[0])
+        self.kind[self.root] = self._kind_like(int(self.kind[self.root]))
+        self.stale = self._is_stale(graph)
 
     def _kind(self, name: str) -> int:
         self.kinds.append(name)
         return len(self.kinds) - 1
 
+    def _kind_like(self, kind: int, name: str | None = None) -> int:
+        """A new kind, apart from another one, but of the same operation."""
+        new = self._kind(self.kinds[kind] if name is None else name)
+        if kind in self.primitive_of:
+            self.primitive_of[new] = self.primitive_of[kind]
+        return new
+
+    def _is_stale(self, graph: Graph) -> bool:
+        """Whether a leaf was changed after something was computed from it."""
+        moments = np.fromiter((v._moment for v in self.order), np.int64, self.n)[self.values]
+        constants, first = len(graph.constants), graph.first
+        leaves = (graph.args >= constants) & (graph.args < first)
+        readers = graph.owner[leaves] + first - constants
+        return bool((moments[graph.args[leaves] - constants] > moments[readers]).any())
+
     def _name_leaves(self, n_leaves: int, names: dict[Value, str], boxes: int) -> None:
         found: dict[str, int] = {"": self._kind("leaves")}
         self.kind[:n_leaves] = 0
+        labels = {k: self.order[i].label for k, i in enumerate(self.values[:n_leaves].tolist()) if self.order[i].label}
+        if len(set(labels.values())) <= boxes // 4:
+            for k, label in labels.items():
+                if label not in found:
+                    found[label] = self._kind(label)
+                self.kind[k] = found[label]
+            found = {"": 0}
         if not names:
             return
         for k, i in enumerate(self.values[:n_leaves].tolist()):
@@ -114,10 +139,10 @@ class Flat:
         self._count(joined, gone, n_leaves)
         self._name_sums(terms, whole, n_leaves)
         ordinary = np.flatnonzero(~whole & ~gone)
-        length = joined.length[ordinary]
+        length = graph.length[ordinary]  # as it was written: x ** 2 reads x once
         squares = terms.x1 == terms.x2
         source = np.concatenate([
-            joined.args[ranges(joined.start[ordinary], length)], terms.x1, terms.x2[~squares]
+            graph.args[ranges(graph.start[ordinary], length)], terms.x1, terms.x2[~squares]
         ])  # fmt: skip
         target = np.concatenate([np.repeat(ordinary, length), terms.into, terms.into[~squares]]) + n_leaves
         known = source >= constants
@@ -134,9 +159,7 @@ class Flat:
         for i, name in names.items():
             kind = int(self.kind[n_leaves + i])
             if (kind, name) not in found:
-                found[kind, name] = self._kind(name)
-                if kind in self.primitive_of:
-                    self.primitive_of[found[kind, name]] = self.primitive_of[kind]
+                found[kind, name] = self._kind_like(kind, name)
             self.kind[n_leaves + i] = found[kind, name]
 
     def _count(self, graph: Graph, gone: Array, n_leaves: int) -> None:

@@ -12,6 +12,7 @@ from autograd.naming import short_names
 from autograd.primitive import _BUILT_IN
 
 __all__ = [
+    "CHANGED",
     "LIMIT",
     "Description",
     "Edge",
@@ -185,7 +186,7 @@ def describe(
     constants_too = sum(isinstance(arg, float) for v in order for arg in v.args) if constants else 0
     _check_size(len(order) + constants_too, limit)
     found = describe_nodes(order, value, parameters=parameters, constants=constants, gradients=gradients)
-    return _annotated(found) if within is None else found  # in a part, contributions need not add up
+    return _annotated(found, within is None)
 
 
 def describe_nodes(
@@ -258,23 +259,26 @@ def operation_of(primitive: Primitive | None) -> str:
 # ---------------------------------------------------------------- what the numbers do not say by themselves
 
 
-def _annotated(description: Description) -> Description:
-    """The description with notes on numbers that do not belong together, or are none."""
+CHANGED = "A leaf was changed after this was computed: these numbers do not belong together. Compute it again."
+
+
+def _annotated(description: Description, whole: bool) -> Description:
+    """The description with notes on numbers that do not belong together, or are none. whole: it is no part of a graph,
+    in which contributions need not add up.
+    """
     nodes = [node for node in description.nodes if node.kind != "constant"]
     root = nodes[-1]
     notes: list[str] = []
     if description.stale:
-        notes.append(
-            "A leaf was changed after this was computed: these numbers do not belong together. Compute it again."
-        )
+        notes.append(CHANGED)
     notes += _not_finite(nodes, description.edges)
     known = [node for node in nodes if node.gradient is not None]
-    foreign = root.gradient is None and bool(known)
+    foreign = whole and root.gradient is None and bool(known)
     if foreign:
         notes.append(
             f"No backward() has started from {_called(root)} yet: the gradients shown are those of another result."
         )
-    elif known and not description.stale:
+    elif known and whole and not description.stale:
         notes += _mixed(nodes, description.edges)
     return description._replace(notes=tuple(notes), foreign=foreign)
 

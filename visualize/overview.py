@@ -12,7 +12,7 @@ from visualize.explorer import page_of
 from visualize.folding import fold
 from visualize.layout import arrange
 from visualize.rollup import Rolled, rolled
-from visualize.scene import compose
+from visualize.scene import bars_of, compose
 from visualize.style import number
 from visualize.svg import to_svg
 
@@ -34,8 +34,8 @@ def overview(value: Value, *, parameters: Any, title: str, precision: int) -> st
         for node in description.nodes
     }
     why = (
-        f"The graph has {description.total:,} nodes, too many for numbers that follow a slider. Explore a part of it "
-        "for that: a Value nearer to the leaves, or the same computation with fewer inputs."
+        f"These are all {description.total:,} nodes of the graph, in boxes of those that are alike. For numbers that "
+        "follow a slider, explore a part: a Value nearer to the leaves, or the same computation with fewer inputs."
     )
     scene = compose(description, precision=precision)
     title = title or value.label or "a computation"
@@ -125,14 +125,14 @@ def _opened(node: Node, parts: list[dict[str, str]], precision: int) -> dict[str
     """What the page shows of a box."""
     assert node.group is not None
     spreads = [
-        _told(name, kind, spread, precision)
-        for name, kind, spread in (("data", "plain", node.group.data), ("gradient", "pos", node.group.gradient))
+        _told(name, spread, precision)
+        for name, spread in (("data", node.group.data), ("gradient", node.group.gradient))
     ]
     name = f"{node.label} {node.symbol}".strip()
     return {"name": name, "lines": [node.name.partition(": ")[2]], "spreads": spreads, "parts": parts}
 
 
-def _told(name: str, kind: str, spread: Spread, precision: int) -> dict[str, Any]:
+def _told(name: str, spread: Spread, precision: int) -> dict[str, Any]:
     low, high = (number(x, precision) if x is not None else "–" for x in (spread.low, spread.high))
     lines = [low if low == high else f"{low} … {high}"] if spread.size else []
     lines += [f"{spread.zeros:,} of {spread.size:,} are exactly 0"] if spread.zeros else []
@@ -143,4 +143,7 @@ def _told(name: str, kind: str, spread: Spread, precision: int) -> dict[str, Any
         step = (spread.high - spread.low) / len(spread.bins)
         edges = [number(spread.low + k * step, precision) for k in range(len(spread.bins) + 1)]
         titles = [f"{n:,} from {edges[k]} to {edges[k + 1]}" for k, n in enumerate(spread.bins)]
-    return {"name": name, "kind": kind, "lines": lines, "low": low, "high": high, "bins": spread.bins, "titles": titles}
+    looks = [bar.look for bar in bars_of(name, spread)] if spread.bins else []
+    return {
+        "name": name, "lines": lines, "low": low, "high": high, "bins": spread.bins, "titles": titles, "looks": looks
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from visualize.description import (
     operation_of,
     parameters_in,
 )
+from visualize.doubts import doubts
 
 __all__ = ["MOST_NODES", "Rolled", "members", "roll_up", "rolled"]
 
@@ -75,7 +76,8 @@ def members(value: Value, box: str, *, parameters: Any = None, boxes: int = BOXE
     [0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.30000000000000004]
     """
     graph = rolled("members", value, parameters, boxes)
-    found = [node for node in graph.description().nodes if box in (node.id, node.label)]
+    nodes = graph.description().nodes
+    found = [node for node in nodes if box == node.id] or [node for node in nodes if box == node.label]
     if len(found) != 1:
         known = ", ".join(f"{node.id} ({node.label} {node.symbol})".replace(" )", ")") for node in graph.boxes)
         trouble = "there is no box" if not found else f"{len(found)} boxes are called"
@@ -87,7 +89,7 @@ def rolled(name: str, value: Value, parameters: Any, boxes: int = BOXES) -> Roll
     """The graph of `value`, rolled up, for `name`, which errors name."""
     if not isinstance(value, Value):
         raise TypeError(f"{name}: takes a Value, such as the result of a computation with Values; got {value!r:.200}")
-    if isinstance(boxes, bool) or not isinstance(boxes, int) or boxes < 1:
+    if isinstance(boxes, bool) or not isinstance(boxes, SupportsIndex) or boxes < 1:
         raise ValueError(f"{name}: boxes must be a whole number, at least 1; got {boxes!r}")
     order = topological(value)
     if len(order) > MOST_NODES:
@@ -103,6 +105,15 @@ def rolled(name: str, value: Value, parameters: Any, boxes: int = BOXES) -> Roll
 # ---------------------------------------------------------------- boxes
 
 
+class _Arrows(NamedTuple):
+    """The arrows from one class to another: how many, and how many to each node there, 0 if that differs."""
+
+    source: int
+    target: int
+    times: int
+    each: int
+
+
 class Rolled:
     """Classes as a description."""
 
@@ -111,16 +122,30 @@ class Rolled:
         self.count = int(classes.max()) + 1
         self.notes: tuple[str, ...] = ()
         self.bands: list[str] = []
-        pairs, times = np.unique(
-            classes[flat.source] * self.count + classes[flat.target], return_counts=True
-        )  # fmt: skip
-        self.arrows = [(int(p) // self.count, int(p) % self.count, int(t)) for p, t in zip(pairs, times, strict=True)]
+        self.arrows = self._arrows()
         if len(self.arrows) > TANGLED * self.count:
             self._as_table(most)
         self.by_class = np.argsort(self.classes, kind="stable")
         self.starts = np.searchsorted(self.classes[self.by_class], np.arange(self.count + 1))
         self.data, self.gradient = self._numbers()
         self.boxes = self._boxes()
+
+    def _arrows(self) -> list[_Arrows]:
+        """What leads from class to class, and how much of it to each node there."""
+        flat, count = self.flat, self.count
+        keys, times = np.unique(flat.target * count + self.classes[flat.source], return_counts=True)
+        pairs = keys % count * count + self.classes[keys // count]
+        order = np.argsort(pairs, kind="stable")
+        found, first = np.unique(pairs[order], return_index=True)
+        times = times[order]
+        sizes = np.bincount(self.classes[flat.nodes], minlength=count)
+        arrows: list[_Arrows] = []
+        for pair, start, end in zip(found.tolist(), first.tolist(), [*first[1:].tolist(), len(times)], strict=True):
+            source, target = divmod(pair, count)
+            each = int(times[start])
+            same = end - start == sizes[target] and bool((times[start:end] == each).all())
+            arrows.append(_Arrows(source, target, int(times[start:end].sum()), each if same else 0))
+        return arrows
 
     def _as_table(self, most: int) -> None:
         """Nothing repeats: classes are operations, in columns by depth."""
@@ -148,9 +173,12 @@ class Rolled:
     def _numbers(self) -> tuple[Array, Array]:
         """Data and gradient of each node; a gradient that was never computed is nan, and `known` tells."""
         order = self.flat.order
-        data, gradient = read(order, "data")[self.flat.values], read(order, "grad")[self.flat.values]
-        self.known = np.fromiter((v.has_grad for v in order), dtype=bool, count=len(order))[self.flat.values]
-        return data, gradient
+        data, gradient = read(order, "data"), read(order, "grad")
+        known = np.fromiter((v.has_grad for v in order), dtype=bool, count=len(order))
+        self.notes += tuple(doubts(order, data, gradient, known, self.flat.stale))
+        self.foreign = bool(known.any() and not known[-1])
+        self.known = known[self.flat.values]
+        return data[self.flat.values], gradient[self.flat.values]
 
     def places_of(self, c: int) -> Array:
         """The nodes of a class."""
@@ -204,13 +232,11 @@ class Rolled:
 
     def description(self) -> Description:
         """The boxes with arrows between them and frames around them."""
-        sizes = {node.id: node.group.size for node in self.boxes if node.group}
-        edges: list[Edge] = []
-        for a, b, times in self.arrows:
-            each, rest = divmod(times, sizes[f"c{b}"])
-            edges.append(Edge(f"c{a}", f"c{b}", 0, None, None, None, (), times, 0 if rest else each))
+        edges = [Edge(f"c{a}", f"c{b}", 0, None, None, None, (), times, each) for a, b, times, each in self.arrows]
         frames = self._table() if self.bands else self._frames()
-        return Description(tuple(self.boxes), tuple(edges), False, self.notes, False, tuple(frames), self.flat.n)
+        return Description(
+            tuple(self.boxes), tuple(edges), self.flat.stale, self.notes, self.foreign, tuple(frames), self.flat.n
+        )  # fmt: skip
 
     def _table(self) -> list[Frame]:
         found = [Frame(name, [], None) for name in self.bands]
@@ -236,7 +262,7 @@ class Rolled:
     def _layers(self) -> dict[str, list[int]]:
         """The classes that read the parameters of one layer and no other, and the activations that follow."""
         reads: dict[int, set[int]] = {}
-        for a, b, _ in self.arrows:
+        for a, b, _, _ in self.arrows:
             reads.setdefault(b, set()).add(a)
         kind = {c: int(self.flat.kind[self.places_of(c)[0]]) for c in range(self.count)}
         layer_of: dict[int, str] = {}
@@ -260,7 +286,8 @@ def _spread(numbers: Array, unknown: int = 0) -> Spread:
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
     bins: tuple[int, ...] = ()
-    if low is not None and high is not None and low < high and np.isfinite(high - low):
+    # Numbers that differ by rounding alone are one number.
+    if low is not None and high is not None and max(1e-12 * max(abs(low), abs(high)), 1e-290) < high - low < np.inf:
         bins = tuple(np.histogram(finite, BINS, (low, high))[0].tolist())
     zeros, bad = int((finite == 0.0).sum()), len(numbers) - len(finite)
     return Spread(len(numbers), low, high, zeros, bad, bins, unknown)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from visualize.description import Description, Edge, Frame, Group, Node, Spread
 from visualize.style import DASH, number, relative, shown_label, text_width
 
-__all__ = ["Arrow", "Box", "Row", "Scene", "compose", "equation", "sign_of"]
+__all__ = ["Arrow", "Bar", "Box", "Row", "Scene", "compose", "bars_of", "equation", "sign_of"]
 
 PAD, HEADING, ROW = 8.0, 22.0, 16.0
 """Of a box, in points: room beside the text, height of the line with the label, of a line with a number."""
@@ -30,15 +30,22 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 """Bars as letters, where there are only letters."""
 
 
+class Bar(NamedTuple):
+    """Of a histogram: how high, 0 to 1, and the class of the numbers that it stands for."""
+
+    height: float
+    look: str
+
+
 class Row(NamedTuple):
     """A line of a box: what it is, the number as text, and its class: pos, neg, zero, bad, none, plain or soft. bars:
-    of a histogram, 0 to 1, which stand for the text where they can be drawn.
+    of a histogram, which stand for the text where they can be drawn.
     """
 
     name: str
     text: str
     look: str
-    bars: tuple[float, ...] = ()
+    bars: tuple[Bar, ...] = ()
 
 
 class Box(NamedTuple):
@@ -96,7 +103,7 @@ class Scene(NamedTuple):
     key: str = ""
 
 
-HISTOGRAMS = "bars: how many nodes have which number, from the lowest to the highest"
+HISTOGRAMS = "bars: how many nodes have which number"
 
 
 def compose(
@@ -190,6 +197,8 @@ def _ranges(group: Group, data: bool, gradients: bool) -> list[Row]:
             share = spread.zeros / spread.size
             few = "< 1%" if share < 0.005 else "> 99%" if share > 0.995 else f"{share:.0%}"
             rows.append(Row("off" if off else f"{name} 0", few, "neg" if off else "plain"))
+    if gradients and group.gradient.size and group.gradient.unknown:
+        rows.append(Row("grad", f"{group.gradient.unknown:,} not computed", "none"))
     for name, spread, wanted in shares:
         if wanted and spread.bad:
             rows.append(Row(name, f"{spread.bad:,} × nan or inf", "bad"))
@@ -203,12 +212,23 @@ def _range(spread: Spread) -> str:
     return low if low == high else f"{low} … {high}"
 
 
+def bars_of(name: str, spread: Spread) -> tuple[Bar, ...]:
+    """The bars of a histogram; those of gradients tell the sign. The lowest that is not empty can still be seen."""
+    assert spread.low is not None
+    assert spread.high is not None
+    top, step = max(spread.bins), (spread.high - spread.low) / len(spread.bins)
+    found: list[Bar] = []
+    for i, count in enumerate(spread.bins):
+        low, high = spread.low + i * step, spread.low + (i + 1) * step
+        look = "plain" if name == "data" else "pos" if low >= 0.0 else "neg" if high <= 0.0 else "zero"
+        found.append(Bar(max(count / top, 0.08) if count else 0.0, look))
+    return tuple(found)
+
+
 def _histogram(name: str, spread: Spread) -> Row:
-    """The bars; the lowest that is not empty can still be seen."""
-    top = max(spread.bins)
-    bars = tuple(max(count / top, 0.08) if count else 0.0 for count in spread.bins)
-    words = "".join(BLOCKS[math.ceil(bar * (len(BLOCKS) - 1))] for bar in bars)
-    return Row("", words, "plain" if name == "data" else "pos", bars)
+    bars = bars_of(name, spread)
+    words = "".join(BLOCKS[math.ceil(bar.height * (len(BLOCKS) - 1))] for bar in bars)
+    return Row("", words, "plain", bars)
 
 
 def _is_bad(node: Node) -> bool:

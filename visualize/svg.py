@@ -120,16 +120,14 @@ def drawn_box(box: Box, middle: Point, told: bool) -> str:
 
 
 def _bars(row: Row, width: float, bottom: float) -> str:
-    """A histogram, in the middle of its box, as one path."""
-    left = (width - BAR * len(row.bars)) / 2.0
-    highest = ROW - 3.0
-    bars = (
-        f"M{tenth(left + BAR * i + 0.5)} {tenth(bottom)}"
-        f"v{tenth(-highest * bar)}h{tenth(BAR - 1.0)}v{tenth(highest * bar)}z"
-        for i, bar in enumerate(row.bars)
-        if bar
-    )
-    return f'<path class="bars {row.look}" d="{"".join(bars)}"/>'
+    """A histogram, in the middle of its box, as a path for each class."""
+    left, highest = (width - BAR * len(row.bars)) / 2.0, ROW - 3.0
+    paths: dict[str, str] = {}
+    for i, bar in enumerate(row.bars):
+        if bar.height:
+            up = f"v{tenth(-highest * bar.height)}h{tenth(BAR - 1.0)}v{tenth(highest * bar.height)}z"
+            paths[bar.look] = paths.get(bar.look, "") + f"M{tenth(left + BAR * i + 0.5)} {tenth(bottom)}{up}"
+    return "".join(f'<path class="bars {look}" d="{path}"/>' for look, path in paths.items())
 
 
 def _frame(frame: Frame, left: float, top: float, right: float, bottom: float) -> str:

@@ -2,10 +2,10 @@
 const START = "Choose a box: it opens here, with its numbers and one of the nodes that it stands for.";
 let chosen = null;
 
-function histogram(spread, kind) {
+function histogram(spread) {
   const svg = document.createElementNS(SVG, "svg"), top = Math.max(...spread.bins), n = spread.bins.length;
   svg.setAttribute("viewBox", "0 0 300 70");
-  svg.setAttribute("class", `histogram ${kind}`);
+  svg.setAttribute("class", "histogram");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `${spread.bins.join(", ")} nodes in ${n} equal steps from ${spread.low} to ${spread.high}`);
   spread.bins.forEach((count, i) => {
@@ -13,6 +13,7 @@ function histogram(spread, kind) {
     const width = 300 / n, height = count ? Math.max(2, 54 * count / top) : 0;
     for (const [name, value] of [["x", i * width + 1], ["y", 55 - height], ["width", width - 2], ["height", height]]) bar.setAttribute(name, value);
     title.textContent = spread.titles[i];
+    bar.setAttribute("class", spread.looks[i]);
     bar.append(title);
     svg.append(bar);
   });
@@ -46,7 +47,7 @@ function open(id) {
   for (const spread of box.spreads) {
     about.append(element("h3", spread.name));
     for (const line of spread.lines) about.append(element("p", line, "sum"));
-    if (spread.bins.length) about.append(histogram(spread, spread.kind));
+    if (spread.bins.length) about.append(histogram(spread));
   }
   about.append(element("h3", "nodes"));
   const row = element("div", undefined, "row");
