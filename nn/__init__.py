@@ -19,6 +19,8 @@ except ImportError as error:  # the other package called autograd has no Value
 
 from autograd import elsewhere as _elsewhere
 from nn import datasets, schedules
+from nn.diagnosis import Diagnosis, diagnose
+from nn.findings import Finding
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (
     Loss,
@@ -41,7 +43,9 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Diagnosis",
     "Epoch",
+    "Finding",
     "History",
     "Layer",
     "Loss",
@@ -56,6 +60,7 @@ __all__ = [
     "confusion_matrix",
     "cross_entropy",
     "datasets",
+    "diagnose",
     "evaluate",
     "fit",
     "hinge",
