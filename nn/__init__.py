@@ -37,6 +37,7 @@ from nn.module import Module
 from nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_gradients
 from nn.saving import load, save
 from nn.training import Epoch, History, TrainingError, evaluate, fit
+from nn.watching import TrainingWarning
 
 __all__ = [
     "MLP",
@@ -54,6 +55,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "TrainingError",
+    "TrainingWarning",
     "accuracy",
     "binary_cross_entropy",
     "clip_gradients",

@@ -12,11 +12,13 @@ from autograd import Value, no_grad
 from autograd.display import html_table
 from autograd.elsewhere import advised
 from autograd.value import holding
-from nn.evidence import gather, sweep
-from nn.findings import SEVERITIES, Finding, examine, finite_or_infinite, reasons, step_size
+from nn.causes import examine, reasons
+from nn.evidence import gather
+from nn.findings import SEVERITIES, Finding
 from nn.module import Module, known_parameters
+from nn.pace import finite_or_infinite, step_size
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["Diagnosis", "diagnose", "named"]
 
 
 class Diagnosis(list[Finding]):
@@ -28,7 +30,9 @@ class Diagnosis(list[Finding]):
     nodes: int = 0
     zeros: dict[str, str]
 
-    def __init__(self, findings: Iterable[Finding] = (), nodes: int = 0, zeros: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, findings: Iterable[Finding] = (), nodes: int = 0, zeros: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
         self.nodes, self.zeros = nodes, dict(zeros or {})
 
@@ -39,9 +43,9 @@ class Diagnosis(list[Finding]):
 
     def _nothing(self) -> str:
         return (
-            f"nothing found in {self.nodes:,} operations and numbers. Looked for: gradients that are missing, old or added "
-            "up, parameters without effect, units that are off or saturated, gradients that vanish or explode, squeezed "
-            "logits, nan and inf."
+            f"nothing found in {self.nodes:,} operations and numbers. Looked for: gradients that are missing, old or "
+            "added up, parameters without effect, units that are off or saturated, gradients that vanish or explode, "
+            "squeezed logits, nan and inf."
         )
 
     def _repr_html_(self) -> str:
@@ -69,16 +73,16 @@ def diagnose(
     >>> loss = (w * 2.0 - 1.0) ** 2
     >>> loss.backward()
     >>> loss.backward()
-    >>> nn.diagnose(loss, [w])
+    >>> diagnose(loss, [w])  # doctest: +ELLIPSIS
     error: forgotten zero_grad
       the gradients are 2 times those of this loss: w has 40, and this loss gives 20.
-      → call optimizer.zero_grad() before every backward(); gradients add up until then. (If you add up several losses on purpose, diagnose their sum.)
+      → call optimizer.zero_grad() before every backward(); they add up until then. (If that ...)
     """
     _check_loss(loss)
-    names = _named(parameters)
+    names = named(parameters)
     _check_step(f, rate)
     evidence = gather(loss, names)
-    findings = list(examine(evidence, sweep))
+    findings = list(examine(evidence))
     swept = evidence.cotangents is not None and all(map(math.isfinite, evidence.cotangents))
     if f is not None and rate is not None and swept:
         findings += _one_step(loss, evidence, f, float(rate))
@@ -103,8 +107,8 @@ def _one_step(loss: Value, evidence: Any, f: Callable[[], Any], rate: float) -> 
     before = along(0.0)
     if not math.isclose(before, loss.data, rel_tol=1e-6, abs_tol=1e-12):
         raise ValueError(
-            f"diagnose: f() gives {before:.6g}, but the loss is {loss.data:.6g}: f must compute the same loss again, from "
-            "the same examples and without random numbers"
+            f"diagnose: f() gives {before:.6g}, but the loss is {loss.data:.6g}: f must compute the same loss again, "
+            "from the same examples and without random numbers"
         )
     return list(step_size(loss.data, -rate * float(g @ g), along, rate))
 
@@ -122,12 +126,12 @@ def _check_loss(loss: Any) -> None:
         raise TypeError(f"diagnose: the loss must be a Value, got {loss!r:.200}{hint}")
 
 
-def _named(parameters: Any) -> dict[Value, str]:
+def named(parameters: Any) -> dict[Value, str]:
     """The parameters with their names, each once."""
     if isinstance(parameters, Module):
-        named = list(parameters.named_parameters())
+        given = list(parameters.named_parameters())
     elif isinstance(parameters, Mapping):
-        named = [(str(name), parameter) for name, parameter in parameters.items()]
+        given = [(str(name), parameter) for name, parameter in parameters.items()]
     elif isinstance(parameters, Value | str) or not isinstance(parameters, Iterable):
         held = getattr(parameters, "parameters", None)
         hint = "" if held is None else "; pass its parameters" + ("()" if callable(held) else "")
@@ -136,19 +140,19 @@ def _named(parameters: Any) -> dict[Value, str]:
             f"got {parameters!r:.200}{hint}"
         )
     else:
-        named = [("", parameter) for parameter in parameters]
-    for name, parameter in named:
+        given = [("", parameter) for parameter in parameters]
+    for name, parameter in given:
         if not isinstance(parameter, Value):
             where = f" ({name!r})" if name else ""
             raise TypeError(f"diagnose: every parameter must be a Value, got {parameter!r:.200}{where}")
-    if not named:
+    if not given:
         raise ValueError("diagnose: there are no parameters; pass the model, or a list of Values such as [w, b]")
-    known = known_parameters(parameter for _, parameter in named)
+    known = known_parameters(parameter for _, parameter in given)
     found: dict[Value, str] = {}
     taken: Counter[str] = Counter()
-    for i, (given, parameter) in enumerate(named):
+    for i, (own, parameter) in enumerate(given):
         if parameter not in found:
-            name = given or parameter.label or known.get(parameter, "") or f"parameters[{i}]"
+            name = own or parameter.label or known.get(parameter, "") or f"parameters[{i}]"
             taken[name] += 1  # two models have parameters of the same names
             found[parameter] = name if taken[name] == 1 else f"model{taken[name]}.{name}"
     return found

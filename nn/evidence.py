@@ -48,8 +48,8 @@ class Unit(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """A layer: its place in the graph, its name, and root mean squares: of the gradients of its parameters, and of those
-    that arrive at what is computed from them first.
+    """A layer: its place in the graph, its name, and root mean squares: of the gradients of its parameters, and of
+    those that arrive at what is computed from them first.
     """
 
     place: int
@@ -62,9 +62,10 @@ class Depth(NamedTuple):
 class Evidence:
     """The graph of a loss, arguments before results.
 
-    names: of the parameters that are leaves. computed: of those that are results. order: the n Values. op, start, args, constants: what they were computed by and from, as
-    `unwind` has it. data, moments: the number of each, and when it came to be. cotangents: d loss / d value of each, or
-    None where there is none; error: why not.
+    names: of the parameters that are leaves; computed: of those that are results. order: the n Values; place: where
+    each stands there. op, start, args, constants: what they were computed by and from, as `unwind` has it. data,
+    moments: the number of each, and when it came to be. cotangents: d loss / d value of each, or None where there is
+    none; error: why not.
     """
 
     loss: Value
@@ -143,7 +144,7 @@ class Evidence:
     # ------------------------------------------------------------ neurons
 
     def units(self, kind: str) -> list[Unit]:
-        """The neurons with a relu, tanh or sigmoid: all uses of one in the graph together, known by their parameters."""
+        """The neurons with a relu, tanh or sigmoid. All uses of one in the graph are known by their parameters."""
         nodes = self.all_of(kind)
         slopes = SLOPES[kind](self.data[nodes])
         uses: Counter[frozenset[int]] = Counter()
@@ -199,7 +200,9 @@ class Evidence:
         # What is said first is the likeliest cause: an error that is 0 in one example is no reason for all of them.
         ranked = sorted(known, key=lambda reason: [word in reason for word in RANKED].index(True))
         return {
-            p: next(reason for reason in ranked if bits[i] >> known[reason] & 1) for p, i in self.reached.items() if zero[i]
+            p: next(reason for reason in ranked if bits[i] >> known[reason] & 1)
+            for p, i in self.reached.items()
+            if zero[i]
         }
 
     def _edges_to(self, wanted: Any) -> Iterator[tuple[int, int, int]]:
@@ -237,9 +240,7 @@ def gather(loss: Value, names: dict[Value, str]) -> Evidence:
     primitives, op, start, args, _, constants = unwind(order)
     place = {value: i for i, value in enumerate(order)}
     data = autograd.read(order, "data")
-    return Evidence(
-        loss, leaves, order, primitives, op, start, args, constants, data, place=place, computed=computed
-    )
+    return Evidence(loss, leaves, order, primitives, op, start, args, constants, data, place=place, computed=computed)
 
 
 def sweep(evidence: Evidence) -> None:

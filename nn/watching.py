@@ -1,0 +1,161 @@
+"""Watching a training: its graph is looked at early in the first epoch, and again when the loss fails or stays."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import autograd
+from autograd import Value, topological
+from autograd.locate import OURS
+from autograd.value import recording
+from nn.causes import examine
+from nn.diagnosis import named
+from nn.evidence import gather
+from nn.findings import Finding
+from nn.pace import SLOW, finite_or_infinite, step_size
+from nn.stepping import Batch, Compiled, Eager, Task, random_numbers_kept
+
+__all__ = ["TrainingWarning", "Watch"]
+
+EXAMPLES = 16  # of a batch, whose graph is looked at
+LARGE = 50_000  # Values in a graph, beyond which fewer examples have to do
+MEASURED = 5  # steps, whose effect on the loss is measured
+EARLY = 50  # steps, after which the first look is taken, if the first epoch is not shorter
+PATIENCE = 5  # epochs without a fall of the loss, after which there is another look
+FALL = 1e-3  # of the loss, that counts as one
+
+
+class TrainingWarning(UserWarning):
+    """Something keeps a training from learning. finding: what."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return f"{self.finding.problem}\n{self.finding.remedy}"
+
+
+class Step(NamedTuple):
+    """A step that was measured: on which examples, from where to where, the loss before and after it, and by how much
+    it would have changed if its slope had stayed the same.
+    """
+
+    chosen: Sequence[int]
+    start: Any
+    end: Any
+    before: float
+    after: float
+    predicted: float
+
+
+class Watch:
+    """Looks at a training and warns, once for each finding. batches: of an epoch. steps: of the whole training."""
+
+    def __init__(self, task: Task, batches: int, steps: int) -> None:
+        self.task = task
+        self._done, self._look = 0, min(batches, EARLY)  # after which step to look
+        self._last = steps
+        self._slow = min(SLOW, 0.1 / max(steps, 1))
+        self._losses: list[float] = []
+        self._measured: list[Step] = []
+        self._told: set[str] = set()
+        self._looked = False
+
+    def before(self, steps: Compiled | Eager) -> Any:
+        """The parameters before a step, if it is to be measured; else None."""
+        return steps.theta if self._look - MEASURED <= self._done < self._look else None
+
+    def after(self, steps: Compiled | Eager, chosen: Sequence[int], start: Any, batch: Batch) -> None:
+        """A step was taken, from `start`, with what was found on the batch of the chosen examples."""
+        self._done += 1
+        if start is not None:
+            end = steps.theta
+            after = finite_or_infinite(lambda: steps.loss(chosen))
+            predicted = float(batch.gradient @ (end - start))
+            self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
+        if self._done == self._look:
+            self.look(steps, chosen)
+
+    def end_epoch(self, loss: float) -> None:
+        """Have another look if the loss has not fallen for some epochs."""
+        self._losses.append(loss)
+        best = min(self._losses[:-PATIENCE], default=math.inf)
+        if len(self._losses) > PATIENCE and min(self._losses[-PATIENCE:]) > best - FALL * abs(best):
+            self._look = min(self._done + MEASURED, self._last)
+            self._losses = [-math.inf]  # once is enough
+
+    def look(self, steps: Compiled | Eager, chosen: Sequence[int]) -> None:
+        """Look at the graph of some examples, and at the steps that were measured; warn."""
+        steps.store()
+        found = [*self._in_graph(chosen), *self._in_steps(steps)]
+        self._measured, self._looked = [], True
+        for finding in found:
+            if finding.severity != "hint" and finding.name not in self._told:
+                self._told.add(finding.name)
+                warnings.warn(TrainingWarning(finding), stacklevel=_users_level())
+
+    def _in_graph(self, chosen: Sequence[int]) -> list[Finding]:
+        with random_numbers_kept(), recording():
+            try:
+                loss = self._graph(chosen)
+                return list(examine(gather(loss, named(self.task.optimizer.parameters)), held=False))
+            except Exception:  # of the model's or the loss's own: the training will meet it, and can say when
+                return []
+
+    def _graph(self, chosen: Sequence[int]) -> Value:
+        """The loss of some of the chosen examples."""
+        task = self.task
+
+        def one(i: int) -> Value:
+            return task.loss_of(task.model(task.examples.input(i)), task.examples.targets[i])
+
+        first = one(chosen[0])
+        few = max(min(EXAMPLES, LARGE // len(topological(first))), 1)
+        mean: Value = autograd.mean([first, *map(one, chosen[1:few])])
+        return mean
+
+    def _in_steps(self, steps: Compiled | Eager) -> Iterable[Finding]:
+        """Whether the steps were too large, most of them, or too small, all of them."""
+        measured = [step for step in self._measured if step.predicted < 0.0]
+        rises = [step for step in measured if step.after > step.before]
+        falls = [step for step in measured if step.before - step.after >= self._slow * abs(step.before)]
+        if 2 * len(rises) > len(measured) and sum(step.after - step.before for step in measured) > 0.0:
+            return self._judged(steps, rises[-1])
+        # A rate that is to rise yet, or that has fallen as it was to, is not too small.
+        small = measured and not rises and not falls and not self._looked and self._is_highest(steps)
+        return self._judged(steps, measured[-1]) if small else []
+
+    def _is_highest(self, steps: Compiled | Eager) -> bool:
+        """Whether the learning rate will not become much larger."""
+        schedule, now = self.task.optimizer.schedule, self.task.optimizer.steps
+        later = range(now, now + self._last, max(self._last // 100, 1))
+        return all(schedule(step) <= 2.0 * schedule(now - 1) for step in later)
+
+    def _judged(self, steps: Compiled | Eager, step: Step) -> list[Finding]:
+        now = steps.theta
+
+        def along(scale: float) -> float:
+            steps.theta = step.start + scale * (step.end - step.start)
+            return finite_or_infinite(lambda: steps.loss(step.chosen))
+
+        optimizer = self.task.optimizer
+        rate = optimizer.schedule(max(optimizer.steps - 1, 0))
+        try:
+            with random_numbers_kept():
+                return list(step_size(step.before, step.predicted, along, rate, self._slow))
+        finally:
+            steps.theta = now
+            steps.store()
+
+
+def _users_level() -> int:
+    """How many frames above the caller the user's own code stands."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+        level, frame = level + 1, frame.f_back
+    return level
