@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from autograd import Value
 from nn.evidence import Evidence, layer_of, sweep
 from nn.findings import Finding, all_or_some, count, some
-from nn.signals import flat_units, infinite_gradient, no_gradient, not_finite, programs, squeezed, uneven_layers
+from nn.signals import (
+    flat_units,
+    infinite_gradient,
+    inputs_out_of_scale,
+    no_gradient,
+    not_finite,
+    programs,
+    squeezed,
+    uneven_layers,
+)
 
 __all__ = ["examine", "reasons"]
 
@@ -25,6 +34,7 @@ def examine(evidence: Evidence, *, held: bool = True) -> Iterator[Finding]:
     yield from broken
     yield from squeezed(evidence)
     yield from programs(evidence)
+    yield from inputs_out_of_scale(evidence)
     units = [] if broken else list(flat_units(evidence))
     yield from units
     if stale or broken:
@@ -39,9 +49,10 @@ def examine(evidence: Evidence, *, held: bool = True) -> Iterator[Finding]:
         if held:
             yield from as_they_should_be(evidence)
         yield from unreached(evidence)
-        yield from uneven_layers(evidence)
-        told = any(finding.name == "dead relu" for finding in units)
-        yield from (finding for finding in zero_gradients(evidence) if not (told and "a relu" in finding.problem))
+        if not any(finding.name.startswith("saturated") for finding in units):  # which is why they vanish
+            yield from uneven_layers(evidence)
+        told = {finding.name.partition(" ")[2] for finding in units}  # dead relu, saturated tanh
+        yield from (f for f in zero_gradients(evidence) if not any(f"{kind} " in f.problem for kind in told))
 
 
 # ---------------------------------------------------------------- is the graph the one of this step?

@@ -18,7 +18,7 @@ from autograd import DomainError, Primitive, Value
 from autograd.value import gradients, partials_of, topological, unwind
 from nn.optimizers import length
 
-__all__ = ["Depth", "Evidence", "Unit", "gather", "layer_of", "sweep"]
+__all__ = ["Depth", "Evidence", "Unit", "gather", "layer_of", "root_mean_square", "sweep"]
 
 FAR = 200  # operations between a neuron's parameters and its activation, at most
 
@@ -167,6 +167,20 @@ class Evidence:
                 return found
             level = [k for j in level if not any(self.is_a(j, kind) for kind in SLOPES) for k in self.args_of(j)]
         return frozenset()
+
+    def inputs(self) -> Any:
+        """The plain numbers other than 0 that parameters are multiplied by."""
+        import numpy as np
+
+        multiplies = np.array([primitive.multiplies for primitive in self.primitives] + [False])  # the last: of a leaf
+        parameter = np.zeros(len(self), dtype=bool)
+        parameter[[*self.reached.values()]] = True
+        user, arg, which = self.edges
+        kept = parameter[arg] & multiplies[self.op[user]]
+        first, n = self.start[user[kept]], (self.start[user + 1] - self.start[user])[kept]
+        partners = first + (which[kept] + n // 2) % n
+        numbers = self.numbers[partners[self.args[partners] < 0]]
+        return numbers[numbers != 0.0]
 
     def layers(self) -> list[Depth]:
         """The layers of several parameters through which a gradient flows, the one nearest to the inputs first."""

@@ -46,8 +46,8 @@ def step_size(
             yield Finding(
                 "step too small",
                 "warning",
-                f"a step with rate {rate:.4g} lowers the loss by {-actual:.2g} only, from {loss:.4g}: at this pace it "
-                f"takes more than {1.0 / slow:,.0f} steps.",
+                f"a step with rate {rate:.4g} lowers the loss by {-actual:.2g} only, from {loss:.4g}: at this pace "
+                f"{1.0 / slow:,.0f} steps are not enough.",
                 f"a rate of {_round(longer * rate)} lowers it by {loss - along(longer):.2g} in one step; try that.",
             )
 

@@ -7,13 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from autograd.value import partials_of
-from nn.evidence import Evidence, Unit
+from nn.evidence import Evidence, Unit, root_mean_square
 from nn.findings import Finding, count, some, times
 
-__all__ = ["flat_units", "infinite_gradient", "no_gradient", "not_finite", "programs", "squeezed", "uneven_layers"]
+__all__ = [
+    "flat_units",
+    "infinite_gradient",
+    "inputs_out_of_scale",
+    "no_gradient",
+    "not_finite",
+    "programs",
+    "squeezed",
+    "uneven_layers",
+]
 
 FEW = 8
 """Uses of a neuron below which it may be off by chance: half of all relus are, and 8 of 8 once in 256 times."""
+
+LARGE, SMALL = 50.0, 0.02  # inputs
 
 APART = 1000.0
 """How many times the gradients of two layers may differ. One learning rate serves both: beyond this, what one learns in
@@ -74,7 +85,22 @@ def saturated(kind: str, far: str, layers: dict[str, list[Unit]]) -> Iterator[Fi
             "warning",
             f"{some(found)} are saturated: the input is more than {far} away from 0, and less than a thousandth of the "
             "gradient comes through.",
-            'bring the inputs to about −1 to 1, and start with smaller weights (init="xavier").',
+            'bring the inputs to about −1 to 1, take a smaller learning rate, or smaller weights (init="xavier").',
+        )
+
+
+def inputs_out_of_scale(e: Evidence) -> Iterator[Finding]:
+    """Plain numbers that parameters are multiplied by, if they are far from 1. The slope by a weight is its input times
+    what arrives, the slope by a bias just that: no one learning rate suits both.
+    """
+    size = root_mean_square(e.inputs())
+    if size > LARGE or 0.0 < size < SMALL:
+        yield Finding(
+            "inputs out of scale",
+            "warning",
+            f"the inputs are about {size:.2g} in size (root mean square of those that are not 0), where weights and "
+            "learning rates expect about 1.",
+            "scale them: subtract the mean of each column and divide by its standard deviation.",
         )
 
 

@@ -21,7 +21,7 @@ from nn.stepping import Batch, Compiled, Eager, Task, random_numbers_kept
 
 __all__ = ["TrainingWarning", "Watch"]
 
-EXAMPLES = 16  # of a batch, whose graph is looked at
+EXAMPLES = 32  # whose graph is looked at
 LARGE = 50_000  # Values in a graph, beyond which fewer examples have to do
 MEASURED = 5  # steps, whose effect on the loss is measured
 EARLY = 50  # steps, after which the first look is taken, if the first epoch is not shorter
@@ -60,7 +60,7 @@ class Watch:
         self.task = task
         self._done, self._look = 0, min(batches, EARLY)  # after which step to look
         self._last = steps
-        self._slow = min(SLOW, 0.1 / max(steps, 1))
+        self._slow = min(10.0 * SLOW, 0.1 / max(steps, 1))  # all steps together would gain a tenth
         self._losses: list[float] = []
         self._measured: list[Step] = []
         self._told: set[str] = set()
@@ -79,7 +79,8 @@ class Watch:
             predicted = float(batch.gradient @ (end - start))
             self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
         if self._done == self._look:
-            self.look(steps, chosen)
+            n = len(self.task.examples.targets)
+            self.look(steps, range(0, n, max(n // EXAMPLES, 1)))
 
     def end_epoch(self, loss: float) -> None:
         """Have another look if the loss has not fallen for some epochs."""
@@ -90,9 +91,9 @@ class Watch:
             self._losses = [-math.inf]  # once is enough
 
     def look(self, steps: Compiled | Eager, chosen: Sequence[int]) -> None:
-        """Look at the graph of some examples, and at the steps that were measured; warn."""
+        """Look at the graph of the chosen examples, and at the steps that were measured; warn."""
         steps.store()
-        found = [*self._in_graph(chosen), *self._in_steps(steps)]
+        found = [*self._in_steps(steps), *self._in_graph(chosen)]
         self._measured, self._looked = [], True
         for finding in found:
             if finding.severity != "hint" and finding.name not in self._told:
@@ -108,7 +109,7 @@ class Watch:
                 return []
 
     def _graph(self, chosen: Sequence[int]) -> Value:
-        """The loss of some of the chosen examples."""
+        """The mean loss of the chosen examples, of fewer if it is large."""
         task = self.task
 
         def one(i: int) -> Value:
