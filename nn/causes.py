@@ -239,25 +239,24 @@ def reasons(e: Evidence) -> dict[str, str]:
 
 def zero_gradients(e: Evidence) -> Iterator[Finding]:
     """Parameters in the graph whose gradient is exactly 0, if these are whole layers, or never get another one."""
+    zeros = [e.names[p] for p, i in e.reached.items() if e.cotangents[i] == 0.0]
+    sizes, gone = Counter(layer_of(e.names[p]) for p in e.reached), Counter(map(layer_of, zeros))
+    layers = [layer for layer, n in gone.items() if n == sizes[layer]]
+    if not layers and not any(primitive.cut for primitive in e.primitives):
+        return  # of this example or that one: an input may be 0, and half of all relus are off
     why = {e.names[p]: reason for p, reason in e.why_zero().items()}
-    if not why:
-        return
-    if len(why) == len(e.reached):
-        if e.loss.data == 0.0:
-            remedy = "nothing is left to learn from these examples."
-            yield Finding("loss is 0", "hint", "the loss is 0, and so is every gradient.", remedy, tuple(why))
-        else:
-            yield _zero("every gradient is 0", "error", why, "every parameter")
-        return
-    sizes = Counter(layer_of(e.names[p]) for p in e.reached)
-    zeros = Counter(map(layer_of, why))
-    layers = [layer for layer, n in zeros.items() if n == sizes[layer]]
-    whole = {name: reason for name, reason in why.items() if layer_of(name) in layers}
-    if whole:
-        yield _zero("layer without gradient", "warning", whole, f"every parameter of {some(layers)}")
-    never = {n: r for n, r in why.items() if n not in whole and ("flat" in r or "stop_gradient" in r)}
-    if never:
-        yield _zero("no way back", "warning", never, some([*never]))
+    if len(why) == len(e.reached) > 0 and e.loss.data == 0.0:
+        remedy = "nothing is left to learn from these examples."
+        yield Finding("loss is 0", "hint", "the loss is 0, and so is every gradient.", remedy, tuple(why))
+    elif len(why) == len(e.reached) > 0:
+        yield _zero("every gradient is 0", "error", why, "every parameter")
+    else:
+        whole = {name: reason for name, reason in why.items() if layer_of(name) in layers}
+        if whole:
+            yield _zero("layer without gradient", "warning", whole, f"every parameter of {some(layers)}")
+        never = {n: r for n, r in why.items() if n not in whole and ("flat" in r or "stop_gradient" in r)}
+        if never:
+            yield _zero("no way back", "warning", never, some([*never]))
 
 
 def _zero(name: str, severity: str, why: dict[str, str], who: str) -> Finding:

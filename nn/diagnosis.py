@@ -147,7 +147,8 @@ def named(parameters: Any) -> dict[Value, str]:
             raise TypeError(f"diagnose: every parameter must be a Value, got {parameter!r:.200}{where}")
     if not given:
         raise ValueError("diagnose: there are no parameters; pass the model, or a list of Values such as [w, b]")
-    known = known_parameters(parameter for _, parameter in given)
+    nameless = [parameter for name, parameter in given if not name and not parameter.label]
+    known = known_parameters(nameless) if nameless else {}
     found: dict[Value, str] = {}
     taken: Counter[str] = Counter()
     for i, (own, parameter) in enumerate(given):

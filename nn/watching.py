@@ -16,12 +16,13 @@ from nn.causes import examine
 from nn.diagnosis import named
 from nn.evidence import gather
 from nn.findings import Finding
+from nn.module import Module
 from nn.pace import SLOW, finite_or_infinite, step_size
 from nn.stepping import Batch, Compiled, Eager, Task, random_numbers_kept
 
 __all__ = ["TrainingWarning", "Watch"]
 
-EXAMPLES = 32  # whose graph is looked at
+EXAMPLES, MORE = 8, 32  # whose graph is looked at, and if there is something to say
 LARGE = 50_000  # Values in a graph, beyond which fewer examples have to do
 MEASURED = 5  # steps, whose effect on the loss is measured
 EARLY = 50  # steps, after which the first look is taken, if the first epoch is not shorter
@@ -64,7 +65,7 @@ class Watch:
         self._losses: list[float] = []
         self._measured: list[Step] = []
         self._told: set[str] = set()
-        self._looked = False
+        self._looked = self._stayed = False
 
     def before(self, steps: Compiled | Eager) -> Any:
         """The parameters before a step, if it is to be measured; else None."""
@@ -79,34 +80,49 @@ class Watch:
             predicted = float(batch.gradient @ (end - start))
             self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
         if self._done == self._look:
-            n = len(self.task.examples.targets)
-            self.look(steps, range(0, n, max(n // EXAMPLES, 1)))
+            self.look(steps)
 
     def end_epoch(self, loss: float) -> None:
         """Have another look if the loss has not fallen for some epochs."""
+        if self._stayed:
+            return  # once is enough
         self._losses.append(loss)
         best = min(self._losses[:-PATIENCE], default=math.inf)
         if len(self._losses) > PATIENCE and min(self._losses[-PATIENCE:]) > best - FALL * abs(best):
             self._look = min(self._done + MEASURED, self._last)
-            self._losses = [-math.inf]  # once is enough
+            self._stayed = True
 
-    def look(self, steps: Compiled | Eager, chosen: Sequence[int]) -> None:
-        """Look at the graph of the chosen examples, and at the steps that were measured; warn."""
+    def look(self, steps: Compiled | Eager, chosen: Sequence[int] | None = None) -> None:
+        """Look at the graph of the chosen examples, or of some from everywhere, and at the steps measured; warn."""
         steps.store()
-        found = [*self._in_steps(steps), *self._in_graph(chosen)]
+        found = [*self._in_steps(steps), *(self._in_graph(chosen) if chosen else self._everywhere())]
         self._measured, self._looked = [], True
         for finding in found:
             if finding.severity != "hint" and finding.name not in self._told:
                 self._told.add(finding.name)
                 warnings.warn(TrainingWarning(finding), stacklevel=_users_level())
 
+    def _everywhere(self) -> list[Finding]:
+        """What is found in the graph of a few examples, if it is found with more of them, too."""
+        n, found = len(self.task.examples.targets), list[Finding]()
+        for examples in (EXAMPLES, MORE):
+            found = self._in_graph([i * n // examples for i in range(examples)] if n > examples else range(n))
+            if all(finding.severity == "hint" for finding in found):
+                return []
+        return found
+
     def _in_graph(self, chosen: Sequence[int]) -> list[Finding]:
         with random_numbers_kept(), recording():
             try:
                 loss = self._graph(chosen)
-                return list(examine(gather(loss, named(self.task.optimizer.parameters)), held=False))
+                return list(examine(gather(loss, self._names()), held=False))
             except Exception:  # of the model's or the loss's own: the training will meet it, and can say when
                 return []
+
+    def _names(self) -> dict[Value, str]:
+        parameters, model = self.task.optimizer.parameters, self.task.model
+        own = named(model) if isinstance(model, Module) else {}
+        return {p: own[p] for p in parameters} if own.keys() >= set(parameters) else named(parameters)
 
     def _graph(self, chosen: Sequence[int]) -> Value:
         """The mean loss of the chosen examples, of fewer if it is large."""
@@ -116,7 +132,7 @@ class Watch:
             return task.loss_of(task.model(task.examples.input(i)), task.examples.targets[i])
 
         first = one(chosen[0])
-        few = max(min(EXAMPLES, LARGE // len(topological(first))), 1)
+        few = max(LARGE // len(topological(first)), 1)
         mean: Value = autograd.mean([first, *map(one, chosen[1:few])])
         return mean
 
