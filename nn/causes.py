@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from autograd import Value
-from nn.evidence import Evidence, layer_of, sweep
+from nn.evidence import Evidence, sweep
 from nn.findings import Finding, all_or_some, count, some
 from nn.signals import (
     flat_units,
@@ -196,39 +196,45 @@ def _between(x: float, end: float, tolerance: float) -> bool:
 
 def unreached(e: Evidence) -> Iterator[Finding]:
     """Parameters that are not in the graph."""
-    missing = [name for p, name in e.names.items() if p not in e.place]
+    missing = [p for p in e.names if p not in e.place]
     if not missing:
         return
+    names = tuple(e.names[p] for p in missing)
     if len(missing) == len(e.names):
         yield Finding(
             "loss without parameters",
             "error",
-            f"the loss was computed without any of the {count(len(missing), 'parameter')} given ({some(missing)}).",
+            f"the loss was computed without any of the {count(len(missing), 'parameter')} given ({some(names)}).",
             "are these the parameters of the model that computed it, or of another one? Is .data or no_grad used on "
             "the way?",
-            tuple(missing),
+            names,
         )
         return
-    sizes, gone = Counter(map(layer_of, e.names.values())), Counter(map(layer_of, missing))
-    layers = [layer for layer, n in gone.items() if n == sizes[layer]]
-    whole = [name for name in missing if layer_of(name) in layers]
+    layers = _whole(e, missing, e.names)
+    whole = tuple(e.names[p] for p in missing if e.layer[p] in layers)
     if whole:
         yield Finding(
             "not used",
             "warning",
-            f"{some(layers)}: the loss does not depend on {'it' if whole == layers[:1] else 'any parameter there'}.",
+            f"{some(layers)}: the loss does not depend on {'it' if list(whole) == layers else 'any parameter there'}.",
             "use it in the model, or take it out of the parameters; look for .data, float(...) and no_grad on the way.",
-            tuple(whole),
+            whole,
         )
-    rest = [name for name in missing if layer_of(name) not in layers]
+    rest = tuple(e.names[p] for p in missing if e.layer[p] not in layers)
     if rest:
         yield Finding(
             "not used here",
             "hint",
             f"{count(len(rest), 'parameter')} of {len(e.names):,} were not used for this loss: {some(rest)}.",
             "nothing, if these are entries of a table that other examples use; else use them in the model.",
-            tuple(rest),
+            rest,
         )
+
+
+def _whole(e: Evidence, some_of_them: Iterable[Value], parameters: Iterable[Value]) -> list[str]:
+    """The layers all of whose parameters are among some of them."""
+    sizes, n = Counter(e.layer[p] for p in parameters), Counter(e.layer[p] for p in some_of_them)
+    return [layer for layer in n if n[layer] == sizes[layer]]
 
 
 def reasons(e: Evidence) -> dict[str, str]:
@@ -239,22 +245,22 @@ def reasons(e: Evidence) -> dict[str, str]:
 
 def zero_gradients(e: Evidence) -> Iterator[Finding]:
     """Parameters in the graph whose gradient is exactly 0, if these are whole layers, or never get another one."""
-    zeros = [e.names[p] for p, i in e.reached.items() if e.cotangents[i] == 0.0]
-    sizes, gone = Counter(layer_of(e.names[p]) for p in e.reached), Counter(map(layer_of, zeros))
-    layers = [layer for layer, n in gone.items() if n == sizes[layer]]
+    zeros = [p for p, i in e.reached.items() if e.cotangents[i] == 0.0]
+    layers = _whole(e, zeros, e.reached)
     if not layers and not any(primitive.cut for primitive in e.primitives):
         return  # of this example or that one: an input may be 0, and half of all relus are off
-    why = {e.names[p]: reason for p, reason in e.why_zero().items()}
+    why = e.why_zero()
+    named = {e.names[p]: reason for p, reason in why.items()}
+    whole = {e.names[p]: reason for p, reason in why.items() if e.layer[p] in layers}
+    never = {n: r for n, r in named.items() if n not in whole and ("flat" in r or "stop_gradient" in r)}
     if len(why) == len(e.reached) > 0 and e.loss.data == 0.0:
         remedy = "nothing is left to learn from these examples."
-        yield Finding("loss is 0", "hint", "the loss is 0, and so is every gradient.", remedy, tuple(why))
+        yield Finding("loss is 0", "hint", "the loss is 0, and so is every gradient.", remedy, tuple(named))
     elif len(why) == len(e.reached) > 0:
-        yield _zero("every gradient is 0", "error", why, "every parameter")
+        yield _zero("every gradient is 0", "error", named, "every parameter")
     else:
-        whole = {name: reason for name, reason in why.items() if layer_of(name) in layers}
         if whole:
             yield _zero("layer without gradient", "warning", whole, f"every parameter of {some(layers)}")
-        never = {n: r for n, r in why.items() if n not in whole and ("flat" in r or "stop_gradient" in r)}
         if never:
             yield _zero("no way back", "warning", never, some([*never]))
 

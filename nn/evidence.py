@@ -35,8 +35,10 @@ FLAT = 1e-3
 For a tanh that begins 4.1 away from 0, for a sigmoid 6.9.
 """
 
-RANKED = ("stop_gradient", "is flat", "relu", "multiplied", "takes another", "cancel", "")
-"""Words in the reasons for a gradient that is 0, the likeliest first."""
+RANKED = ("stop_gradient", "is flat", "multiplied", "relu", "takes another", "cancel", "")
+"""Words in the reasons for a gradient that is 0, the one to tell first: an input that is always 0 counts more than a relu
+that is off now and then.
+"""
 
 
 class Unit(NamedTuple):
@@ -115,6 +117,11 @@ class Evidence:
         """The parameters in the graph, with their places."""
         return {p: self.place[p] for p in self.names if p in self.place}
 
+    @cached_property
+    def layer(self) -> dict[Value, str]:
+        """The layer of each parameter, by its name."""
+        return {p: layer_of(name) for p, name in self.names.items()}
+
     def args_of(self, i: int) -> list[int]:
         """The places of the arguments of a node; negative for constants."""
         found: list[int] = self.args[self.start[i] : self.start[i + 1]].tolist()
@@ -154,7 +161,7 @@ class Evidence:
             if key:
                 uses[key] += 1
                 flat[key] += abs(slope) < FLAT
-        return [Unit(layer_of(self.names[self.order[min(key)]]), n, flat[key]) for key, n in uses.items()]
+        return [Unit(self.layer[self.order[min(key)]], n, flat[key]) for key, n in uses.items()]
 
     def _parameters_before(self, i: int) -> frozenset[int]:
         """The places of the parameters nearest before an activation: they tell its neuron from others."""
@@ -169,28 +176,29 @@ class Evidence:
         return frozenset()
 
     def inputs(self) -> Any:
-        """The plain numbers other than 0 that parameters are multiplied by."""
+        """The numbers other than 0 that parameters are multiplied by, and that were not computed."""
         import numpy as np
 
-        multiplies = np.array([primitive.multiplies for primitive in self.primitives] + [False])  # the last: of a leaf
+        products = [primitive.name in ("mul", "dot") for primitive in self.primitives]
         parameter = np.zeros(len(self), dtype=bool)
         parameter[[*self.reached.values()]] = True
         user, arg, which = self.edges
-        kept = parameter[arg] & multiplies[self.op[user]]
+        kept = parameter[arg] & np.array([*products, False])[self.op[user]]  # the last: of a leaf
         first, n = self.start[user[kept]], (self.start[user + 1] - self.start[user])[kept]
         partners = first + (which[kept] + n // 2) % n
-        numbers = self.numbers[partners[self.args[partners] < 0]]
-        return numbers[numbers != 0.0]
+        places = self.args[partners]
+        given = (self.op < 0) & ~parameter
+        found = self.numbers[partners[(places < 0) | given[np.maximum(places, 0)]]]
+        return found[found != 0.0]
 
     def layers(self) -> list[Depth]:
         """The layers of several parameters through which a gradient flows, the one nearest to the inputs first."""
         import numpy as np
 
         user, arg, _ = self.edges
-        names = {i: layer_of(self.names[p]) for p, i in self.reached.items()}
-        numbered = {name: k for k, name in enumerate(dict.fromkeys(names.values()))}
+        numbered = {name: k for k, name in enumerate(dict.fromkeys(self.layer[p] for p in self.reached))}
         layer = np.full(len(self), -1)
-        layer[list(names)] = [numbered[name] for name in names.values()]
+        layer[[*self.reached.values()]] = [numbered[self.layer[p]] for p in self.reached]
         found = []
         for name, k in numbered.items():
             own, users = np.flatnonzero(layer == k), user[layer[arg] == k]

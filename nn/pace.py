@@ -9,7 +9,7 @@ from typing import Any
 from autograd import Value
 from nn.findings import Finding
 
-__all__ = ["SLOW", "finite_or_infinite", "step_size"]
+__all__ = ["SLOW", "finite_or_infinite", "risen", "step_size"]
 
 SLOW = 1e-4
 """A step that lowers the loss by less than this share of it is one of more than 10,000 that are needed."""
@@ -50,6 +50,16 @@ def step_size(
                 f"{1.0 / slow:,.0f} steps are not enough.",
                 f"a rate of {_round(longer * rate)} lowers it by {loss - along(longer):.2g} in one step; try that.",
             )
+
+
+def risen(first: float, loss: float, rate: float) -> Finding:
+    """A loss that training has made larger."""
+    return Finding(
+        "step too large",
+        "warning",
+        f"the loss has risen from {first:.4g} to {loss:.4g}, the mean of an epoch: the steps go too far.",
+        f"take a tenth of the learning rate: {rate / 10.0:.4g}.",
+    )
 
 
 def _falls(loss: float, along: Callable[[float], float], scales: Iterable[float]) -> float:

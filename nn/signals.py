@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 FEW = 8
-"""Uses of a neuron below which it may be off by chance: half of all relus are, and 8 of 8 once in 256 times."""
+"""Uses of a neuron below which it may be off by chance: half of all relus are, and 8 of 8 once in 256 times. Fewer
+inputs do not say how large inputs are.
+"""
 
 LARGE, SMALL = 50.0, 0.02  # inputs
 
@@ -93,8 +95,9 @@ def inputs_out_of_scale(e: Evidence) -> Iterator[Finding]:
     """Plain numbers that parameters are multiplied by, if they are far from 1. The slope by a weight is its input times
     what arrives, the slope by a bias just that: no one learning rate suits both.
     """
-    size = root_mean_square(e.inputs())
-    if size > LARGE or 0.0 < size < SMALL:
+    inputs = e.inputs()
+    size = root_mean_square(inputs)
+    if len(inputs) >= FEW and not SMALL < size < LARGE:
         yield Finding(
             "inputs out of scale",
             "warning",

@@ -17,7 +17,7 @@ from nn.diagnosis import named
 from nn.evidence import gather
 from nn.findings import Finding
 from nn.module import Module
-from nn.pace import SLOW, finite_or_infinite, step_size
+from nn.pace import SLOW, finite_or_infinite, risen, step_size
 from nn.stepping import Batch, Compiled, Eager, Task, random_numbers_kept
 
 __all__ = ["TrainingWarning", "Watch"]
@@ -28,6 +28,7 @@ MEASURED = 5  # steps, whose effect on the loss is measured
 EARLY = 50  # steps, after which the first look is taken, if the first epoch is not shorter
 PATIENCE = 5  # epochs without a fall of the loss, after which there is another look
 FALL = 1e-3  # of the loss, that counts as one
+RISE = 2.0  # times the first loss, that an epoch has no business to reach
 
 
 class TrainingWarning(UserWarning):
@@ -62,7 +63,7 @@ class Watch:
         self._done, self._look = 0, min(batches, EARLY)  # after which step to look
         self._last = steps
         self._slow = min(10.0 * SLOW, 0.1 / max(steps, 1))  # all steps together would gain a tenth
-        self._losses: list[float] = []
+        self._first, self._losses = 0.0, list[float]()  # the first batch, and all epochs
         self._measured: list[Step] = []
         self._told: set[str] = set()
         self._looked = self._stayed = False
@@ -74,30 +75,37 @@ class Watch:
     def after(self, steps: Compiled | Eager, chosen: Sequence[int], start: Any, batch: Batch) -> None:
         """A step was taken, from `start`, with what was found on the batch of the chosen examples."""
         self._done += 1
+        if self._done == 1:
+            self._first = batch.loss
         if start is not None:
             end = steps.theta
-            after = finite_or_infinite(lambda: steps.loss(chosen))
-            predicted = float(batch.gradient @ (end - start))
-            self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
+            with random_numbers_kept() as drawn:
+                after = finite_or_infinite(lambda: steps.loss(chosen))
+            if not drawn():  # else the loss is another one each time
+                predicted = float(batch.gradient @ (end - start))
+                self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
         if self._done == self._look:
             self.look(steps)
 
     def end_epoch(self, loss: float) -> None:
-        """Have another look if the loss has not fallen for some epochs."""
-        if self._stayed:
-            return  # once is enough
+        """Warn if the loss has risen far, and have another look if it has not fallen for some epochs. loss: of the epoch."""
+        if loss > RISE * self._first > 0.0:
+            self._warn([risen(self._first, loss, self._rate())])
         self._losses.append(loss)
         best = min(self._losses[:-PATIENCE], default=math.inf)
-        if len(self._losses) > PATIENCE and min(self._losses[-PATIENCE:]) > best - FALL * abs(best):
+        if not self._stayed and min(self._losses[-PATIENCE:]) > best - FALL * abs(best):
             self._look = min(self._done + MEASURED, self._last)
-            self._stayed = True
+            self._stayed = True  # once is enough
 
     def look(self, steps: Compiled | Eager, chosen: Sequence[int] | None = None) -> None:
         """Look at the graph of the chosen examples, or of some from everywhere, and at the steps measured; warn."""
         steps.store()
         found = [*self._in_steps(steps), *(self._in_graph(chosen) if chosen else self._everywhere())]
         self._measured, self._looked = [], True
-        for finding in found:
+        self._warn(found)
+
+    def _warn(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
             if finding.severity != "hint" and finding.name not in self._told:
                 self._told.add(finding.name)
                 warnings.warn(TrainingWarning(finding), stacklevel=_users_level())
@@ -115,9 +123,9 @@ class Watch:
         with random_numbers_kept(), recording():
             try:
                 loss = self._graph(chosen)
-                return list(examine(gather(loss, self._names()), held=False))
             except Exception:  # of the model's or the loss's own: the training will meet it, and can say when
                 return []
+            return list(examine(gather(loss, self._names()), held=False))
 
     def _names(self) -> dict[Value, str]:
         parameters, model = self.task.optimizer.parameters, self.task.model
@@ -137,15 +145,20 @@ class Watch:
         return mean
 
     def _in_steps(self, steps: Compiled | Eager) -> Iterable[Finding]:
-        """Whether the steps were too large, most of them, or too small, all of them."""
+        """Whether the steps were too large, taken together, or too small, all of them."""
         measured = [step for step in self._measured if step.predicted < 0.0]
         rises = [step for step in measured if step.after > step.before]
         falls = [step for step in measured if step.before - step.after >= self._slow * abs(step.before)]
-        if 2 * len(rises) > len(measured) and sum(step.after - step.before for step in measured) > 0.0:
+        if sum(step.after - step.before for step in measured) > 0.0:
             return self._judged(steps, rises[-1])
         # A rate that is to rise yet, or that has fallen as it was to, is not too small.
         small = measured and not rises and not falls and not self._looked and self._is_highest(steps)
         return self._judged(steps, measured[-1]) if small else []
+
+    def _rate(self) -> float:
+        """The learning rate of the last step."""
+        optimizer = self.task.optimizer
+        return optimizer.schedule(max(optimizer.steps - 1, 0))
 
     def _is_highest(self, steps: Compiled | Eager) -> bool:
         """Whether the learning rate will not become much larger."""
@@ -160,11 +173,8 @@ class Watch:
             steps.theta = step.start + scale * (step.end - step.start)
             return finite_or_infinite(lambda: steps.loss(step.chosen))
 
-        optimizer = self.task.optimizer
-        rate = optimizer.schedule(max(optimizer.steps - 1, 0))
         try:
-            with random_numbers_kept():
-                return list(step_size(step.before, step.predicted, along, rate, self._slow))
+            return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
         finally:
             steps.theta = now
             steps.store()
