@@ -106,8 +106,8 @@ def changed_since(e: Evidence) -> Iterator[Finding]:
         yield Finding(
             "earlier steps in the graph",
             "error",
-            f"the graph of this loss goes back over {generations} steps: between them {who} changed, but its "
-            f"{len(e):,} operations and numbers hang together.",
+            f"the graph of this loss holds {generations} steps, between which {who} changed: {len(e):,} operations and "
+            "numbers hang on it.",
             "keep numbers from one step to the next, not Values: total += loss.data, not total += loss; and start a "
             "step from .data of what the last one left.",
             tuple(names),
@@ -132,11 +132,12 @@ def as_they_should_be(e: Evidence) -> Iterator[Finding]:
     if not e.loss.has_grad:
         if held:
             p = max(held, key=lambda p: abs(p.grad - slopes.get(p, 0.0)))
+            who = f"{count(len(held), 'parameter')} {'hold' if len(held) > 1 else 'holds'}"
             yield Finding(
                 "old gradients",
                 "warning",
-                f"backward() was not called on this loss: {count(len(held), 'parameter')} hold the gradient of "
-                f"something else, as {e.names[p]} does, {p.grad:.4g} where this loss gives {slopes.get(p, 0.0):.4g}.",
+                f"backward() was not called on this loss: {who} the gradient of something else. {e.names[p]} has "
+                f"{p.grad:.4g}, and this loss gives {slopes.get(p, 0.0):.4g}.",
                 "in every step: optimizer.zero_grad(), then loss.backward(), then optimizer.step().",
             )
         elif e.reached:
@@ -173,9 +174,8 @@ def _not_reset(e: Evidence, slopes: dict[Value, float]) -> Iterator[Finding]:
     if ratio >= 2.0 and ratio == round(ratio):
         problem = f"the gradients are {ratio:.0f} times those of this loss: {example}."
     else:
-        problem = (
-            f"{count(len(more), 'parameter')} of {len(expected):,} hold more than the gradient of this loss: {example}."
-        )
+        who = f"{len(more):,} of {count(len(expected), 'parameter')} {'hold' if len(more) > 1 else 'holds'}"
+        problem = f"{who} more than the gradient of this loss: {example}."
     yield Finding(
         "forgotten zero_grad",
         "error",
@@ -278,7 +278,7 @@ def _way_out(reason: str) -> str:
             "make the model anew with another seed, a smaller learning rate, or leaky_relu, which is never quite off."
         )
     if "multiplied" in reason:
-        return "start with weights that are not 0 (and inputs that are not always 0)."
+        return "start with weights that are not 0; if they are meant to be 0 at first, look again after a step."
     if "stop_gradient" in reason:
         return "leave stop_gradient out on this way."
     if "flat" in reason:

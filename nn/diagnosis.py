@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import numbers
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 from typing import Any
 
 from autograd import Value, no_grad
-from autograd.display import html_table
 from autograd.elsewhere import advised
 from autograd.value import holding
 from nn.causes import examine, reasons
@@ -22,7 +22,7 @@ __all__ = ["Diagnosis", "diagnose", "named"]
 
 
 class Diagnosis(list[Finding]):
-    """What was found, the worst first; prints as text, and shows as a table in a notebook.
+    """What was found, the worst first; prints as text, and shows as such in a notebook.
 
     nodes: how many Values there are in the graph. zeros: for each parameter whose gradient is exactly 0, by name: why.
     """
@@ -49,14 +49,18 @@ class Diagnosis(list[Finding]):
         )
 
     def _repr_html_(self) -> str:
-        rows = [(finding.severity, finding.name, finding.problem, finding.remedy) for finding in self]
-        return html_table(("", "finding", "what is wrong", "what to do"), rows) if rows else f"<p>{self._nothing()}</p>"
+        shown = [
+            f"<p><b>{finding.severity}: {escape(finding.name)}</b><br>{escape(finding.problem)}<br>→ "
+            f"{escape(finding.remedy)}</p>"
+            for finding in self
+        ]
+        return "".join(shown) or f"<p>{self._nothing()}</p>"
 
 
 @advised
 def diagnose(
     loss: Value,
-    parameters: Module | Mapping[str, Value] | Iterable[Value],
+    parameters: Module | Mapping[str, Any] | Iterable[Any],
     *,
     f: Callable[[], Any] | None = None,
     rate: float | None = None,
@@ -64,8 +68,9 @@ def diagnose(
     """Look for what keeps a training from learning, in the graph of one loss.
 
     loss: a Value, best after its backward() and before the step. parameters: a Module, a list of Values, or a dict of
-        name to Value. f, rate: a function that computes the loss anew, and a learning rate: then one step of gradient
-        descent is tried, and taken back, and what it does compared with what the gradient promises.
+        name to Value; there may be (nested) lists in place of a Value. f, rate: a function that computes the loss
+        anew, and a learning rate: then one step of gradient descent is tried, and taken back, and what it does is
+        compared with what the gradient promises.
 
     Nothing is changed. Returns a `Diagnosis`, a list of `Finding`s that prints; an empty one has found nothing.
 
@@ -131,7 +136,7 @@ def named(parameters: Any) -> dict[Value, str]:
     if isinstance(parameters, Module):
         given = list(parameters.named_parameters())
     elif isinstance(parameters, Mapping):
-        given = [(str(name), parameter) for name, parameter in parameters.items()]
+        given = [pair for name, part in parameters.items() for pair in _flat(str(name), part)]
     elif isinstance(parameters, Value | str) or not isinstance(parameters, Iterable):
         held = getattr(parameters, "parameters", None)
         hint = "" if held is None else "; pass its parameters" + ("()" if callable(held) else "")
@@ -140,7 +145,7 @@ def named(parameters: Any) -> dict[Value, str]:
             f"got {parameters!r:.200}{hint}"
         )
     else:
-        given = [("", parameter) for parameter in parameters]
+        given = [("", parameter) for part in parameters for _, parameter in _flat("", part)]
     for name, parameter in given:
         if not isinstance(parameter, Value):
             where = f" ({name!r})" if name else ""
@@ -157,6 +162,15 @@ def named(parameters: Any) -> dict[Value, str]:
             taken[name] += 1  # two models have parameters of the same names
             found[parameter] = name if taken[name] == 1 else f"model{taken[name]}.{name}"
     return found
+
+
+def _flat(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """What is in (nested) lists, with dotted names."""
+    if not isinstance(part, list | tuple):
+        yield name, part
+        return
+    for i, entry in enumerate(part):
+        yield from _flat(f"{name}.{i}", entry)
 
 
 def _check_step(f: Any, rate: Any) -> None:

@@ -36,8 +36,8 @@ For a tanh that begins 4.1 away from 0, for a sigmoid 6.9.
 """
 
 RANKED = ("stop_gradient", "is flat", "multiplied", "relu", "takes another", "cancel", "")
-"""Words in the reasons for a gradient that is 0, the one to tell first: an input that is always 0 counts more than a relu
-that is off now and then.
+"""Words in the reasons for a gradient that is 0, the one to tell first: an input that is always 0 counts more than a
+relu that is off now and then.
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from autograd import Value
@@ -31,24 +31,25 @@ def step_size(
         return
     actual = along(1.0) - loss
     if actual > 0.0:
-        shorter = _falls(loss, along, (0.5**k for k in range(1, 40)))
-        way_out = f"a rate of {_round(shorter * rate)} lowers it; try that." if shorter else "try a far smaller rate."
+        shorter, lowest = _lowest(loss, along, rate)
         yield Finding(
             "step too large",
             "warning",
             f"a step with rate {rate:.4g} should lower the loss by {-predicted:.3g}, but raises it from {loss:.4g} to "
             f"{loss + actual:.4g}: it goes past the valley.",
-            way_out,
+            f"take a rate of {shorter:.4g}, which lowers it to {lowest:.4g}."
+            if shorter
+            else "take a far smaller rate.",
         )
     elif -actual < slow * abs(loss):
-        longer = _worth(loss, along)
+        longer = _worth(loss, along, rate)
         if longer:
             yield Finding(
                 "step too small",
                 "warning",
                 f"a step with rate {rate:.4g} lowers the loss by {-actual:.2g} only, from {loss:.4g}: at this pace "
                 f"{1.0 / slow:,.0f} steps are not enough.",
-                f"a rate of {_round(longer * rate)} lowers it by {loss - along(longer):.2g} in one step; try that.",
+                f"take a rate of {longer:.4g}, which lowers it by {loss - along(longer / rate):.2g} in one step.",
             )
 
 
@@ -62,23 +63,32 @@ def risen(first: float, loss: float, rate: float) -> Finding:
     )
 
 
-def _falls(loss: float, along: Callable[[float], float], scales: Iterable[float]) -> float:
-    """The first of some scales at which the loss falls, 0.0 if it does at none."""
-    return next((scale for scale in scales if along(scale) < loss), 0.0)
-
-
-def _worth(loss: float, along: Callable[[float], float]) -> float:
-    """How many times longer a step must be, in powers of ten, to gain a share of the loss that is worth it; 0.0 if
-    there is no such step.
+def _lowest(loss: float, along: Callable[[float], float], rate: float) -> tuple[float, float]:
+    """The rate with the lowest loss, halving it until the loss is below that before the step, and then as long as it
+    falls; and that loss. (0.0, loss) if it never is.
     """
+    best = 0.0, loss
+    for k in range(1, 40):
+        shorter = _one_digit(rate * 0.5**k)
+        there = along(shorter / rate)
+        if there < best[1]:
+            best = shorter, there
+        elif best[0]:
+            break
+    return best
+
+
+def _worth(loss: float, along: Callable[[float], float], rate: float) -> float:
+    """The smallest rate, a power of ten times this one, that gains a share of the loss worth a word; 0.0 if none does."""
     enough = loss - WORTH * abs(loss)
-    return next((10.0**k for k in range(2, 9) if along(10.0**k) <= enough), 0.0)
+    rates = (_one_digit(rate * 10.0**k) for k in range(2, 9))
+    return next((longer for longer in rates if along(longer / rate) <= enough), 0.0)
 
 
-def _round(rate: float) -> str:
-    """A rate with one digit, rounded down, so that it is no more than what was tried."""
+def _one_digit(rate: float) -> float:
+    """A rate rounded down to one digit."""
     size = 10.0 ** math.floor(math.log10(rate))
-    return f"{max(math.floor(rate / size * (1.0 + 1e-12)), 1) * size:.4g}"
+    return float(f"{max(math.floor(rate / size * (1.0 + 1e-12)), 1) * size:.1g}")
 
 
 def finite_or_infinite(compute: Callable[[], Any]) -> float:

@@ -125,7 +125,7 @@ def uneven_layers(e: Evidence) -> Iterator[Finding]:
                 "vanishing gradient",
                 "warning",
                 f"{sizes}: {times(far / near)} less on the way back.",
-                'use relu (or tanh) instead of sigmoid, fewer layers, larger first weights (init="xavier"), or Adam.',
+                "use relu (or tanh) instead of sigmoid, fewer layers, or Adam, whose steps do not depend on that size.",
             )
             return
         if near > APART * far:

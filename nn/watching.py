@@ -23,7 +23,7 @@ from nn.stepping import Batch, Compiled, Eager, Task, random_numbers_kept
 __all__ = ["TrainingWarning", "Watch"]
 
 EXAMPLES, MORE = 8, 32  # whose graph is looked at, and if there is something to say
-LARGE = 50_000  # Values in a graph, beyond which fewer examples have to do
+LARGE = 50_000  # operations in a graph, beyond which fewer examples have to do
 MEASURED = 5  # steps, whose effect on the loss is measured
 EARLY = 50  # steps, after which the first look is taken, if the first epoch is not shorter
 PATIENCE = 5  # epochs without a fall of the loss, after which there is another look
@@ -88,7 +88,7 @@ class Watch:
             self.look(steps)
 
     def end_epoch(self, loss: float) -> None:
-        """Warn if the loss has risen far, and have another look if it has not fallen for some epochs. loss: of the epoch."""
+        """Warn if the loss, the mean of the epoch, has risen far; have another look if it has not fallen for some."""
         if loss > RISE * self._first > 0.0:
             self._warn([risen(self._first, loss, self._rate())])
         self._losses.append(loss)
@@ -140,7 +140,7 @@ class Watch:
             return task.loss_of(task.model(task.examples.input(i)), task.examples.targets[i])
 
         first = one(chosen[0])
-        few = max(LARGE // len(topological(first)), 1)
+        few = max(LARGE // sum(not value.is_leaf for value in topological(first)), 1)
         mean: Value = autograd.mean([first, *map(one, chosen[1:few])])
         return mean
 

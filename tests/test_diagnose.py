@@ -190,7 +190,7 @@ def test_losses_kept_as_values():
         total = total + loss
     finding = only(nn.diagnose(total, model))
     assert (finding.name, finding.severity) == ("earlier steps in the graph", "error")
-    assert "over 4 steps" in finding.problem
+    assert "holds 4 steps" in finding.problem
     assert "loss.data" in finding.remedy
 
 
@@ -247,7 +247,7 @@ def test_gradients_of_several_losses():
     loss.backward()
     finding = only(nn.diagnose(loss, model))
     assert finding.name == "forgotten zero_grad"
-    assert "of 105 hold more than" in finding.problem
+    assert "of 105 parameters hold more than" in finding.problem
 
 
 # ---------------------------------------------------------------- which parameters take part?
@@ -556,7 +556,7 @@ def test_a_step_that_is_too_large():
     finding = only(nn.diagnose(loss, [w], f=f, rate=8.0))
     assert (finding.name, finding.severity) == ("step too large", "warning")
     assert "should lower the loss by 128, but raises it from 4 to 900" in finding.problem  # 8 · 4², (3 - 8 · 4 - 1)²
-    assert "a rate of 0.5 lowers it" in finding.remedy
+    assert finding.remedy == "take a rate of 0.5, which lowers it to 0."
 
 
 def test_a_step_that_is_too_small():
@@ -603,7 +603,7 @@ def test_arguments_that_make_no_sense():
         (3, "a list of Values"),
         ([1.0], "every parameter must be a Value, got 1.0"),
         ({"w": 1.0}, r"got 1.0 \('w'\)"),
-        ([model.parameters()], "every parameter must be a Value"),
+        ([model.parameters(), None], "every parameter must be a Value, got None"),
     ):
         with pytest.raises(TypeError, match=message):
             nn.diagnose(loss, wrong)
@@ -633,6 +633,17 @@ def test_names():
     assert layer_of("neurons.0.bias") == "neurons"
     assert layer_of("table.3.4") == "table"
     assert layer_of("w1") == "w1"
+
+
+def test_matrices():
+    rows = [[Value(0.5), Value(0.25)], [Value(1.0), Value(-1.0)]]
+    hidden = [autograd.dot(row, [1.0, 2.0]) for row in rows]
+    spare = [[Value(1.0)]]
+    loss = (hidden[0] - hidden[1]) ** 2
+    loss.backward()
+    finding = only(nn.diagnose(loss, {"rows": rows, "spare": spare}))
+    assert (finding.name, finding.parameters) == ("not used", ("spare.0.0",))
+    assert nn.diagnose(loss, rows) == []
 
 
 def test_shared_weights():
@@ -749,7 +760,7 @@ def test_a_step_that_goes_past_the_valley():
     assert found == ["step too large"]
     # Each step takes the distance 2 to -1.5 times that: before the fifth one the square is 4 · 1.5^8.
     assert f"from {4.0 * 1.5**8:.4g} to {4.0 * 1.5**10:.4g}" in str(caught[0].message)
-    assert "a rate of 0.6 lowers it" in str(caught[0].message)
+    assert "take a rate of 0.6, which lowers it to " in str(caught[0].message)
 
 
 def test_a_rate_that_rises_or_falls_is_not_too_small():
