@@ -53,12 +53,12 @@ def step_size(
             )
 
 
-def risen(first: float, loss: float, rate: float) -> Finding:
-    """A loss that training has made larger."""
+def risen(first: float, loss: float, n: int, rate: float) -> Finding:
+    """A loss that training has made larger, of n examples."""
     return Finding(
         "step too large",
         "warning",
-        f"the loss has risen from {first:.4g} to {loss:.4g}, the mean of an epoch: the steps go too far.",
+        f"training has raised the loss of {n} examples from {first:.4g} to {loss:.4g}: the steps go too far.",
         f"take a tenth of the learning rate: {rate / 10.0:.4g}.",
     )
 
@@ -79,7 +79,7 @@ def _lowest(loss: float, along: Callable[[float], float], rate: float) -> tuple[
 
 
 def _worth(loss: float, along: Callable[[float], float], rate: float) -> float:
-    """The smallest rate, a power of ten times this one, that gains a share of the loss worth a word; 0.0 if none does."""
+    """The smallest rate, a power of ten times this one, that gains a share of the loss worth a word, or 0.0."""
     enough = loss - WORTH * abs(loss)
     rates = (_one_digit(rate * 10.0**k) for k in range(2, 9))
     return next((longer for longer in rates if along(longer / rate) <= enough), 0.0)
@@ -95,7 +95,10 @@ def finite_or_infinite(compute: Callable[[], Any]) -> float:
     """A loss as a float: infinite where it is nan or has no value."""
     try:
         found = compute()
-    except (ArithmeticError, ValueError):
+    except (
+        ArithmeticError,
+        ValueError,
+    ):  # DomainError, and TraceError of a program that would go another way, are such
         return math.inf
     x = float(found.data if isinstance(found, Value) else found)
     return math.inf if math.isnan(x) else x

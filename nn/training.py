@@ -245,7 +245,7 @@ class _Training:
         self.steps.store()
         self._kept.end(sums.loss / sums.examples)
         if self._watch:
-            self._watch.end_epoch(sums.loss / sums.examples)
+            self._watch.end_epoch(self.steps, sums.loss / sums.examples)
 
     def measured(self, epoch: int, started: float, sums: _Sums | None) -> Epoch:
         """How an epoch went, with the validation data looked at now."""

@@ -63,6 +63,7 @@ class Watch:
         self._done, self._look = 0, min(batches, EARLY)  # after which step to look
         self._last = steps
         self._slow = min(10.0 * SLOW, 0.1 / max(steps, 1))  # all steps together would gain a tenth
+        self._start: Any = None
         self._first, self._losses = 0.0, list[float]()  # the first batch, and all epochs
         self._measured: list[Step] = []
         self._told: set[str] = set()
@@ -70,6 +71,8 @@ class Watch:
 
     def before(self, steps: Compiled | Eager) -> Any:
         """The parameters before a step, if it is to be measured; else None."""
+        if not self._done:
+            self._start = steps.theta
         return steps.theta if self._look - MEASURED <= self._done < self._look else None
 
     def after(self, steps: Compiled | Eager, chosen: Sequence[int], start: Any, batch: Batch) -> None:
@@ -87,10 +90,10 @@ class Watch:
         if self._done == self._look:
             self.look(steps)
 
-    def end_epoch(self, loss: float) -> None:
+    def end_epoch(self, steps: Compiled | Eager, loss: float) -> None:
         """Warn if the loss, the mean of the epoch, has risen far; have another look if it has not fallen for some."""
-        if loss > RISE * self._first > 0.0:
-            self._warn([risen(self._first, loss, self._rate())])
+        if loss > RISE * self._first:
+            self._warn(self._against_start(steps))
         self._losses.append(loss)
         best = min(self._losses[:-PATIENCE], default=math.inf)
         if not self._stayed and min(self._losses[-PATIENCE:]) > best - FALL * abs(best):
@@ -110,11 +113,34 @@ class Watch:
                 self._told.add(finding.name)
                 warnings.warn(TrainingWarning(finding), stacklevel=_users_level())
 
+    def _against_start(self, steps: Compiled | Eager) -> list[Finding]:
+        """Whether training has raised the loss of some examples far."""
+        some = self._some(MORE)
+        with random_numbers_kept():
+            now = finite_or_infinite(lambda: steps.loss(some))
+            first = self._at(steps, self._start, some)
+        return [risen(first, now, len(some), self._rate())] if now > RISE * first > 0.0 else []
+
+    def _some(self, most: int) -> Sequence[int]:
+        """The places of some examples, from everywhere."""
+        n = len(self.task.examples.targets)
+        return [i * n // most for i in range(most)] if n > most else range(n)
+
+    def _at(self, steps: Compiled | Eager, theta: Any, chosen: Sequence[int]) -> float:
+        """The loss of some examples with other parameters."""
+        now = steps.theta
+        try:
+            steps.theta = theta
+            return finite_or_infinite(lambda: steps.loss(chosen))
+        finally:
+            steps.theta = now
+            steps.store()
+
     def _everywhere(self) -> list[Finding]:
         """What is found in the graph of a few examples, if it is found with more of them, too."""
-        n, found = len(self.task.examples.targets), list[Finding]()
-        for examples in (EXAMPLES, MORE):
-            found = self._in_graph([i * n // examples for i in range(examples)] if n > examples else range(n))
+        found: list[Finding] = []
+        for most in (EXAMPLES, MORE):
+            found = self._in_graph(self._some(most))
             if all(finding.severity == "hint" for finding in found):
                 return []
         return found
@@ -152,7 +178,7 @@ class Watch:
         if sum(step.after - step.before for step in measured) > 0.0:
             return self._judged(steps, rises[-1])
         # A rate that is to rise yet, or that has fallen as it was to, is not too small.
-        small = measured and not rises and not falls and not self._looked and self._is_highest(steps)
+        small = measured and not rises and not falls and not self._looked and self._is_highest()
         return self._judged(steps, measured[-1]) if small else []
 
     def _rate(self) -> float:
@@ -160,24 +186,17 @@ class Watch:
         optimizer = self.task.optimizer
         return optimizer.schedule(max(optimizer.steps - 1, 0))
 
-    def _is_highest(self, steps: Compiled | Eager) -> bool:
+    def _is_highest(self) -> bool:
         """Whether the learning rate will not become much larger."""
         schedule, now = self.task.optimizer.schedule, self.task.optimizer.steps
         later = range(now, now + self._last, max(self._last // 100, 1))
         return all(schedule(step) <= 2.0 * schedule(now - 1) for step in later)
 
     def _judged(self, steps: Compiled | Eager, step: Step) -> list[Finding]:
-        now = steps.theta
-
         def along(scale: float) -> float:
-            steps.theta = step.start + scale * (step.end - step.start)
-            return finite_or_infinite(lambda: steps.loss(step.chosen))
+            return self._at(steps, step.start + scale * (step.end - step.start), step.chosen)
 
-        try:
-            return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
-        finally:
-            steps.theta = now
-            steps.store()
+        return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
 
 
 def _users_level() -> int:

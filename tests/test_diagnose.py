@@ -763,6 +763,21 @@ def test_a_step_that_goes_past_the_valley():
     assert "take a rate of 0.6, which lowers it to " in str(caught[0].message)
 
 
+def test_batches_of_one_are_not_blamed():
+    for seed in range(3):
+        model = nn.MLP(2, [4, 1], seed=seed)
+        found, _, _ = watched(model, nn.SGD(model.parameters(), 0.1), epochs=3, batch_size=1, seed=seed)
+        assert found == []
+
+
+def test_a_training_that_makes_it_worse():
+    model = nn.MLP(2, [8, 1], seed=0)
+    _, _, caught = watched(model, nn.SGD(model.parameters(), 100.0), epochs=3, batch_size=8)
+    first, last = (bce_of(m, MOONS) for m in (nn.MLP(2, [8, 1], seed=0), model))
+    assert last.data > 2.0 * first.data
+    assert any("training has raised the loss of 32 examples from" in str(w.message) for w in caught)
+
+
 def test_a_rate_that_rises_or_falls_is_not_too_small():
     model = nn.MLP(2, [8, 1], seed=0)
     found, _, _ = watched(model, nn.SGD(model.parameters(), lambda step: 1e-8 if step < 20 else 0.1), epochs=20)
