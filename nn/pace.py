@@ -95,10 +95,7 @@ def finite_or_infinite(compute: Callable[[], Any]) -> float:
     """A loss as a float: infinite where it is nan or has no value."""
     try:
         found = compute()
-    except (
-        ArithmeticError,
-        ValueError,
-    ):  # DomainError, and TraceError of a program that would go another way, are such
+    except (ArithmeticError, ValueError):
         return math.inf
     x = float(found.data if isinstance(found, Value) else found)
     return math.inf if math.isnan(x) else x

@@ -215,11 +215,8 @@ def not_finite(e: Evidence) -> Iterator[Finding]:
 
     if np.isfinite(e.data).all():
         return
-    user, arg, _ = e.edges
-    inherited = np.zeros(len(e), dtype=bool)
     bad = ~np.isfinite(e.data)
-    inherited[user[bad[arg]]] = True
-    i = int(np.flatnonzero(bad & ~inherited)[0])
+    i = int(bad.argmax())  # the first one: its arguments, which come before it, are finite
     value = e.order[i]
     name = "nan or inf" if math.isnan(e.data[-1]) else "infinite loss" if bad[-1] else "infinite number"
     if value.primitive is None:
@@ -251,7 +248,7 @@ def infinite_gradient(e: Evidence) -> Iterator[Finding]:
         return
     user, arg, which = e.edges
     bad = ~np.isfinite(e.cotangents)
-    edges = np.flatnonzero(bad[arg] & ~bad[user])[::-1]
+    edges = np.flatnonzero(bad[arg] & ~bad[user])
     for i, j, k in zip(user[edges].tolist(), arg[edges].tolist(), which[edges].tolist(), strict=True):
         slope = partials_of(e.order[i], k)
         if not math.isfinite(slope * e.cotangents[i]):

@@ -6,6 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import autograd
@@ -82,11 +83,11 @@ class Watch:
             self._first = batch.loss
         if start is not None:
             end = steps.theta
-            with random_numbers_kept() as drawn:
+            with random_numbers_kept() as drawn, suppress(autograd.TraceError):
                 after = finite_or_infinite(lambda: steps.loss(chosen))
-            if not drawn():  # else the loss is another one each time
-                predicted = float(batch.gradient @ (end - start))
-                self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
+                if not drawn():  # else the loss is another one each time
+                    predicted = float(batch.gradient @ (end - start))
+                    self._measured.append(Step(chosen, start, end, batch.loss, after, predicted))
         if self._done == self._look:
             self.look(steps)
 
@@ -116,10 +117,12 @@ class Watch:
     def _against_start(self, steps: Compiled | Eager) -> list[Finding]:
         """Whether training has raised the loss of some examples far."""
         some = self._some(MORE)
-        with random_numbers_kept():
+        with random_numbers_kept(), suppress(autograd.TraceError):
             now = finite_or_infinite(lambda: steps.loss(some))
             first = self._at(steps, self._start, some)
-        return [risen(first, now, len(some), self._rate())] if now > RISE * first > 0.0 else []
+            if now > RISE * first > 0.0:
+                return [risen(first, now, len(some), self._rate())]
+        return []
 
     def _some(self, most: int) -> Sequence[int]:
         """The places of some examples, from everywhere."""
@@ -134,7 +137,6 @@ class Watch:
             return finite_or_infinite(lambda: steps.loss(chosen))
         finally:
             steps.theta = now
-            steps.store()
 
     def _everywhere(self) -> list[Finding]:
         """What is found in the graph of a few examples, if it is found with more of them, too."""
@@ -196,7 +198,9 @@ class Watch:
         def along(scale: float) -> float:
             return self._at(steps, step.start + scale * (step.end - step.start), step.chosen)
 
-        return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
+        with suppress(autograd.TraceError):
+            return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
+        return []
 
 
 def _users_level() -> int:

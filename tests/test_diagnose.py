@@ -95,7 +95,7 @@ def test_clipped_gradients_are_not_blamed():
 def test_a_seed_is_not_blamed():
     model, loss, optimizer = trained_once()
     optimizer.zero_grad()
-    loss.backward(0.25)
+    loss.backward(4.0)
     assert nn.diagnose(loss, model) == []
 
 
@@ -729,6 +729,23 @@ def test_watching_draws_no_random_numbers():
         )  # fmt: skip
         ends.append([p.data for p in model.parameters()])
     assert ends[0] == ends[1]
+
+
+def test_steps_of_a_loss_that_draws_random_numbers_are_not_judged():
+    import random
+
+    random.seed(1)
+    line = Line(1.0)
+    data = nn.datasets.Dataset("line", np.ones((40, 1)), np.zeros(40), ())
+    for _ in range(8):
+        found, _, _ = watched(
+            lambda x: line(x) + random.gauss(0.0, 1.0),
+            nn.SGD([line.slope], 1e-4),
+            nn.mean_squared_error,
+            data,
+            epochs=2,
+        )
+        assert found == []
 
 
 @pytest.mark.parametrize("name", nn.datasets.TOYS)
