@@ -59,7 +59,7 @@ def risen(first: float, loss: float, n: int, rate: float) -> Finding:
         "step too large",
         "warning",
         f"training has raised the loss of {n} examples from {first:.4g} to {loss:.4g}: the steps go too far.",
-        f"take a tenth of the learning rate: {rate / 10.0:.4g}.",
+        f"take a tenth of the learning rate: {_one_digit(rate / 10.0):.4g}.",
     )
 
 

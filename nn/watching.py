@@ -6,7 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 import autograd
@@ -83,7 +83,7 @@ class Watch:
             self._first = batch.loss
         if start is not None:
             end = steps.theta
-            with random_numbers_kept() as drawn, suppress(autograd.TraceError):
+            with _randomness_kept(steps) as drawn, suppress(autograd.TraceError):
                 after = finite_or_infinite(lambda: steps.loss(chosen))
                 if not drawn():  # else the loss is another one each time
                     predicted = float(batch.gradient @ (end - start))
@@ -117,7 +117,7 @@ class Watch:
     def _against_start(self, steps: Compiled | Eager) -> list[Finding]:
         """Whether training has raised the loss of some examples far."""
         some = self._some(MORE)
-        with random_numbers_kept(), suppress(autograd.TraceError):
+        with _randomness_kept(steps), suppress(autograd.TraceError):
             now = finite_or_infinite(lambda: steps.loss(some))
             first = self._at(steps, self._start, some)
             if now > RISE * first > 0.0:
@@ -201,6 +201,11 @@ class Watch:
         with suppress(autograd.TraceError):
             return list(step_size(step.before, step.predicted, along, self._rate(), self._slow))
         return []
+
+
+def _randomness_kept(steps: Compiled | Eager) -> AbstractContextManager[Any]:
+    """`random_numbers_kept`; a program draws none."""
+    return nullcontext(lambda: False) if steps.compiled else random_numbers_kept()
 
 
 def _users_level() -> int:
