@@ -97,7 +97,7 @@ def inputs_out_of_scale(e: Evidence) -> Iterator[Finding]:
     """
     inputs = e.inputs()
     size = root_mean_square(inputs)
-    if len(inputs) >= FEW and not SMALL < size < LARGE:
+    if len(inputs) >= FEW and math.isfinite(size) and not SMALL < size < LARGE:
         yield Finding(
             "inputs out of scale",
             "warning",

@@ -523,6 +523,13 @@ def test_nan_in_the_data():
     assert "the input x is nan" in only(nn.diagnose(w * Value(math.nan, "x"), [w])).problem
 
 
+def test_nan_among_many_inputs_is_the_only_finding():
+    model = nn.MLP(2, [4, 1], seed=0)
+    xs = [*MOONS.inputs.tolist(), [math.nan, 0.0]]
+    loss = nn.mean_squared_error([model(x) for x in xs], [*MOONS.targets.tolist(), 0])
+    assert "a plain number given to dot" in only(nn.diagnose(loss, model)).problem
+
+
 def test_where_an_infinite_gradient_comes_from():
     w, b = Value(0.0, "w"), Value(2.0, "b")
     finding = only(nn.diagnose(w.sqrt() + (w * 3.0 + b) ** 2, [w, b]))
