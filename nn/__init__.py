@@ -19,6 +19,8 @@ except ImportError as error:  # the other package called autograd has no Value
 
 from autograd import elsewhere as _elsewhere
 from nn import datasets, schedules
+from nn.diagnosis import Diagnosis, diagnose
+from nn.findings import Finding
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (
     Loss,
@@ -35,13 +37,16 @@ from nn.module import Module
 from nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_gradients
 from nn.saving import load, save
 from nn.training import Epoch, History, TrainingError, evaluate, fit
+from nn.watching import TrainingWarning
 
 __all__ = [
     "MLP",
     "SGD",
     "Adam",
     "AdamW",
+    "Diagnosis",
     "Epoch",
+    "Finding",
     "History",
     "Layer",
     "Loss",
@@ -50,12 +55,14 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "TrainingError",
+    "TrainingWarning",
     "accuracy",
     "binary_cross_entropy",
     "clip_gradients",
     "confusion_matrix",
     "cross_entropy",
     "datasets",
+    "diagnose",
     "evaluate",
     "fit",
     "hinge",

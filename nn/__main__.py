@@ -10,7 +10,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -24,6 +25,7 @@ from nn.report import Course, write_report
 from nn.saving import require_safetensors, save
 from nn.schedules import cosine
 from nn.training import TrainingError, fit
+from nn.watching import TrainingWarning
 
 
 class Recipe(NamedTuple):
@@ -77,6 +79,7 @@ def _parser() -> _Parser:
         "--task", choices=datasets.TASKS, help="whether that column holds classes or numbers (default: by its numbers)"
     )
     train.add_argument("--limit", type=_whole, metavar="N", help="use only the first N training examples")
+    train.add_argument("--no-watch", action="store_true", help="do not look for what keeps the network from learning")
     train.add_argument("--eager", action="store_true", help="one scalar at a time, rather than as a program of arrays")
     return parser
 
@@ -168,11 +171,13 @@ def _train(options: argparse.Namespace) -> None:
     course = Course(network(), loss, data, [autograd.read(model.parameters(), "data")])
     noted = [course.note] if (epochs + 1) * len(course.path[0]) <= LONGEST else []
     started = time.perf_counter()
-    history = fit(
-        model, loss, *data,
-        optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held, callbacks=noted,
-        clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
-    )  # fmt: skip
+    with _findings_printed():
+        history = fit(
+            model, loss, *data,
+            optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held, callbacks=noted,
+            clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
+            watch=not options.no_watch,
+        )  # fmt: skip
     seconds = time.perf_counter() - started
     for each in (model, before):
         by_input.fold_in(each)
@@ -200,6 +205,23 @@ def _train(options: argparse.Namespace) -> None:
     written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
     for file, what in [*written, *write_report(options.out, model, history, training, held_out, before, course)]:
         print(f"  {file:24} {what}")
+
+
+@contextlib.contextmanager
+def _findings_printed() -> Iterator[None]:
+    """What a watched training warns of is printed, as it comes, in words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning)
+        otherwise = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **named: Any) -> None:
+            if isinstance(message, TrainingWarning):
+                print(f"\n{message.finding}", file=sys.stderr, flush=True)
+            else:
+                otherwise(message, *where, **named)
+
+        warnings.showwarning = show
+        yield
 
 
 def _eagerly(model: MLP, loss: Any, data: Any, held: Any, epochs: int, batch_size: int) -> float:

@@ -17,7 +17,9 @@ from autograd import Value, no_grad, topological
 from nn.losses import Loss, cross_entropy, is_one_hot, mean_squared_error
 from nn.optimizers import Optimizer
 
-__all__ = ["Batch", "Compiled", "Eager", "Examples", "Task", "evaluated", "few_threads", "start"]
+__all__ = [
+    "Batch", "Compiled", "Eager", "Examples", "Task", "evaluated", "few_threads", "random_numbers_kept", "start",
+]  # fmt: skip
 
 
 class Examples(NamedTuple):
@@ -104,6 +106,21 @@ class Eager:
         except BaseException:
             autograd.write(optimizer.parameters, "data", before)
             raise
+
+    @property
+    def theta(self) -> Any:
+        """The parameters as a vector, a copy."""
+        return autograd.read(self.task.optimizer.parameters, "data")
+
+    @theta.setter
+    def theta(self, theta: Any) -> None:
+        autograd.write(self.task.optimizer.parameters, "data", theta)
+
+    def loss(self, chosen: Sequence[int]) -> float:
+        """Mean loss of the chosen examples, without recording."""
+        inputs, targets = self.task.examples
+        few = Examples([inputs[i] for i in chosen], [targets[i] for i in chosen])
+        return evaluated(self.task.model, self.task.loss, few)[0]
 
     def evaluate(self) -> tuple[float, float | None]:
         """Mean loss and accuracy on the validation data."""
@@ -254,9 +271,21 @@ class Compiled:
 
     def step(self, gradient: Any) -> None:
         """One step of the optimiser along `gradient`. The parameters change all or none."""
-        theta = self.task.optimizer.advance(self._program.parameters.copy(), gradient)
+        self.theta = self.task.optimizer.advance(self.theta, gradient)
+
+    @property
+    def theta(self) -> Any:
+        """The parameters as a vector, a copy."""
+        return self._program.parameters.copy()
+
+    @theta.setter
+    def theta(self, theta: Any) -> None:
         self._changed = True
         self._program.parameters = theta
+
+    def loss(self, chosen: Sequence[int]) -> float:
+        """Mean loss of the chosen examples."""
+        return float(self._program(self._arrays.inputs[chosen], self._arrays.targets[chosen])[0].mean())
 
     def evaluate(self) -> tuple[float, float | None]:
         """Mean loss and accuracy on the validation data."""
@@ -336,7 +365,7 @@ def start(task: Task, compiled: bool) -> tuple[Compiled | Eager, str]:
         return eager, "compiled=False"
     if getattr(task.optimizer.step, "__func__", None) is not Optimizer.step:
         return eager, f"{type(task.optimizer).__name__} has a step() of its own"
-    with _random_numbers_kept() as drawn:
+    with random_numbers_kept() as drawn:
         try:
             with no_grad():
                 output = task.model(task.examples.input(0))
@@ -375,7 +404,7 @@ def _is_whole(x: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _random_numbers_kept() -> Iterator[Any]:
+def random_numbers_kept() -> Iterator[Any]:
     """Nobody sees what is drawn from the global random number generators meanwhile; a function that says whether
     something was.
     """

@@ -24,6 +24,7 @@ from nn.losses import Loss
 from nn.module import Module, known_parameters
 from nn.optimizers import OPTIMIZERS, SGD, Optimizer, clipped, length
 from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, few_threads, start
+from nn.watching import Watch
 
 __all__ = ["Epoch", "History", "TrainingError", "evaluate", "fit"]
 
@@ -130,6 +131,7 @@ def fit(
     callbacks: Sequence[Callable[[Epoch, Any], Any]] = (),
     progress: bool | None = None,
     compiled: bool = True,
+    watch: bool = False,
 ) -> History:
     """Train `model` by gradient descent on the mean loss of shuffled mini-batches.
 
@@ -143,6 +145,9 @@ def fit(
     compiled: trace model and loss into a program, see `autograd.trace`, which computes whole batches at array speed.
         They are then called a few times only, and the Values hold the parameters at the end of every epoch only. What
         cannot be traced is computed one scalar at a time, as everything is with False, and the History says why.
+    watch: look for what keeps it from learning, as `diagnose` does, on a few examples: early in the first epoch, and
+        when the loss is no number any more or has not fallen for five epochs. Each finding is a `TrainingWarning`,
+        once. What is learned is the same.
 
     Returns the History. Ctrl-C stops after the last whole step and returns what was learned so far. Raises ValueError
     for data that does not fit, before anything changes, and TrainingError, which carries the History, when the loss or
@@ -164,7 +169,7 @@ def fit(
     rng = random.Random(seed)
     order = list(range(len(examples.targets)))
     with _bar(progress, epochs, batches) as (show, say), ExitStack() as threads:
-        training = _Training(task, say)
+        training = _Training(task, say, Watch(task, batches, epochs * batches) if watch else None)
         history = training.history
         with training.ending():
             began = time.perf_counter()
@@ -194,11 +199,11 @@ def fit(
 class _Training:
     """What is under way: the steps, by a program or one scalar at a time, their history, and what to go back to.
 
-    say: called with what the user should know.
+    say: called with what the user should know. watch: what looks on, if anything does.
     """
 
-    def __init__(self, task: Task, say: Callable[[str], None]) -> None:
-        self.task, self._say = task, say
+    def __init__(self, task: Task, say: Callable[[str], None], watch: Watch | None) -> None:
+        self.task, self._say, self._watch = task, say, watch
         self.history = History()
         self.steps: Compiled | Eager = Eager(task)
         self._kept = _Kept(task.optimizer)
@@ -229,15 +234,25 @@ class _Training:
 
     def step(self, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str) -> None:
         """One step on the chosen examples. where: when it is, for errors."""
-        is_first = self._kept.first is None
-        loss = self._attempt(lambda steps: _step(steps, chosen, clip_norm, sums, where, is_first))
+        is_first, watch = self._kept.first is None, self._watch
+        start = watch.before(self.steps) if watch else None
+        try:
+            batch = self._attempt(lambda steps: _step(steps, chosen, clip_norm, sums, where, is_first))
+        except TrainingError:
+            if watch:
+                watch.look(self.steps, chosen)
+            raise
         if sums.steps == 1:
-            self._kept.begin(loss)
+            self._kept.begin(batch.loss)
+        if watch:
+            watch.after(self.steps, chosen, start, batch)
 
     def end_epoch(self, sums: _Sums) -> None:
         """See to it that the Values hold what the epoch has left."""
         self.steps.store()
         self._kept.end(sums.loss / sums.examples)
+        if self._watch:
+            self._watch.end_epoch(self.steps, sums.loss / sums.examples)
 
     def measured(self, epoch: int, started: float, sums: _Sums | None) -> Epoch:
         """How an epoch went, with the validation data looked at now."""
@@ -418,9 +433,9 @@ def _layer(name: str) -> str:
 
 def _step(
     steps: Compiled | Eager, chosen: list[int], clip_norm: float | None, sums: _Sums, where: str, is_first: bool
-) -> float:
-    """One step of the optimiser on the chosen examples: their loss before it. The parameters change as the last thing,
-    all or none.
+) -> Batch:
+    """One step of the optimiser on the chosen examples: what was found on them before it. The parameters
+    change as the last thing, all or none.
     """
     optimizer = steps.task.optimizer
     remedy = f"the learning rate is {optimizer.learning_rate:g}: try a tenth of it, or clip_norm=1.0"
@@ -440,7 +455,7 @@ def _step(
     except (DomainError, FloatingPointError) as error:
         raise TrainingError(f"fit: the model has no value {where}; {remedy}. {error}") from error
     sums.add(batch, norm, len(chosen))
-    return batch.loss
+    return batch
 
 
 def _length(x: Any) -> int:
