@@ -22,7 +22,7 @@ from autograd.tree import map_numbers
 from autograd.value import Tape, Value, gradients, mode_of_this_thread, modes, recording, topological
 from autograd.watching import Watching
 
-__all__ = ["Annotated", "Line", "Site", "Sites", "annotate", "debug", "site_of"]
+__all__ = ["OURS", "Annotated", "Line", "Site", "Sites", "annotate", "debug", "site_of"]
 
 OURS = tuple(str(Path(__file__).parents[1] / name) + os.sep for name in ("autograd", "nn", "visualize"))
 

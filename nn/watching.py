@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, topological
-from autograd.locate import OURS
+from autograd.debugging import OURS
 from autograd.value import recording
 from nn.causes import examine
 from nn.diagnosis import named
