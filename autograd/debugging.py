@@ -11,15 +11,17 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from autograd.display import html_text
+from autograd.primitive import DomainError, Primitive
 from autograd.tree import map_numbers
-from autograd.value import Tape, Value, gradients, mode_of_this_thread, modes, recording, topological
+from autograd.value import Value, gradients, mode_of_this_thread, modes, recording, topological
 from autograd.watching import Watching
 
 __all__ = ["OURS", "Annotated", "Line", "Site", "Sites", "annotate", "debug", "site_of"]
@@ -34,14 +36,18 @@ class Site(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        text = linecache.getline(self.file, self.line).strip()
-        return f'File "{self.file}", line {self.line}' + (f": {text}" if text else "")
+        return f'File "{self.file}", line {self.line}{self._code}'
 
     @property
     def short(self) -> str:
         """The name of the file, the line, and what stands there."""
+        return f"{Path(self.file).name}, line {self.line}{self._code}"
+
+    @property
+    def _code(self) -> str:
+        linecache.checkcache(self.file)
         text = linecache.getline(self.file, self.line).strip()
-        return f"{Path(self.file).name}, line {self.line}" + (f": {text}" if text else "")
+        return f": {text}" if text else ""
 
 
 def _site(frame: FrameType | None) -> Site | None:
@@ -57,22 +63,48 @@ def _site(frame: FrameType | None) -> Site | None:
     return found
 
 
+class _Known:
+    """Where Values were made; by identity, as a Value is equal to others with the same number. Keeps none alive."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[ref[Value], Site]] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def note(self, value: Value, site: Site) -> None:
+        key = id(value)
+        self._found[key] = ref(value, lambda _: self._found.pop(key, None)), site
+
+    def get(self, value: Value) -> Site | None:
+        found = self._found.get(id(value))
+        return found[1] if found is not None and found[0]() is value else None
+
+
 class Sites(Watching):
-    """A tape that knows where each Value was made. It keeps none of them alive."""
+    """A tape that knows where each Value was made."""
 
     follows = True
+    lasts = True
 
-    def __init__(self, known: WeakKeyDictionary[Value, Site] | None = None) -> None:
+    def __init__(self, known: _Known | None = None) -> None:
         super().__init__()
-        self.known: WeakKeyDictionary[Value, Site] = WeakKeyDictionary() if known is None else known
+        self.follows = True
+        self.known = _Known() if known is None else known
 
     def append(self, value: Value) -> None:
         site = _site(sys._getframe(1))
         if site is not None:
-            self.known[value] = site
+            self.known.note(value, site)
+
+    def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
+        pass
+
+    def failed(self, primitive: Primitive, args: Sequence[Any]) -> None:
+        pass
 
 
-_known: WeakKeyDictionary[Value, Site] = WeakKeyDictionary()
+_known = _Known()
 
 
 @contextlib.contextmanager
@@ -81,7 +113,8 @@ def debug() -> Iterator[None]:
 
     Errors of `backward` and of derivatives then name the line that computed the operation they are about, `site_of`
     gives it, and explanations show it. It costs a few microseconds for each operation inside, and nothing elsewhere.
-    Inside a traced function it does nothing: a program has no lines.
+    Inside `no_grad`, where nothing is recorded, and inside a traced function, whose program has no lines, it does
+    nothing.
 
     >>> x = Value(0.0, "x")
     >>> with debug():
@@ -90,7 +123,7 @@ def debug() -> Iterator[None]:
     >>> site_of(z).line
     3
     """
-    if isinstance(modes.get(threading.get_ident()), Tape):
+    if modes.get(threading.get_ident()) is not None:
         yield
         return
     with mode_of_this_thread(Sites(_known)):
@@ -123,10 +156,13 @@ class Line(NamedTuple):
 
 
 class Annotated:
-    """What `annotate` found: for each function that computed something, its file and its lines. Shows itself."""
+    """What `annotate` found: for each function that computed something, its file and its lines. Shows itself.
 
-    def __init__(self, functions: list[tuple[str, list[Line]]], data: float, total: int) -> None:
-        self.functions, self.data, self.total = functions, data, total
+    data: of the result. total: how many operations were computed. trouble: why there are no gradients, "" if there are.
+    """
+
+    def __init__(self, functions: list[tuple[str, list[Line]]], data: float, total: int, trouble: str = "") -> None:
+        self.functions, self.data, self.total, self.trouble = functions, data, total, trouble
 
     @property
     def lines(self) -> list[Line]:
@@ -137,7 +173,10 @@ class Annotated:
         return "\n\n".join([*(self._text(name, lines) for name, lines in self.functions), self._sum()])
 
     def _sum(self) -> str:
-        return f"result {self.data:.6g}, {self.total:,} nodes"
+        here = sum(line.nodes for line in self.lines)
+        elsewhere = f", {self.total - here:,} of them by autograd itself" if here < self.total else ""
+        trouble = f"\nno gradients: {self.trouble}" if self.trouble else ""
+        return f"result {self.data:.6g}, {self.total:,} operation{'s' * (self.total != 1)}{elsewhere}{trouble}"
 
     def _text(self, name: str, lines: list[Line]) -> str:
         heading = f"{name}\n{'line':>5} {'nodes':>7} {'value':>11} {'gradient':>11} {'time':>9}"
@@ -161,7 +200,7 @@ class Annotated:
                 f"<p>{html_text(name)}</p><table><thead><tr>{heads}"
                 f'<th style="text-align: left">code</th></tr></thead><tbody>{rows}</tbody></table>'
             )
-        return f"{''.join(parts)}<p>{self._sum()}</p>"
+        return f"{''.join(parts)}<p>{html_text(self._sum())}</p>"
 
 
 def _cells(line: Line) -> tuple[str, str, str, str]:
@@ -180,13 +219,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.0f} ns"
 
 
-def annotate(f: Callable[..., Any], *args: Any) -> Annotated:
-    """The code of a function of numbers with, at each line, how many nodes it computed, the number and the gradient of
-    the last of them, and how long it took; and the same of your functions that it calls.
+def annotate(f: Callable[..., Any], *args: Any, **options: Any) -> Annotated:
+    """The code of a function of numbers with, at each line, how many operations it computed, the number and the
+    gradient of the last of them, and how long it took; and the same of your functions that it calls.
 
-    args: as `f` takes them: numbers, or lists, arrays and dicts of them. `f` must give one number; it is called twice,
-    once to see what it computes and once for the times, which include what a line calls. Nothing it is given is
-    changed. Raises TypeError if `f` is no function, or gives no Value.
+    args, options: as `f` takes them: numbers, or lists, arrays and dicts of them. Floats become Values; whole numbers
+    stay, so that they can count. `f` must give one number computed from its arguments; it is called once to see what it
+    computes, and once more for the times of each function. A time includes what the line calls; one below a microsecond
+    is told longer than it is. Nothing that is given is changed. Raises TypeError if `f` is no function, or gives no
+    Value.
 
     >>> def f(w, x):
     ...     z = w * x + 1.0
@@ -196,59 +237,85 @@ def annotate(f: Callable[..., Any], *args: Any) -> Annotated:
     """
     if not callable(f):
         raise TypeError(f"annotate: takes a function and its arguments, as in annotate(f, 2.0, 3.0); got {f!r:.200}")
+
+    def call() -> Any:
+        return f(*map(_fresh, args), **{name: _fresh(x) for name, x in options.items()})
+
     tape = _Lines()
     with recording(), mode_of_this_thread(tape):
-        y = f(*_fresh(args))
+        y = call()
     if not isinstance(y, Value):
         raise TypeError(
-            f"annotate: the function must give one Value, a number computed from its arguments; got {y!r:.200}"
+            "annotate: the function must give one Value, a number computed from its arguments (write 2.0, not 2, "
+            f"for what is no count); got {y!r:.200}"
         )
     tape.close()
     order = topological(y)
-    slopes = dict(zip(order, gradients(y, order), strict=True))
+    slopes, trouble = {}, ""
+    try:
+        slopes = dict(zip(order, gradients(y, order), strict=True))
+    except DomainError as error:
+        trouble = str(error)
     with recording():
-        seconds = _timed(lambda: f(*_fresh(args)), set(tape.codes))
+        seconds = {key: spent for code in tape.codes for key, spent in _timed(call, code).items()}
     mine = getattr(inspect.unwrap(f), "__code__", None)
     codes = sorted(tape.codes, key=lambda code: code is not mine)
-    functions = [(f'{code.co_name} in "{code.co_filename}"', _lines(code, tape, slopes, seconds)) for code in codes]
-    return Annotated(functions, y.data, len(order))
+    functions = [
+        (
+            f'{code.co_name}, line {code.co_firstlineno} of "{code.co_filename}"',
+            _lines(code, tape, None if trouble else slopes, seconds),
+        )
+        for code in codes
+    ]
+    return Annotated(functions, y.data, tape.total, trouble)
 
 
-def _fresh(args: tuple[Any, ...]) -> list[Any]:
-    """Arguments with a Value of their own for each number."""
-    return [map_numbers(lambda x: Value(x.data if isinstance(x, Value) else x), arg) for arg in args]
+def _fresh(arg: Any) -> Any:
+    """An argument with a Value of its own for each number that is no whole one."""
+    return map_numbers(lambda x: x if isinstance(x, Integral) else Value(x.data if isinstance(x, Value) else x), arg)
 
 
-class _Lines(Watching):
+COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
+"""They belong to the function that they stand in."""
+
+
+class _Lines(Sites):
     """A tape that knows which line of which function made each Value."""
 
-    follows = True
-
     def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[CodeType, int, Value]] = []
+        super().__init__(_known)
+        self.found: list[tuple[CodeType | None, int, Value]] = []
         self.codes: dict[CodeType, None] = {}
         self.made: dict[tuple[CodeType, int], list[Value]] = {}
+        self.total = 0
 
     def append(self, value: Value) -> None:
+        super().append(value)
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        while frame is not None and frame.f_code is not annotate.__code__:
+            code = frame.f_code
+            if not code.co_filename.startswith(OURS) and code.co_name not in COMPREHENSIONS:
+                self.found.append((code, frame.f_lineno, value))
+                return
             frame = frame.f_back
-        if frame is not None:
-            self.found.append((frame.f_code, frame.f_lineno, value))
+        self.found.append((None, 0, value))
 
     def close(self) -> None:
         """Sort what was found by line; leaves are nothing that a line computes."""
         for code, line, value in self.found:
             if value.primitive is not None:
-                self.codes.setdefault(code)
-                self.made.setdefault((code, line), []).append(value)
+                self.total += 1
+                if code is not None:
+                    self.codes.setdefault(code)
+                    self.made.setdefault((code, line), []).append(value)
 
 
 def _lines(
-    code: CodeType, tape: _Lines, slopes: dict[Value, float], seconds: dict[tuple[CodeType, int], float]
+    code: CodeType, tape: _Lines, slopes: dict[Value, float] | None, seconds: dict[tuple[CodeType, int], float]
 ) -> list[Line]:
-    """The lines of a function; of one whose code cannot be read, those at which something happened."""
+    """The lines of a function; of one whose code cannot be read, those at which something happened. slopes: by node;
+    what the result does not depend on has none.
+    """
     try:
         text, first = inspect.getsourcelines(code)
     except (OSError, TypeError):
@@ -262,28 +329,31 @@ def _lines(
         found.append(
             Line(
                 number, words.rstrip(), len(made), None if last is None else last.data,
-                None if last is None else slopes.get(last, 0.0), seconds.get((code, number)),
+                None if last is None or slopes is None else slopes.get(last, 0.0), seconds.get((code, number)),
             )
         )  # fmt: skip
     return found
 
 
-def _timed(call: Callable[[], Any], codes: set[CodeType]) -> dict[tuple[CodeType, int], float]:
-    """How long each line of some functions takes, with what it calls."""
+def _timed(call: Callable[[], Any], code: CodeType) -> dict[tuple[CodeType, int], float]:
+    """How long each line of a function takes, with what it calls; of calls within calls, the outermost."""
     found: dict[tuple[CodeType, int], float] = {}
-    clock = time.perf_counter
+    clock, inside = time.perf_counter, False
 
     def watch(frame: FrameType, event: str, arg: Any) -> Any:
-        if event != "call" or frame.f_code not in codes:
+        nonlocal inside
+        if event != "call" or frame.f_code is not code or inside:
             return None
-        code, line, since = frame.f_code, -1, 0.0
+        inside, line, since = True, -1, 0.0
 
         def step(frame: FrameType, event: str, arg: Any) -> Any:
-            nonlocal line, since
+            nonlocal line, since, inside
             now = clock()
             if line >= 0 and event in ("line", "return"):
                 found[code, line] = found.get((code, line), 0.0) + now - since
-            if event == "line":
+            if event == "return":
+                inside = False
+            elif event == "line":
                 line, since = frame.f_lineno, clock()
             return step
 

@@ -548,10 +548,12 @@ def _boxed(value: Value) -> Any:
 class Tape(list["Value"]):
     """Every Value that a thread makes while a function is traced, in order. What it does beyond that is told here.
 
-    follows: `append` does more than a list does, and is to be called for each Value.
+    follows: `append` does more than a list does, and is to be called for each Value. lasts: it goes on where something
+    simply records, as a derivative does.
     """
 
     follows = False
+    lasts = False
 
     def compared(self, sign: str, x1: Value, x2: Number, outcome: bool) -> None:
         """x1 < x2 and the like was asked for, and came out as `outcome`."""
@@ -677,23 +679,39 @@ def no_grad() -> Iterator[None]:
 def recording() -> Iterator[None]:
     """Record, even inside `no_grad`: whoever asks for a derivative needs the graph."""
     watch("derivative")
-    with mode_of_this_thread(None):
+    mode = modes.get(threading.get_ident())
+    with mode_of_this_thread(mode if isinstance(mode, Tape) and mode.lasts else None):
         yield
 
 
 @contextlib.contextmanager
 def mode_of_this_thread(mode: int | Tape | None) -> Iterator[None]:
     """Let this thread do something else than it did, for a while; None: simply record."""
-    thread = threading.get_ident()
-    before = modes.pop(thread, None)
-    if mode is not None:
-        modes[thread] = mode
+    thread, mine = threading.get_ident(), [mode]
+    stack = _stacks.setdefault(thread, [])
+    stack.append(mine)
+    _take_from(stack, thread)
     try:
         yield
     finally:
+        # By identity, wherever it is: a generator may leave a block after the block around it.
+        stack[:] = [entry for entry in stack if entry is not mine]
+        _take_from(stack, thread)
+
+
+_stacks: dict[int, list[list[int | Tape | None]]] = {}
+"""For each thread the modes of the blocks that it is in, the innermost last."""
+
+
+def _take_from(stack: list[list[int | Tape | None]], thread: int) -> None:
+    """The mode of a thread is that of its innermost block."""
+    mode = stack[-1][0] if stack else None
+    if mode is None:
         modes.pop(thread, None)
-        if before is not None:
-            modes[thread] = before
+    else:
+        modes[thread] = mode
+    if not stack:
+        _stacks.pop(thread, None)
 
 
 # ---------------------------------------------------------------- the sweep
@@ -847,7 +865,7 @@ def _node_name(value: Value) -> str:
     debugging = sys.modules.get("autograd.debugging")
     site = debugging.site_of(value) if debugging is not None else None
     parts = [f"node {value.label!r}"] if value.label else []
-    parts += [f"computed in {site}"] if site is not None else []
+    parts += [f"computed in {site}"] if site is not None and value._primitive is not None else []
     return f" ({', '.join(parts)})" if parts else ""
 
 

@@ -34,9 +34,16 @@ class Compared(NamedTuple):
 class Watching(Tape):
     """A tape that notes comparisons and lets everything else pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, around: Tape | None = None) -> None:
         super().__init__()
         self.comparisons: list[Compared] = []
+        self.around = around
+        self.follows = around is not None
+
+    def append(self, value: Value) -> None:
+        """Hand a Value on to the tape around this one, and keep none."""
+        if self.around is not None:
+            self.around.append(value)
 
     def compared(self, sign: str, x1: Value, x2: Any, outcome: bool) -> None:
         self.comparisons.append(Compared(sign, x1, x2, outcome))
@@ -51,8 +58,9 @@ class Watching(Tape):
 @contextlib.contextmanager
 def watching() -> Iterator[list[Compared]]:
     """The comparisons that are made inside, in order; none inside a trace, which has a tape of its own."""
-    tape = Watching()
-    if isinstance(modes.get(threading.get_ident()), Tape):
+    around = modes.get(threading.get_ident())
+    tape = Watching(around if isinstance(around, Tape) and around.lasts else None)
+    if isinstance(around, Tape) and not around.lasts:
         yield tape.comparisons
         return
     with mode_of_this_thread(tape):

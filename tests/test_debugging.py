@@ -1,13 +1,18 @@
 """Where a Value was computed, in errors and beside the code."""
 
+import asyncio
 import gc
+import importlib
 import math
+import os
 import threading
+import weakref
 
 import pytest
 
 import autograd
 from autograd import Value, annotate, debug, site_of
+from autograd.value import modes
 
 
 def line_of(text):
@@ -133,13 +138,11 @@ def test_the_code_with_its_numbers():
     assert step.number == line_of("total = total + inner")
     assert all(line.seconds > 0.0 for line in found.lines if line.nodes)
     assert step.seconds >= square.seconds
-    assert [name.partition(" ")[0] for name, _ in found.functions] == ["outer", "inner"]
-    nodes = sum(line.nodes for line in found.lines)
-    leaves = 3
-    assert found.total == nodes + leaves
+    assert [name.partition(",")[0] for name, _ in found.functions] == ["outer", "inner"]
+    assert found.total == sum(line.nodes for line in found.lines)
     text = repr(found)
     assert "total = total + inner(w * x)" in text
-    assert text.endswith(f"result {math.log(40.0):.6g}, {found.total} nodes")
+    assert text.endswith(f"result {math.log(40.0):.6g}, {found.total} operations")
     assert "<code" in found._repr_html_()
 
 
@@ -179,3 +182,188 @@ def test_explanations_show_the_lines():
         assert text.count(f"test_debugging.py, line {line_of(words)}: {words}") == 1
     assert "`test_debugging.py, line" in autograd.explain(y, w).markdown()
     assert "line" not in str(autograd.explain(autograd.tanh(w * x), w))
+
+
+# ---------------------------------------------------------------- blocks in and around others
+
+
+def test_no_grad_stays_no_grad():
+    x = Value(2.0)
+    with autograd.no_grad(), debug():
+        y = x * x
+    assert y.args == ()
+    assert site_of(y) is None
+
+
+def test_comparisons_keep_nothing_alive_and_nan_is_known():
+    x = Value(1.0)
+    with debug():
+        y = x * 2.0 * 1.1
+        assert y > 0.0
+        kept = weakref.ref(y)
+        del y
+        gc.collect()
+        assert kept() is None
+        bad = x * math.nan
+    assert site_of(bad).line == line_of("bad = x")
+
+
+def test_derivatives_inside_know_their_lines():
+    def f(x):
+        squared = x * x
+        return autograd.sqrt(squared)
+
+    for differentiate in (autograd.derivative, autograd.value_and_grad):
+        with debug(), pytest.raises(ValueError, match=rf"line {line_of('squared = x')}: squared"):
+            differentiate(f)(0.0)
+
+
+def test_what_watches_comparisons_watches_inside_too():
+    from visualize import explore
+
+    def f(a):
+        return a * 2.0 if a > 0.0 else a * 3.0
+
+    plain = explore(f, at=(1.0,)).html
+    with debug():
+        assert explore(f, at=(1.0,)).html == plain
+
+
+def test_blocks_that_end_in_another_order_leave_nothing_behind():
+    def noting():
+        with debug():
+            yield
+
+    with autograd.no_grad():
+        blocks = noting()
+        next(blocks)
+    blocks.close()
+    assert (Value(1.0) * 2.0).args != ()
+
+    blocks = noting()
+    next(blocks)
+    with autograd.no_grad():
+        blocks.close()
+        assert (Value(1.0) * 2.0).args == ()
+    y = Value(1.0) * 2.0
+    assert y.args != ()
+    assert site_of(y) is None
+    assert not modes
+
+    def silent():
+        with autograd.no_grad():
+            yield
+
+    with debug():
+        blocks = silent()
+        next(blocks)
+    blocks.close()
+    assert (Value(1.0) * 2.0).args != ()
+    assert not modes
+
+
+def test_coroutines_that_take_turns():
+    async def work():
+        with debug():
+            first = Value(1.0) * 2.0
+            await asyncio.sleep(0)
+            second = first * 3.0
+            await asyncio.sleep(0)
+            return site_of(first), site_of(second)
+
+    async def all_of_them():
+        return await asyncio.gather(work(), work(), work())
+
+    for first, second in asyncio.run(all_of_them()):
+        assert first.line == line_of("first = Value")
+        assert second.line == line_of("second = first")
+    assert not modes
+
+
+def test_the_text_of_a_file_that_changed(tmp_path, monkeypatch):
+    path = tmp_path / "changing.py"
+    path.write_text("A = 1\n\ndef f(x):\n    return x * 3.0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("changing")
+    with debug():
+        assert "return x * 3.0" in str(site_of(module.f(Value(1.0))))
+    path.write_text("A = 1\nB = 2\nC = 3\n\ndef f(x):\n    return x * 3.0 + 0.0\n", encoding="utf-8")
+    os.utime(path, (1, 1))
+    importlib.invalidate_caches()
+    importlib.reload(module)
+    with debug():
+        assert "line 6: return x * 3.0 + 0.0" in str(site_of(module.f(Value(1.0))))
+
+
+# ---------------------------------------------------------------- annotate, as strangers use it
+
+
+def test_functions_of_the_library_have_no_lines_of_yours():
+    import nn
+
+    found = annotate(autograd.tanh, 2.0)
+    assert (found.lines, found.total) == ([], 1)
+    assert "1 of them by autograd itself" in repr(found)
+    assert annotate(nn.MLP(2, [3, 1], seed=0), [0.5, -1.0]).lines == []
+    assert "0 operations" in repr(annotate(lambda x: x, 2.0))
+
+
+def test_whole_numbers_count_and_options_are_passed_on():
+    def power(x, n, start=1.0):
+        total = start
+        for _ in range(n):
+            total = total * x
+        return total
+
+    found = annotate(power, 2.0, 3, start=0.5)
+    assert found.data == 4.0
+    with pytest.raises(TypeError, match=r"write 2\.0, not 2"):
+        annotate(lambda x: x * x, 2)
+
+
+def test_without_gradients_the_lines_are_shown_and_the_trouble_is_told():
+    def f(x):
+        area = x * x
+        return autograd.sqrt(area)
+
+    found = annotate(f, 0.0)
+    assert [line.gradient for line in found.lines if line.nodes] == [None, None]
+    assert f"line {line_of('area = x')}" in found.trouble
+    assert "no gradients: backward: 0 · ∞" in repr(found)
+
+
+def test_a_comprehension_belongs_to_its_function():
+    def f(xs):
+        return autograd.sum([x * x for x in xs])
+
+    found = annotate(f, [1.0, 2.0])
+    assert len(found.functions) == 1
+    assert sum(line.nodes for line in found.lines) == 3
+
+
+def test_times_are_not_those_of_watching_what_is_called():
+    def busy(x):
+        total = 0
+        for i in range(30_000):
+            total += i
+        return x * (1.0 + total * 0.0)
+
+    def f(x):
+        y = busy(x)
+        return y * 2.0
+
+    seconds = {line.code.strip(): line.seconds for line in annotate(f, 1.0).lines}
+    inner = seconds["total += i"] + seconds["for i in range(30_000):"]
+    assert seconds["y = busy(x)"] < inner
+
+
+def test_calls_within_calls_are_counted_once():
+    def fall(x, n):
+        y = x * 1.01
+        return fall(y, n - 1) if n else y
+
+    found = annotate(fall, 1.0, 20)
+    seconds = {line.code.strip(): line for line in found.lines}
+    assert seconds["y = x * 1.01"].nodes == 21
+    again = seconds["return fall(y, n - 1) if n else y"].seconds
+    assert again == max(line.seconds for line in found.lines if line.seconds)
