@@ -3,7 +3,8 @@
 A neuron is to fire (+1) for a ripe tomato and not (-1) for an unripe one, from two numbers: how red and how soft it is.
 """
 
-from autograd import Value, tanh
+from autograd import Value, explain, tanh
+from nn import diagnose
 
 EXAMPLES = [((0.9, 0.8), 1.0), ((0.8, 0.6), 1.0), ((0.2, 0.3), -1.0), ((0.1, 0.7), -1.0)]
 
@@ -46,6 +47,14 @@ def main(epochs: int = 150, learning_rate: float = 0.1) -> list[float]:
             print(f"   epoch {epoch:3}  loss {loss:.4f}")
     for x, target in EXAMPLES:
         print(f"   neuron{x} = {neuron(*x):+.2f}, target {target:+.0f}")
+
+    # What is left of the gradient, and where it comes from; and whether something keeps the neuron from learning.
+    for parameter in (w1, w2, b):
+        parameter.grad = 0.0
+    loss = total_loss()
+    loss.backward()
+    print(f"\n{explain(neuron(*first), w1)}")
+    print(f"\n{diagnose(loss, {'w1': w1, 'w2': w2, 'b': b})}")
     return losses
 
 
