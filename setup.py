@@ -26,6 +26,7 @@ class BuildNative(build_ext):
 
             c_rules.write(HERE / "autograd" / "_rules.h", c_rules.rules())
             c_rules.write(HERE / "autograd" / "program" / "_kernels.h", c_rules.kernels())
+            c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.lanes())
             self.extensions[:] = cythonize(self.extensions, quiet=True)
             for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
                 extension._needs_stub = False
@@ -51,6 +52,10 @@ else:
         Extension(
             "autograd.program._loops", ["autograd/program/_loops.pyx"],
             depends=["autograd/program/_loops.h", "autograd/program/_kernels.h"], extra_compile_args=FLAGS,
+        ),
+        Extension(
+            "autograd.program._lanes", ["autograd/program/_lanes.pyx"],
+            depends=["autograd/program/_lanes.h", "autograd/program/_rows.h"], extra_compile_args=FLAGS + EXACT,
         ),
     ]  # fmt: skip
     setup(ext_modules=native, cmdclass={"build_ext": BuildNative})

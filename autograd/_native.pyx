@@ -1742,72 +1742,6 @@ cdef int64_t number_in(
 
 # ---------------------------------------------------------------- straight-line code
 
-def run_straight(
-    const uint8_t[::1] op, const int32_t[::1] first, const int32_t[::1] second, const int64_t[::1] start,
-    const int32_t[::1] args, double[::1] values, size_t n_leaves, const uint8_t[::1] needed, double[::1] cotangents,
-):
-    """A record on one example: values of the operations, after those of the leaves; then cotangents of what is needed.
-
-    op: rows by their number here. first, second: the arguments of those that have no list of them.
-    cotangents: that of the output is set; none are wanted if it is empty. Returns False where something is not finite.
-    """
-    cdef size_t k, n = op.shape[0]
-    cdef int o
-    cdef double y, c, p, x1, x2, check = 0.0
-    cdef double *v = &values[0]
-    cdef double *d
-    for k in range(n):
-        o, x1, x2 = op[k], v[first[k]], v[second[k]]
-        if o == OP_mul:
-            y = x1 * x2
-        elif o == OP_add:
-            y = x1 + x2
-        elif o == OP_sub:
-            y = x1 - x2
-        elif ARITY[o] == 1 or ARITY[o] == 2:
-            y = rule_value(o, x1, x2)
-        else:
-            y = value_of_many(o, &args[start[k]], start[k + 1] - start[k], v)
-        v[n_leaves + k] = y
-        check += y - y  # nan from the first y on that is not finite
-    if check != 0.0 or cotangents.shape[0] == 0:
-        return check == 0.0
-    d = &cotangents[0]
-    k = n
-    while k:
-        k -= 1
-        c = d[n_leaves + k]
-        o = op[k]
-        # Where the cotangent is 0, a partial derivative still counts if it is infinite: whether nothing arrived, or a 0
-        # that is not known times it, is then for others to say.
-        if not needed[n_leaves + k] or (c == 0.0 and (o == OP_mul or o == OP_add or o == OP_sub or ARITY[o] > 2)):
-            continue
-        # What arrives at a node that is not needed does no harm, as long as there is a partial derivative.
-        x1, x2 = v[first[k]], v[second[k]]
-        if o == OP_mul:
-            d[first[k]] += c * x2
-            d[second[k]] += c * x1
-        elif o == OP_add:
-            d[first[k]] += c
-            d[second[k]] += c
-        elif o == OP_sub:
-            d[first[k]] += c
-            d[second[k]] -= c
-        elif ARITY[o] == 1 or ARITY[o] == 2:
-            y = v[n_leaves + k]
-            if needed[first[k]]:
-                p = rule_partial1(o, x1, x2, y)
-                check += p - p
-                d[first[k]] += c * p
-            if ARITY[o] == 2 and needed[second[k]]:
-                p = rule_partial2(o, x1, x2, y)
-                check += p - p
-                d[second[k]] += c * p
-        else:
-            check += spread(o, &args[start[k]], start[k + 1] - start[k], v, v[n_leaves + k], c, &needed[0], d)
-    return check == 0.0
-
-
 def follow_straight(
     const uint8_t[::1] op, const int32_t[::1] first, const int32_t[::1] second, const int64_t[::1] start,
     const int32_t[::1] args, double[::1] values, size_t n_leaves, size_t first_input, const double[:, ::1] rows,
@@ -1815,8 +1749,9 @@ def follow_straight(
 ):
     """For each example, a row, whether the guards of a record come out as they did: 1 or 0; 2 if C cannot tell.
 
-    guards: rows of how many operations come before it, which comparison, of which two nodes, and the outcome. end: how
-    many operations are asked for a value at least. The rest as in `run_straight`.
+    op: rows by their number here. first, second: the arguments of those that have no list of them. values: of all nodes,
+    with those of constants and parameters in it. guards: rows of how many operations come before it, which comparison,
+    of which two nodes, and the outcome. end: how many operations are asked for a value at least.
     """
     cdef size_t i, j, k, n = rows.shape[0], width = rows.shape[1], n_guards = guards.shape[0]
     cdef int o
@@ -1858,37 +1793,6 @@ def follow_straight(
             if holds != guards[j, 4]:
                 found[i] = 0
                 break
-
-
-cdef double spread(
-    int op, const int32_t *a, size_t n, const double *v, double y, double c, const uint8_t *needed, double *d
-) noexcept:
-    """The cotangent of a node with a list of arguments, handed on to them; not 0 if a partial is not finite."""
-    cdef size_t i, half = n // 2
-    cdef double p, total = 0.0, check = 0.0
-    cdef double short[8]
-    if op == OP_sum or op == OP_mean:
-        p = c if op == OP_sum else c * (1.0 / n)
-        for i in range(n):
-            d[a[i]] += p
-    elif op == OP_dot:
-        for i in range(half):
-            d[a[i]] += c * v[a[half + i]]
-            d[a[half + i]] += c * v[a[i]]
-    elif op == OP_logsumexp:
-        for i in range(n):
-            total += exp(v[a[i]] - y)
-        for i in range(n):
-            d[a[i]] += c * (exp(v[a[i]] - y) / total)
-    else:
-        for i in range(n):
-            short[i] = v[a[i]]
-        for i in range(n):
-            if needed[a[i]]:
-                p = rule_partial_of_many(op, <int>i, short, y)
-                check += p - p
-                d[a[i]] += c * p
-    return check
 
 
 cdef double value_of_many(int op, const int32_t *a, size_t n, const double *v) noexcept:

@@ -110,6 +110,43 @@ def kernels() -> str:
     return "\n".join([HEAD, *(" \\\n".join(lines) for lines in (values, slopes)), ""])
 
 
+def lanes() -> str:
+    """The header of straight-line code: ROWS(X, ARGUMENTS), an X(name, value, partials) for each row without a list; and
+    tables of how many arguments a row has, and of what each of its partials reads: bits 1, 2, 4 for the arguments, 8 for
+    the value, and 16 if anything flows to that argument at all.
+    """
+    rows = [row for row in TABLE.values() if row.rule is None]
+    names = ", ".join([f"ROW_{row.name}" for row in rows] + ["N_ROWS"])
+    lines, tables = ["#define ROWS(X)"], []
+    for row in rows:
+        symbols = [Symbol(f"x{i + 1}") for i in range(row.arity)]
+        partials: list[Any] = [p(*symbols, Symbol("y")) if callable(p) else p for p in row.partials]
+        texts = [to_text(partial) for partial in partials] + ["0.0"] * (MOST - row.arity)
+        lines.append(f"    X({row.name}, {to_text(Symbol(row, tuple(symbols)))}, {', '.join(texts)})")
+        reads = [0 if type(partial) is float and partial == 0.0 else FLOWS | _reads(partial) for partial in partials] + [0] * (MOST - row.arity)
+        tables.append(f"    {{{row.arity}, {', '.join(map(str, reads))}}},")
+    texts = [HEAD, "#include <math.h>", "", f"enum {{{names}}};", *HELPERS.splitlines(), " \\\n".join(lines), ""]
+    texts += [f"static const unsigned char row_reads[N_ROWS][{MOST + 1}] = {{", *tables, "};"]
+    texts += [f"static const char *const row_names[N_ROWS] = {{{', '.join(chr(34) + row.name + chr(34) for row in rows)}}};", ""]
+    return "\n".join(texts)
+
+
+MOST = 3  # arguments of a row without a list
+FLOWS = 16
+
+
+def _reads(formula: Any) -> int:
+    """Which of x1, x2, x3, y a formula is made of, a bit each."""
+    if not isinstance(formula, Symbol):
+        return 0
+    if not formula.args and isinstance(formula.operation, str):
+        return 1 << ["x1", "x2", "x3", "y"].index(formula.operation)
+    found = 0
+    for arg in formula.args:
+        found |= _reads(arg)
+    return found
+
+
 def _operations(formula: Any) -> Iterator[str]:
     """The names of all rows that a formula is made of in the end."""
     if not isinstance(formula, Symbol):

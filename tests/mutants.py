@@ -71,8 +71,10 @@ EDITS = [
     Edit("autograd/check.py", "    checked.compare_on_floats()", "    pass", "test_tree"),
     Edit("autograd/check.py", "if not x >= 0.0:", "if x < 0.0:", "test_tree"),
     # Programs
-    Edit(STRAIGHT, "if not all(found is None or np.isfinite(found).all() for", "if not all(True for", "test_program_run test_program_limits", "native"),
-    Edit(STRAIGHT, "if not self._run_one(i, one):", "if not self._run_one(i, one) and False:", "test_program_limits test_program_run", "native"),
+    Edit(STRAIGHT, "if wrong or not self._finite:", "if wrong:", "test_program_run test_program_limits test_program_straight", "native"),
+    Edit(STRAIGHT, "if wrong == 1:", "if False:", "test_program_limits test_program_straight", "native"),
+    Edit(STRAIGHT, "wrong = wrong & 2 | strange.any()", "wrong = wrong & 2", "test_program_limits test_program_straight", "native"),
+    Edit(STRAIGHT, "np.repeat(record.constants, lanes)", "np.resize(record.constants, first * lanes)", "test_program_straight", "native"),
     Edit(PATH, "whole = whole or self.hides", "pass", "test_programs_fuzz test_program_run", "native"),
     Edit(PATH, "if lost.any():\n            place", "if False:\n            place", "test_program_limits"),
     Edit(PATH, "seed[:n] = np.where(strange, 0.0, scale)", "seed[:n] = scale", "test_program_limits"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,20 @@ import numpy as np
 from autograd import primitives as table
 from autograd.primitive import TooLarge
 from autograd.program.bind import Bound, NotFinite, Wanted
-from autograd.program.normalise import Graph, normalise
+from autograd.program.normalise import BATCHED, Graph, normalise
 from autograd.program.record import Array, Record, narrow, replay
 from autograd.program.roll import Plan, roll
-from autograd.program.straight import Follower, Straight, is_possible
+from autograd.program.straight import QUICK, Follower, Straight, best_lanes, is_possible
 from autograd.value import Value, read
 
 __all__ = ["Path", "fitting"]
 
-# Seconds, about, with gradients. Straight-line code: for an argument, for an example, for a run of it; and array
-# operations, as loops: for one of them, for a run; and to find these, for each operation of the record.
-NODE, EXAMPLE, STRAIGHT, INSTRUCTION, ROLLED, ROLLING = 5e-9, 5e-6, 15e-6, 0.5e-6, 10e-6, 30e-6
+# Seconds, about, with gradients. Straight-line code: for an argument, of one example, and beside it for each run of its
+# steps, which many examples share; for a function such as exp; and for a run of it. Array operations, as loops: for a
+# number, for one of them, for a run; and to find these, for each operation of the record.
+NODE, STEP, FUNCTION, STRAIGHT = 0.25e-9, 1.5e-9, 12e-9, 10.5e-6
+NUMBER, INSTRUCTION, ROLLED, ROLLING = 1.6e-9, 0.1e-6, 10e-6, 30e-6
+SIZES = [*range(1, 130), *(1 << k for k in range(8, 21))]  # of batches, to say which of them run how
 FEW = 64  # examples that are always run at once
 NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once may have
 KEPT = 8  # bound plans, for batch sizes that come again
@@ -101,8 +103,7 @@ class Path:
         self.example = example
         self.dtype = dtype
         self._plan: Plan | None = None
-        self.possible = is_possible(record, dtype)
-        self._debt = 0.0 if is_first or not self.possible else len(record.op) * ROLLING
+        self._debt = 0.0 if is_first or not is_possible(record, dtype) else len(record.op) * ROLLING
         self.follower = Follower(record)
         self.hides = _hides_errors(record)
         self.is_only_way = not record.guards and not self.hides
@@ -130,6 +131,11 @@ class Path:
         return normalise(self.record, self.record.outputs)
 
     @cached_property
+    def possible(self) -> bool:
+        """Whether there is straight-line code for it, with the engine in use."""
+        return is_possible(self.record, self.dtype)
+
+    @cached_property
     def depth(self) -> int:
         """How many array operations it takes at least: so many come one after the other."""
         return int(self.graph.depth.max(initial=0))
@@ -138,11 +144,29 @@ class Path:
         """Whether a batch of n examples runs as straight-line code: whatever is expected to be faster."""
         if not self.possible:
             return False
-        straight = n * (len(self.record.args) * NODE + EXAMPLE) + STRAIGHT
+        straight = self._seconds(n)
         if straight < self._debt:
             return True
         instructions = len(self._plan.instructions) if self._plan else self.depth
-        return straight < instructions * INSTRUCTION + ROLLED
+        return straight < n * self._numbers * NUMBER + instructions * INSTRUCTION + ROLLED
+
+    def _seconds(self, n: int) -> float:
+        """How long n examples take as straight-line code, about."""
+        record = self.record
+        blocks = -(-n // best_lanes(n, len(record)))
+        return n * (len(record.args) * NODE + self._functions * FUNCTION) + blocks * len(record.args) * STEP + STRAIGHT
+
+    @cached_property
+    def _functions(self) -> int:
+        """How many operations call a function of C for each example, such as exp: array operations are faster there."""
+        return int(np.array([row not in QUICK for row in self.record.primitives], dtype=int)[self.record.op].sum())
+
+    @cached_property
+    def _numbers(self) -> int:
+        """How many numbers of each example array operations compute: sums and products of many are one."""
+        if self._plan:
+            return self._plan.sizes[BATCHED]
+        return int((self.graph.space[self.graph.first :] == BATCHED).sum())
 
     @property
     def is_sequential(self) -> bool:
@@ -153,21 +177,20 @@ class Path:
         """How it runs, in a line."""
         if not self.is_straight(1):
             return []
-        most = next(n for n in count(1) if not self.is_straight(n + 1))
-        small = "one example runs" if most == 1 else f"up to {most} examples run"
+        small = next((n for n in SIZES if not self.is_straight(n + 1)), None)
+        who = "one example runs" if small == 1 else f"up to {small} examples run" if small else "any number of examples runs"
+        how = f"{who} as straight-line code in C"
         if self.is_sequential:
-            return [
-                f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: "
-                f"{small} as straight-line code in C, more as array operations"
-            ]
-        return [f"{small} as straight-line code in C, more as {len(self.plan.instructions)} array operations:"]
+            rest = ", more as array operations" if small else ", many abreast"
+            return [f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: {how}{rest}"]
+        return [f"{how}, {'more' if small else 'the same'} as {len(self.plan.instructions)} array operations:"]
 
     def bound(self, n: int, wanted: Wanted, theta: Array) -> Runner:
         """What runs n examples, made on first use."""
         key = (n, wanted)
         found = self._bound.get(key)
         if self._debt > 0.0:
-            self._debt -= n * (len(self.record.args) * NODE + EXAMPLE) + STRAIGHT
+            self._debt -= self._seconds(n)
         if found is None or found.theta is not theta or (isinstance(found, Straight) and not self.is_straight(n)):
             self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
@@ -302,7 +325,8 @@ class Path:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "leaves": [], "example": None, "_bound": OrderedDict()}
+        kept = {key: part for key, part in vars(self).items() if key != "possible"}
+        return {**kept, "leaves": [], "example": None, "_bound": OrderedDict()}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self.record == other.record

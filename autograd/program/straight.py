@@ -1,4 +1,4 @@
-"""Straight: a record as straight-line code on floats, in C, one example after the other.
+"""Straight: a record as straight-line code in C, many examples abreast.
 
 For what rolling does not help, such as a thousand steps of which each needs the one before, and for functions so small
 that a call of NumPy costs more than the arithmetic.
@@ -6,24 +6,44 @@ that a call of NumPy costs more than the arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd import primitives as table
 from autograd.primitive import _BUILT_IN
 from autograd.program.bind import NotFinite, Wanted
+from autograd.program.loops import aligned
 from autograd.program.record import SIGNS, Array, Record, follows
 from autograd.value import engine
 
-__all__ = ["Follower", "Straight", "is_possible"]
+KINDS: dict[str, int] = {}  # what there is C for, and its number there
+if engine() == "native":
+    with contextlib.suppress(ImportError):  # loops.py says so
+        from autograd.program._lanes import KINDS, Code, Lanes  # type: ignore[import-not-found, no-redef, unused-ignore]
+
+__all__ = ["QUICK", "Follower", "Straight", "best_lanes", "is_possible"]
+
+# Rows that are arithmetic and choices, or take long anywhere; all others call a function of C, such as exp.
+QUICK = {
+    table.add, table.sub, table.mul, table.div, table.ratio, table.neg, table.abs, table.sqrt, table.relu,
+    table.leaky_relu, table.minimum, table.maximum, table.clip, table.where, table.step, table.equal, table.sign,
+    table.sum, table.mean, table.dot, table.largest, table.identity, table.stop_gradient, table.fraction,
+    table.erf, table.erfc,
+}  # fmt: skip
 
 LISTS = {"sum", "mean", "dot", "logsumexp"}  # the rows of a list that the C core has
 
 
 def is_possible(record: Record, dtype: Any) -> bool:
     """Whether there is C for it: the native engine is in use, the program is in float64, and all rows are built in."""
-    if engine() != "native" or dtype != np.float64:
+    return dtype == np.float64 and all(row.name in KINDS and row.name in _BUILT_IN for row in record.primitives)
+
+
+def _can_be_followed(record: Record) -> bool:
+    """Whether the C core has all of its rows."""
+    if engine() != "native":
         return False
     return all(row.name in _BUILT_IN and (row.rule is None or row.name in LISTS) for row in record.primitives)
 
@@ -39,7 +59,7 @@ class Follower:
     def __init__(self, record: Record) -> None:
         self.record = record
         compares = all(guard.primitive is None for guard in record.guards)
-        self._code = _Code.of(record) if compares and is_possible(record, np.float64) else None
+        self._code = _Code.of(record) if compares and _can_be_followed(record) else None
         signs, end = list(SIGNS), record.first - 1
         rows = [
             (max(*guard.args, end) - end, signs.index(guard.sign), *guard.args, guard.outcome)
@@ -88,76 +108,68 @@ class _Code(NamedTuple):
 
 
 class Straight:
-    """A record with its buffers; to be used as a Bound is."""
+    """A record as code in C for examples abreast, with its buffers; to be used as a Bound is."""
 
     def __init__(self, record: Record, n: int, theta: Array, frozen: Array, wanted: Wanted) -> None:
-        from autograd._native import run_straight  # type: ignore[import-not-found, unused-ignore]
-
-        self.record, self.theta, self.wanted, self._frozen = record, theta, wanted, frozen
+        self.record, self.theta, self.wanted = record, theta, wanted
         self.rows = np.zeros((n, record.n_inputs))
-        self._values = np.zeros(len(record))
-        self._values[: len(record.constants)] = record.constants
-        needed = np.zeros(len(record), dtype=np.uint8)
-        self._parameters = slice(len(record.constants), len(record.constants) + len(theta))
-        self._inputs = slice(record.first_input, record.first)
-        needed[self._parameters] = wanted.by_parameters
-        needed[self._inputs] = wanted.by_inputs
-        needed = _reached(record, needed)
-        self._cotangents = np.zeros(len(record) if wanted.by_parameters or wanted.by_inputs else 0)
-        code = _Code.of(record)
-        self._run: Callable[[], bool] = lambda: run_straight(  # type: ignore[no-untyped-call, unused-ignore]
-            *code, self._values, record.first, needed, self._cotangents
-        )
+        first, end = len(record.constants), len(record.constants) + len(theta)
+        of_leaves = np.zeros(record.first, dtype=np.uint8)
+        of_leaves[first:end] = wanted.by_parameters
+        of_leaves[record.first_input :] = wanted.by_inputs
+        kinds = np.array([KINDS[row.name] for row in record.primitives], dtype=np.int32)[record.op]
+        code = Code(kinds, record.start, record.args.astype(np.int32), of_leaves, record.outputs)
+        lanes = best_lanes(n, code.n_places)
+        memory = aligned(code.n_places * lanes, np.float64)
+        memory[: first * lanes] = np.repeat(record.constants, lanes)
+        by_parameters = code.slope[first:end] if wanted.by_parameters else code.slope[:0]
+        by_inputs = code.slope[record.first_input :] if wanted.by_inputs else code.slope[:0]
+        self._run = Lanes(
+            code, memory, lanes, self.rows, theta, frozen, first, code.place[record.outputs], by_parameters, by_inputs,
+            wanted.each,
+        )  # fmt: skip
+        self._finite = bool(np.isfinite(record.constants).all())
+        self._spurious = False  # whether exceptions are no use: the side of a choice that is not taken raises some
 
     def run(self, seed: Any, lend: bool = False) -> tuple[Array, Any, Any]:
         """Outputs (number, example), and the gradients wanted, by parameters and by inputs (example, number).
 
         seed: per example, or for all, the cotangent of the first output. Raises NotFinite if anything is not.
         """
-        n = len(self.rows)
-        cotangents = self._cotangents
-        outputs = np.empty((len(self.record.outputs), n))
-        gradient = np.zeros((n if self.wanted.each else 1, len(self.theta)))
-        slopes = np.empty_like(self.rows) if self.wanted.by_inputs else None
-        self._load()
-        for i, one in enumerate(np.broadcast_to(seed, n).tolist()):
-            if not self._run_one(i, one):
-                raise NotFinite
-            outputs[:, i] = self._values[self.record.outputs]
-            if self.wanted.by_parameters:
-                gradient[i if self.wanted.each else 0] += cotangents[self._parameters]
-            if slopes is not None:
-                slopes[i] = cotangents[self._inputs]
-        if not all(found is None or np.isfinite(found).all() for found in (self.rows, self._values, gradient, slopes)):
-            raise NotFinite  # leaves, and what the sweep added up, are not looked at on the way
-        return outputs, gradient if self.wanted.each else gradient[0], slopes
+        found, wrong = self._once(seed, None) if not self._spurious else (None, 1)
+        if wrong == 1:
+            strange = np.zeros(len(self.rows), dtype=np.uint8)
+            found, wrong = self._once(seed, strange)
+            self._spurious = not strange.any()
+            wrong = wrong & 2 | strange.any()
+        if wrong or not self._finite:
+            raise NotFinite
+        return found  # type: ignore[return-value]
 
     def strange(self) -> Array:
         """For which examples something is not finite: a bool each."""
-        self._load()
-        found = np.zeros(len(self.rows), dtype=bool)
-        for i in range(len(found)):
-            finite = self._run_one(i, 1.0) and np.isfinite(self._values).all() and np.isfinite(self._cotangents).all()
-            found[i] = not finite
-        return found
+        found = np.zeros(len(self.rows), dtype=np.uint8)
+        self._once(1.0, found)
+        return found.astype(bool)
 
-    def _load(self) -> None:
-        self._values[self._parameters] = self.theta
-        self._values[self._parameters.stop : self.record.first_input] = self._frozen
-
-    def _run_one(self, i: int, seed: float) -> bool:
-        """Run example i; whether what it computed is finite."""
-        self._values[self._inputs] = self.rows[i]
-        if len(self._cotangents):
-            self._cotangents[:] = 0.0
-            self._cotangents[self.record.outputs[0]] = seed
-        return self._run()
+    def _once(self, seed: Any, strange: Array | None) -> tuple[tuple[Array, Any, Any], int]:
+        """What `run` returns, and what the machine says of it. strange: as there."""
+        wanted, n = self.wanted, len(self.rows)
+        outputs = np.empty((len(self.record.outputs), n))
+        gradient = np.zeros((n if wanted.each else 1, len(self.theta) * wanted.by_parameters))
+        slopes = np.zeros((n, self.rows.shape[1] * wanted.by_inputs))
+        one, seeds = (1.0, np.ascontiguousarray(seed, dtype=float)) if np.ndim(seed) else (seed, None)
+        wrong = self._run(one, seeds, outputs, gradient, slopes, strange)
+        by_parameters = None if not wanted.by_parameters else gradient if wanted.each else gradient[0]
+        return (outputs, by_parameters, slopes if wanted.by_inputs else None), wrong
 
 
-def _reached(record: Record, needed: Array) -> Array:
-    """Which nodes depend on those needed, too: arguments come before results, so one pass tells."""
-    found = needed.tolist()
-    starts, args = record.start.tolist(), record.args.tolist()
-    for k in range(len(record.op)):
-        found[record.first + k] = int(any(found[i] for i in args[starts[k] : starts[k + 1]]))
-    return np.array(found, dtype=np.uint8)
+LANES = (1, 8, 32, 128)
+DISPATCH, LANE = 30.0, 1.0  # what a step takes, and one more example in it, about: only their ratio counts
+MOST = 1 << 21  # numbers in all places, where more would leave the caches
+
+
+def best_lanes(n: int, places: int) -> int:
+    """How many examples to run abreast, of n, if each needs so many places."""
+    possible = [lanes for lanes in LANES if lanes * places <= MOST or lanes == 1]
+    return min(possible, key=lambda lanes: -(-n // lanes) * (DISPATCH + lanes * LANE))
