@@ -111,9 +111,9 @@ def kernels() -> str:
 
 
 def lanes() -> str:
-    """The header of straight-line code: ROWS(X, ARGUMENTS), an X(name, value, partials) for each row without a list; and
-    tables of how many arguments a row has, and of what each of its partials reads: bits 1, 2, 4 for the arguments, 8 for
-    the value, and 16 if anything flows to that argument at all.
+    """The header of straight-line code: ROWS(X), an X(name, value, three partials) for each row without a list; and
+    tables of their names, and of how many arguments a row has and what each of its partials reads: bits 1, 2, 4 for
+    the arguments, 8 for the value, and 16 if anything flows to that argument at all.
     """
     rows = [row for row in TABLE.values() if row.rule is None]
     names = ", ".join([f"ROW_{row.name}" for row in rows] + ["N_ROWS"])
@@ -123,11 +123,13 @@ def lanes() -> str:
         partials: list[Any] = [p(*symbols, Symbol("y")) if callable(p) else p for p in row.partials]
         texts = [to_text(partial) for partial in partials] + ["0.0"] * (MOST - row.arity)
         lines.append(f"    X({row.name}, {to_text(Symbol(row, tuple(symbols)))}, {', '.join(texts)})")
-        reads = [0 if type(partial) is float and partial == 0.0 else FLOWS | _reads(partial) for partial in partials] + [0] * (MOST - row.arity)
-        tables.append(f"    {{{row.arity}, {', '.join(map(str, reads))}}},")
+        reads = [0 if row.partials[i] == 0.0 else FLOWS | _reads(partials[i]) for i in range(row.arity)]
+        numbers = [row.arity, *reads, *[0] * (MOST - row.arity)]
+        tables.append(f"    {{{', '.join(map(str, numbers))}}},")
     texts = [HEAD, "#include <math.h>", "", f"enum {{{names}}};", *HELPERS.splitlines(), " \\\n".join(lines), ""]
     texts += [f"static const unsigned char row_reads[N_ROWS][{MOST + 1}] = {{", *tables, "};"]
-    texts += [f"static const char *const row_names[N_ROWS] = {{{', '.join(chr(34) + row.name + chr(34) for row in rows)}}};", ""]
+    quoted = ", ".join(f'"{row.name}"' for row in rows)
+    texts += [f"static const char *const row_names[N_ROWS] = {{{quoted}}};", ""]
     return "\n".join(texts)
 
 

@@ -71,9 +71,9 @@ EDITS = [
     Edit("autograd/check.py", "    checked.compare_on_floats()", "    pass", "test_tree"),
     Edit("autograd/check.py", "if not x >= 0.0:", "if x < 0.0:", "test_tree"),
     # Programs
-    Edit(STRAIGHT, "if wrong or not self._finite:", "if wrong:", "test_program_run test_program_limits test_program_straight", "native"),
+    Edit(STRAIGHT, "if wrong > 1 or not self._finite:", "if wrong > 1:", "test_program_run test_program_limits test_program_straight", "native"),
     Edit(STRAIGHT, "if wrong == 1:", "if False:", "test_program_limits test_program_straight", "native"),
-    Edit(STRAIGHT, "wrong = wrong & 2 | strange.any()", "wrong = wrong & 2", "test_program_limits test_program_straight", "native"),
+    Edit(STRAIGHT, "wrong = wrong if self._spurious else 2", "pass", "test_program_limits test_program_straight", "native"),
     Edit(STRAIGHT, "np.repeat(record.constants, lanes)", "np.resize(record.constants, first * lanes)", "test_program_straight", "native"),
     Edit(PATH, "whole = whole or self.hides", "pass", "test_programs_fuzz test_program_run", "native"),
     Edit(PATH, "if lost.any():\n            place", "if False:\n            place", "test_program_limits"),

@@ -153,7 +153,7 @@ def steps(x):
 def test_a_sequence_of_steps_is_said_to_run_as_straight_line_code():
     program = trace(steps, 1.0)
     text = str(program)
-    assert re.search("one after the other: any number of examples runs as straight-line code in C, many abreast", text)
+    assert re.search(r"one after the other: up to \d+ examples run as straight-line code in C, more as array", text)
     assert program.stats.operations > 1000  # which rolls it
     assert len(str(program).splitlines()) == len(text.splitlines())
     assert "%1" not in text

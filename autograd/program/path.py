@@ -178,8 +178,8 @@ class Path:
         if not self.is_straight(1):
             return []
         small = next((n for n in SIZES if not self.is_straight(n + 1)), None)
-        who = "one example runs" if small == 1 else f"up to {small} examples run" if small else "any number of examples runs"
-        how = f"{who} as straight-line code in C"
+        who = "one example runs" if small == 1 else f"up to {small} examples run"
+        how = f"{who if small else 'any number of examples runs'} as straight-line code in C"
         if self.is_sequential:
             rest = ", more as array operations" if small else ", many abreast"
             return [f"{len(self.record.op):,} operations, {self.depth:,} of them one after the other: {how}{rest}"]

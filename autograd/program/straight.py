@@ -141,10 +141,10 @@ class Straight:
             strange = np.zeros(len(self.rows), dtype=np.uint8)
             found, wrong = self._once(seed, strange)
             self._spurious = not strange.any()
-            wrong = wrong & 2 | strange.any()
-        if wrong or not self._finite:
+            wrong = wrong if self._spurious else 2
+        if wrong > 1 or not self._finite:
             raise NotFinite
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[return-value]  # the first run gave it, or the second
 
     def strange(self) -> Array:
         """For which examples something is not finite: a bool each."""
