@@ -43,10 +43,21 @@ places p1, p2, ... as a, b, ... Those that add: `_on`. A place that is written m
     X(ADD_on, 2, 1, a[i] += b[i])                                                                                      \
     X(SUB_on, 2, 1, a[i] -= b[i])                                                                                      \
     X(MUL_on, 3, 1, a[i] += b[i] * c[i])                                                                               \
+    X(MUL_off, 3, 1, a[i] -= b[i] * c[i])                                                                              \
+    X(MINUS, 3, 1, a[i] = -(b[i] * c[i]))                                                                              \
+    X(MUL_ADD, 4, 1, a[i] = b[i] * c[i] + d[i])                                                                        \
+    X(MUL_SUB, 4, 1, a[i] = b[i] * c[i] - d[i])                                                                        \
+    X(SUB_MUL, 4, 1, a[i] = d[i] - b[i] * c[i])                                                                        \
+    X(MULS_ADD, 5, 1, a[i] = b[i] * c[i] + d[i] * e[i])                                                                \
+    X(MULS_SUB, 5, 1, a[i] = b[i] * c[i] - d[i] * e[i])                                                                \
     X(BOTH, 5, 2, const double t = c[i]; a[i] = t * e[i]; b[i] = t * d[i])                                             \
     X(BOTH_on_first, 5, 2, const double t = c[i]; a[i] += t * e[i]; b[i] = t * d[i])                                   \
     X(BOTH_on_second, 5, 2, const double t = c[i]; a[i] = t * e[i]; b[i] += t * d[i])                                  \
-    X(BOTH_on, 5, 2, const double t = c[i]; a[i] += t * e[i]; b[i] += t * d[i])
+    X(BOTH_on, 5, 2, const double t = c[i]; a[i] += t * e[i]; b[i] += t * d[i])                                        \
+    X(LESS, 5, 2, const double t = -c[i]; a[i] = t * e[i]; b[i] = t * d[i])                                            \
+    X(LESS_on_first, 5, 2, const double t = -c[i]; a[i] += t * e[i]; b[i] = t * d[i])                                  \
+    X(LESS_on_second, 5, 2, const double t = -c[i]; a[i] = t * e[i]; b[i] += t * d[i])                                 \
+    X(LESS_on, 5, 2, const double t = -c[i]; a[i] += t * e[i]; b[i] += t * d[i])
 #define NUMBER(name, numbers, written, value) STEP_##name,
 enum {
     STEPS(NUMBER) STEP_SUM, STEP_MEAN, STEP_DOT, STEP_LOGSUMEXP, STEP_LARGEST, /* value, how many, arguments */
@@ -70,7 +81,7 @@ static ptrdiff_t step_length(const int32_t *code) {
     return *code < STEP_PULL ? 5 : 8;
 }
 
-static int writes_two(int step) { return step >= STEP_BOTH && step <= STEP_BOTH_on; }
+static int writes_two(int step) { return step >= STEP_BOTH && step <= STEP_LESS_on; }
 
 #define EACH for (ptrdiff_t i = 0; i < n; i++)
 #define ROW(k) (m + (ptrdiff_t)code[k] * n)
@@ -174,7 +185,7 @@ CLONES static void list_run(const int32_t *code, double *m, ptrdiff_t n) {
 #define STEP_CASE(name, numbers, written, value)                                                                       \
     case STEP_##name: {                                                                                                \
         double *const a = ROW(1), *const b = ROW(2);                                                                   \
-        const double *const c = ROW(numbers > 2 ? 3 : 2), *const d = ROW(numbers > 4 ? 4 : 2),                         \
+        const double *const c = ROW(numbers > 2 ? 3 : 2), *const d = ROW(numbers > 3 ? 4 : 2),                         \
                             *const e = ROW(numbers > 4 ? 5 : 2);                                                       \
         (void)c, (void)d, (void)e;                                                                                     \
         VECTORS EACH { value; }                                                                                        \

@@ -11,7 +11,8 @@ import numpy as np
 
 cdef extern from "_lanes.h":
     enum:
-        STEP_ADD, STEP_SUB, STEP_MUL, STEP_NEG, STEP_COPY, STEP_ADD_on, STEP_SUB_on, STEP_MUL_on, STEP_BOTH
+        STEP_ADD, STEP_SUB, STEP_MUL, STEP_NEG, STEP_COPY, STEP_ADD_on, STEP_SUB_on, STEP_MUL_on, STEP_MUL_off
+        STEP_MINUS, STEP_MUL_ADD, STEP_MUL_SUB, STEP_SUB_MUL, STEP_MULS_ADD, STEP_MULS_SUB, STEP_BOTH
         STEP_SUM, STEP_MEAN, STEP_DOT, STEP_LOGSUMEXP, STEP_LARGEST, STEP_SHARE, STEP_TOTAL_OF_EXP
         STEP_TOTAL_OF_LARGEST, STEP_EXP_on, STEP_LARGEST_on, STEP_VALUE, STEP_PULL, N_ROWS, EXCEPTIONS
     const char *row_names[]
@@ -64,8 +65,8 @@ cdef class Code:
     cdef const int32_t[::1] kinds, args
     cdef const int64_t[::1] start
     cdef int first
-    cdef uint8_t[::1] needed, kept, touched
-    cdef int32_t[::1] at, of, free, code
+    cdef uint8_t[::1] needed, kept, touched, freed
+    cdef int32_t[::1] at, of, free, code, last, into
     cdef Py_ssize_t n_free, n_code, n_kept, top
 
     def __init__(
@@ -75,14 +76,15 @@ cdef class Code:
         cdef Py_ssize_t n = kinds.shape[0], n_nodes = n + wanted.shape[0], i
         self.kinds, self.start, self.args, self.first = kinds, start, args, wanted.shape[0]
         self.needed, self.touched = np.zeros(n_nodes, np.uint8), np.zeros(n_nodes, np.uint8)
-        self.kept = np.zeros(n_nodes, np.uint8)
+        self.kept, self.freed = np.zeros(n_nodes, np.uint8), np.zeros(n_nodes, np.uint8)
+        self.last, self.into = np.full(n_nodes, -1, np.int32), np.full(n_nodes, -1, np.int32)
         self.at, self.of = np.full(n_nodes, -1, np.int32), np.full(n_nodes, -1, np.int32)
         self.free = np.empty(n_nodes + 8, np.int32)
         self.code = np.empty(10 * n + 10 * args.shape[0] + 8, np.int32)
         for i in range(self.first):
             self.needed[i] = wanted[i]
         self.look(outputs)
-        self.write_values(outputs)
+        self.write_values()
         self.values = np.array(self.code[:self.n_code])
         self.n_code = 0
         self.seed = -1
@@ -143,47 +145,99 @@ cdef class Code:
         self.code[self.n_code] = x
         self.n_code += 1
 
-    cdef void write_values(self, outputs):
-        cdef Py_ssize_t k, j, s, count, n = self.kinds.shape[0], n_kept
-        cdef int kind, y, x
-        cdef int32_t[::1] last = np.full(self.first + n, -1, np.int32)
-        for k in range(n):
+    cdef bint absorbed(self, int x):
+        """Whether a value is a product that a sum or a difference makes for itself, as the only one that needs it."""
+        return x >= self.first and self.kinds[x - self.first] == STEP_MUL and self.into[x] >= 0
+
+    cdef void count(self):
+        """`last`: where each value is read last. `into`: of products, the sum that makes them, or -1."""
+        cdef Py_ssize_t k, j
+        cdef int x
+        for k in range(self.kinds.shape[0]):
             for j in range(self.start[k], self.start[k + 1]):
-                last[self.args[j]] = k
-        n_kept = self.first
+                x = self.args[j]
+                self.into[x] = k if self.last[x] < 0 else -1
+                self.last[x] = k
+                if self.kept[x] or (self.kinds[k] != STEP_ADD and self.kinds[k] != STEP_SUB):
+                    self.into[x] = -1
+        for k in range(self.kinds.shape[0]):
+            x = self.first + k
+            if self.absorbed(x):
+                for j in range(self.start[k], self.start[k + 1]):
+                    self.last[self.args[j]] = max(self.last[self.args[j]], self.into[x])
+
+    cdef void lay_out(self):
+        """Places of leaves, of their cotangents, and of the values that are kept: in order, as they are read again."""
+        cdef Py_ssize_t k
+        self.top = self.first
         for k in range(self.first):
             self.at[k] = k
             if self.touched[k]:
-                self.of[k] = n_kept
-                n_kept += 1
-        for k in range(n):  # one after the other, as they are written and then read again
-            if self.kept[self.first + k]:
-                self.at[self.first + k] = n_kept
-                n_kept += 1
-        self.top = self.n_kept = n_kept
-        for k in range(n):
-            kind, s, count = self.kinds[k], self.start[k], self.start[k + 1] - self.start[k]
-            y = self.first + k
-            if self.at[y] < 0 and STEP_SUM <= kind < STEP_VALUE:
+                self.of[k] = self.top
+                self.top += 1
+        for k in range(self.first, self.kept.shape[0]):
+            if self.kept[k]:
+                self.at[k] = self.top
+                self.top += 1
+        self.n_kept = self.top
+
+    cdef void write_values(self):
+        cdef Py_ssize_t k, j, s, count
+        cdef int kind, y
+        cdef bint is_list
+        self.count()
+        self.lay_out()
+        for k in range(self.kinds.shape[0]):
+            kind, s, count, y = self.kinds[k], self.start[k], self.start[k + 1] - self.start[k], self.first + k
+            if self.absorbed(y):
+                continue
+            is_list = STEP_SUM <= kind < STEP_VALUE
+            if is_list and self.at[y] < 0:
                 self.at[y] = self.new()  # while it is computed, all arguments are still read
-            self.code[self.n_code] = kind
-            if STEP_SUM <= kind < STEP_VALUE:
-                self.code[self.n_code + 2] = count
-            for j in range(count):
-                x = self.args[s + j]
-                self.code[self.n_code + 2 + j + (STEP_SUM <= kind < STEP_VALUE)] = self.at[x]
-                if x >= self.first and last[x] == k and not self.kept[x]:
-                    self.give_back(self.at[x])
-                    last[x] = -1
+            j = self.n_code
+            self.n_code += 2
+            if is_list:
+                self.put(count)
+            if kind == STEP_ADD or kind == STEP_SUB:
+                kind = self.write_sum(kind, k, self.args[s], self.args[s + 1])
+            else:
+                self.read(k, s, count)
             if kind >= STEP_VALUE:
-                for j in range(count, 3):
-                    self.code[self.n_code + 2 + j] = self.code[self.n_code + 2]
+                while self.n_code < j + 5:
+                    self.put(self.code[j + 2])
             if self.at[y] < 0:
                 self.at[y] = self.new()
-            self.code[self.n_code + 1] = self.at[y]
-            self.n_code += 5 if kind >= STEP_VALUE else 3 + count if kind >= STEP_SUM else 2 + count
-            if last[y] < 0 and not self.kept[y]:
+            self.code[j], self.code[j + 1] = kind, self.at[y]
+            if self.last[y] < 0 and not self.kept[y]:
                 self.give_back(self.at[y])
+
+    cdef int write_sum(self, int kind, Py_ssize_t k, int x1, int x2):
+        """The arguments of a sum or a difference, and of products in it; returns the step."""
+        cdef bint plus = kind == STEP_ADD
+        cdef int other = x2 if self.absorbed(x1) else x1
+        if not self.absorbed(x1) and not self.absorbed(x2):
+            self.read(k, self.start[k], 2)
+            return kind
+        if self.absorbed(x1):
+            self.read(k, self.start[x1 - self.first], 2)
+        if self.absorbed(x2):
+            self.read(k, self.start[x2 - self.first], 2)
+        if self.absorbed(x1) and self.absorbed(x2):
+            return STEP_MULS_ADD if plus else STEP_MULS_SUB
+        self.read_one(k, other)
+        return STEP_MUL_ADD if plus else STEP_MUL_SUB if other == x2 else STEP_SUB_MUL
+
+    cdef void read(self, Py_ssize_t k, Py_ssize_t s, Py_ssize_t count):
+        """The places of some arguments, for step k; after it, those that nobody reads any more are free."""
+        cdef Py_ssize_t j
+        for j in range(s, s + count):
+            self.read_one(k, self.args[j])
+
+    cdef void read_one(self, Py_ssize_t k, int x):
+        self.put(self.at[x])
+        if x >= self.first and self.last[x] == k and not self.kept[x] and not self.freed[x]:
+            self.freed[x] = 1
+            self.give_back(self.at[x])
 
     cdef void write_pulls(self, int output):
         cdef Py_ssize_t k
@@ -221,9 +275,9 @@ cdef class Code:
         cdef Py_ssize_t s = self.start[k], count = self.start[k + 1] - s, j
         cdef int kind = self.kinds[k], y = self.first + k, x
         if kind == STEP_ADD or kind == STEP_SUB or kind == STEP_NEG:
-            return self.pull_sum(kind, s, count, c)
+            return self.pull_sum(k, s, count, c)
         if kind == STEP_MUL:
-            return self.pull_product(self.args[s], self.args[s + 1], c)
+            return self.pull_product(self.args[s], self.args[s + 1], c, False, True)
         if kind >= STEP_VALUE:
             for j in range(count):
                 x = self.args[s + j]
@@ -244,16 +298,24 @@ cdef class Code:
         for j in range(3):
             self.put(self.at[self.args[s + (j if j < count else 0)]])
 
-    cdef bint pull_sum(self, int kind, Py_ssize_t s, Py_ssize_t count, int c):
+    cdef int at_once(self, Py_ssize_t k):
+        """The product just before a sum or a difference, if only that needs it: what is handed to it goes on at once."""
+        cdef int x = self.first + k - 1
+        cdef Py_ssize_t s = self.start[k]
+        if k == 0 or self.into[x] != k or self.kinds[k - 1] != STEP_MUL or not self.needed[x]:
+            return -1
+        return -1 if self.args[self.start[k - 1]] == self.args[self.start[k - 1] + 1] else x
+
+    cdef bint pull_sum(self, Py_ssize_t k, Py_ssize_t s, Py_ssize_t count, int c):
+        cdef int kind = self.kinds[k], x, last = self.at_once(k)
         cdef Py_ssize_t j
-        cdef int x
         cdef bint given = False, minus
         for j in range(count):
             x = self.args[s + j]
-            if not self.needed[x]:
+            if not self.needed[x] or x == last:
                 continue
             minus = kind == STEP_NEG or (kind == STEP_SUB and j == 1)
-            if self.is_new(x) and not given:
+            if self.is_new(x) and not given and not (minus and last >= 0):
                 given, self.of[x], self.touched[x] = True, c, 1
                 if not minus:
                     continue
@@ -264,42 +326,52 @@ cdef class Code:
                 self.put(STEP_NEG if minus else STEP_COPY)
             self.put(self.of[x])
             self.put(c)
+        if last >= 0:
+            j = self.start[k - 1]
+            minus = kind == STEP_SUB and self.args[s + 1] == last
+            if self.pull_product(self.args[j], self.args[j + 1], c, minus, not given):
+                given = True
         return given
 
-    cdef bint pull_product(self, int x1, int x2, int c):
+    cdef bint pull_product(self, int x1, int x2, int c, bint minus, bint gives):
+        """gives: whether an argument may have the place c itself. Returns whether one has."""
         cdef int both
-        cdef bint given = False
         if self.needed[x1] and self.needed[x2] and x1 != x2:
-            if self.is_new(x1):
-                given, self.of[x1], self.touched[x1] = True, c, 1
-                both = 0
-            else:
-                both = self.to(x1)
-            if not given and self.is_new(x2):
-                given, self.of[x2], self.touched[x2] = True, c, 1
-            else:
-                both += 2 * self.to(x2)
-            self.put(STEP_BOTH + both)
+            both = 0
+            if gives and self.is_new(x1):
+                self.of[x1], self.touched[x1] = c, 1
+            elif self.to(x1):
+                both = 1
+            if gives and self.of[x1] != c and self.is_new(x2):
+                self.of[x2], self.touched[x2] = c, 1
+            elif self.to(x2):
+                both += 2
+            self.put(STEP_BOTH + both + 4 * minus)
             self.put(self.of[x1])
             self.put(self.of[x2])
             self.put(c)
             self.put(self.at[x1])
             self.put(self.at[x2])
-            return given
-        if self.needed[x1] and x1 != x2 and self.is_new(x1):
-            given, self.of[x1], self.touched[x1] = True, c, 1
-            self.product(x1, c, x2, False)
-        elif self.needed[x1]:
-            self.product(x1, c, x2, self.to(x1))
-        if self.needed[x2] and x1 != x2 and self.is_new(x2):
-            given, self.of[x2], self.touched[x2] = True, c, 1
-            self.product(x2, c, x1, False)
-        elif self.needed[x2]:
-            self.product(x2, c, x1, self.to(x2))
-        return given
+            return gives and (self.of[x1] == c or self.of[x2] == c)
+        if x1 == x2:
+            if self.needed[x1]:
+                self.product(x1, c, x2, self.to(x1), minus)
+                self.product(x1, c, x2, True, minus)
+            return False
+        if not self.needed[x1]:
+            x1, x2 = x2, x1
+        if gives and self.is_new(x1):
+            self.of[x1], self.touched[x1] = c, 1
+            self.product(x1, c, x2, False, minus)
+            return True
+        self.product(x1, c, x2, self.to(x1), minus)
+        return False
 
-    cdef void product(self, int x, int c, int other, bint adds):
-        self.put(STEP_MUL_on if adds else STEP_MUL)
+    cdef void product(self, int x, int c, int other, bint adds, bint minus):
+        if minus:
+            self.put(STEP_MUL_off if adds else STEP_MINUS)
+        else:
+            self.put(STEP_MUL_on if adds else STEP_MUL)
         self.put(self.of[x])
         self.put(c)
         self.put(self.at[other])
@@ -325,7 +397,7 @@ cdef class Code:
             if kind == STEP_DOT:  # w1, x1, w2, x2, ...
                 x = self.args[s + j // 2 + (half if j % 2 else 0)]
                 if self.needed[x]:
-                    self.product(x, c, self.args[s + j // 2 + (0 if j % 2 else half)], self.to(x))
+                    self.product(x, c, self.args[s + j // 2 + (0 if j % 2 else half)], self.to(x), False)
                 continue
             x = self.args[s + j]
             if not self.needed[x]:

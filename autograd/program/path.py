@@ -22,7 +22,7 @@ __all__ = ["Path", "fitting"]
 # Seconds, about, with gradients. Straight-line code: for an argument, of one example, and beside it for each run of its
 # steps, which many examples share; for a function such as exp; and for a run of it. Array operations, as loops: for a
 # number, for one of them, for a run; and to find these, for each operation of the record.
-NODE, STEP, FUNCTION, STRAIGHT = 0.25e-9, 1.5e-9, 12e-9, 10.5e-6
+NODE, STEP, FUNCTION, STRAIGHT = 0.25e-9, 1.5e-9, 12e-9, 11.5e-6
 NUMBER, INSTRUCTION, ROLLED, ROLLING = 1.6e-9, 0.1e-6, 10e-6, 30e-6
 SIZES = [*range(1, 130), *(1 << k for k in range(8, 21))]  # of batches, to say which of them run how
 FEW = 64  # examples that are always run at once
@@ -30,6 +30,7 @@ NUMBERS = 1 << 16  # of values, and their cotangents, that examples run at once 
 KEPT = 8  # bound plans, for batch sizes that come again
 
 
+SLOW_ANYWHERE = {table.erf, table.erfc}  # a call for each number in array operations, too
 SAFE = {table.mul, table.abs, table.sum, table.mean, table.dot}
 
 
@@ -148,18 +149,24 @@ class Path:
         if straight < self._debt:
             return True
         instructions = len(self._plan.instructions) if self._plan else self.depth
-        return straight < n * self._numbers * NUMBER + instructions * INSTRUCTION + ROLLED
+        each = self._numbers * NUMBER + self._calls[1] * FUNCTION
+        return straight < n * each + instructions * INSTRUCTION + ROLLED
 
     def _seconds(self, n: int) -> float:
         """How long n examples take as straight-line code, about."""
-        record = self.record
-        blocks = -(-n // best_lanes(n, len(record)))
-        return n * (len(record.args) * NODE + self._functions * FUNCTION) + blocks * len(record.args) * STEP + STRAIGHT
+        args = len(self.record.args)
+        lanes = best_lanes(n, len(self.record))
+        blocks = -(-n // lanes)
+        each = args * NODE + self._calls[0] * FUNCTION
+        return blocks * (lanes * each + args * STEP) + STRAIGHT
 
     @cached_property
-    def _functions(self) -> int:
-        """How many operations call a function of C for each example, such as exp: array operations are faster there."""
-        return int(np.array([row not in QUICK for row in self.record.primitives], dtype=int)[self.record.op].sum())
+    def _calls(self) -> tuple[int, int]:
+        """How many operations call a function of C for each example; how many do so in array operations, too."""
+        rows = self.record.primitives
+        counts = np.bincount(self.record.op, minlength=len(rows)).tolist()
+        slow = [(row, count) for row, count in zip(rows, counts, strict=True) if row not in QUICK]
+        return sum(count for _, count in slow), sum(count for row, count in slow if row in SLOW_ANYWHERE)
 
     @cached_property
     def _numbers(self) -> int:

@@ -7,6 +7,7 @@ that a call of NumPy costs more than the arithmetic.
 from __future__ import annotations
 
 import contextlib
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +26,11 @@ if engine() == "native":
 
 __all__ = ["QUICK", "Follower", "Straight", "best_lanes", "is_possible"]
 
-# Rows that are arithmetic and choices, or take long anywhere; all others call a function of C, such as exp.
+# Rows that are arithmetic and choices; all others call a function of C, such as exp.
 QUICK = {
     table.add, table.sub, table.mul, table.div, table.ratio, table.neg, table.abs, table.sqrt, table.relu,
     table.leaky_relu, table.minimum, table.maximum, table.clip, table.where, table.step, table.equal, table.sign,
     table.sum, table.mean, table.dot, table.largest, table.identity, table.stop_gradient, table.fraction,
-    table.erf, table.erfc,
 }  # fmt: skip
 
 LISTS = {"sum", "mean", "dot", "logsumexp"}  # the rows of a list that the C core has
@@ -169,6 +169,7 @@ DISPATCH, LANE = 30.0, 1.0  # what a step takes, and one more example in it, abo
 MOST = 1 << 21  # numbers in all places, where more would leave the caches
 
 
+@lru_cache
 def best_lanes(n: int, places: int) -> int:
     """How many examples to run abreast, of n, if each needs so many places."""
     possible = [lanes for lanes in LANES if lanes * places <= MOST or lanes == 1]
