@@ -151,7 +151,7 @@ def test_code_reads_what_partials_are_made_of():
     assert FLOWS > 15
 
 
-@pytest.mark.parametrize(("n", "lanes"), [(1, 1), (5, 8), (30, 32), (1000, 128)])
+@pytest.mark.parametrize(("n", "lanes"), [(1, 1), (5, 8), (30, 32), (60, 64), (1000, 128)])
 def test_few_examples_take_few_lanes(n, lanes):
     assert straight.best_lanes(n, 1000) == lanes
     assert straight.best_lanes(n, straight.MOST + 1) == 1

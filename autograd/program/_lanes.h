@@ -208,14 +208,16 @@ INLINE int steps_run(const int32_t *code, const int32_t *end, double *m, const p
 static int run_1(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 1); }
 CLONES static int run_8(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 8); }
 CLONES static int run_32(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 32); }
+CLONES static int run_64(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 64); }
 CLONES static int run_128(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 128); }
 
-/* Runs code on 1, 8, 32 or 128 lanes; returns whether something is known not to be finite. */
+/* Runs code on 1, 8, 32, 64 or 128 lanes; returns whether something is known not to be finite. */
 static int lanes_run(const int32_t *code, const int32_t *end, double *m, int lanes) {
     switch (lanes) {
     case 1: return run_1(code, end, m);
     case 8: return run_8(code, end, m);
     case 32: return run_32(code, end, m);
+    case 64: return run_64(code, end, m);
     }
     return run_128(code, end, m);
 }

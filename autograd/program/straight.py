@@ -164,9 +164,9 @@ class Straight:
         return (outputs, by_parameters, slopes if wanted.by_inputs else None), wrong
 
 
-LANES = (1, 8, 32, 128)
+LANES = (1, 8, 32, 64, 128)
 DISPATCH, LANE = 30.0, 1.0  # what a step takes, and one more example in it, about: only their ratio counts
-MOST = 1 << 21  # numbers in all places, where more would leave the caches
+MOST = 1 << 20  # numbers in all places, where more would leave the caches
 
 
 @lru_cache
