@@ -8,6 +8,7 @@ import pytest
 import autograd
 from autograd import TABLE, Value, trace
 from autograd.program import straight
+from autograd.program.bind import NotFinite, Wanted
 from autograd.program.path import Path
 from autograd.symbol import Symbol
 
@@ -155,3 +156,13 @@ def test_code_reads_what_partials_are_made_of():
 def test_few_examples_take_few_lanes(n, lanes):
     assert straight.best_lanes(n, 1000) == lanes
     assert straight.best_lanes(n, straight.MOST + 1) == 1
+
+
+@native
+def test_a_constant_that_is_infinite_is_left_to_the_record():
+    program = trace(lambda x: x[0] + math.inf, [1.0])
+    path = program.paths[0]
+    bound = path.bound(3, Wanted(by_inputs=True), np.zeros(0))
+    with pytest.raises(NotFinite):
+        bound.run(1.0)
+    assert program(np.ones((3, 1))).tolist() == [math.inf] * 3
