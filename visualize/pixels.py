@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from visualize.style import relative
 
-__all__ = ["data_uri", "pixels", "png"]
+__all__ = ["BAD", "NEGATIVE", "POSITIVE", "data_uri", "indexed_uri", "pixels", "png"]
 
 # Between those of the light and those of the dark style: an image cannot know which of them is used.
 POSITIVE, NEGATIVE, BAD = bytes((46, 125, 205)), bytes((222, 98, 38)), bytes((255, 20, 80))
@@ -34,13 +34,19 @@ def pixels(numbers: Sequence[float | None], largest: float) -> bytes:
 def png(rgba: bytes, rows: int, columns: int) -> bytes:
     """Pixels, row by row, as a PNG file: https://www.w3.org/TR/png-3, colour type 6, no filter."""
     lines = b"".join(b"\0" + rgba[4 * columns * row : 4 * columns * (row + 1)] for row in range(rows))
+    return _file(lines, rows, columns, 8, 6)
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
+def _file(lines: bytes, rows: int, columns: int, depth: int, kind: int, palette: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """A PNG of lines of so many bits per sample and a colour type. palette: further chunks, each a name and its data."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, depth, kind, 0, 0, 0)
     return b"".join((
         b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header),
+        *(chunk(*part) for part in palette),
         chunk(b"IDAT", zlib.compress(lines, 0)),  # stored: the same bytes from every version of zlib
         chunk(b"IEND", b""),
     ))  # fmt: skip
@@ -49,4 +55,16 @@ def png(rgba: bytes, rows: int, columns: int) -> bytes:
 def data_uri(numbers: Sequence[float | None], largest: float, rows: int, columns: int) -> str:
     """Numbers as an image for the `href` of an SVG's image."""
     file = png(pixels(numbers, largest), rows, columns)
+    return "data:image/png;base64," + base64.b64encode(file).decode()
+
+
+def indexed_uri(places: Sequence[Sequence[int]], colours: Sequence[bytes]) -> str:
+    """Pixels of at most 16 colours, each its place among `colours`, which are red, green, blue and how opaque: an
+    eighth of the room that `data_uri` takes. PNG, colour type 3, 4 bits.
+    """
+    lines = b"".join(
+        b"\0" + bytes(a << 4 | b for a, b in zip(row[::2], [*row[1::2], 0], strict=False)) for row in places
+    )
+    palette = ((b"PLTE", b"".join(c[:3] for c in colours)), (b"tRNS", bytes(c[3] for c in colours)))
+    file = _file(lines, len(places), len(places[0]), 4, 3, palette)
     return "data:image/png;base64," + base64.b64encode(file).decode()
