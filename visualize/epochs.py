@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, no_grad
-from autograd.value import holding
 from visualize.network import plan_network
 from visualize.network_facts import layers_of, plain
 from visualize.surface import NO_VALUE, OfModel, checked_path, pair_of
@@ -17,14 +16,17 @@ __all__ = ["CELL", "EDGE", "GRID", "Plane", "Snapshot", "Training", "training_of
 
 NAME = "animate_training"
 
-GRID = 32
+GRID = 28
 """Points of the plane per side."""
 
-CELL, EDGE = 12, 2
+CELL, EDGE = 10, 2
 """Points per side of the plane as a neuron sees it, and how many more there are above and below."""
 
 MOST_NEURONS = 12
 """Neurons of a column that are drawn."""
+
+MOST_CLASSES = 10
+"""So many colours can be told apart."""
 
 MOST_LOSSES, MOST_EXAMPLES = 1000, 400
 """Points of the loss curve, and examples that are drawn; of more, so many are taken evenly."""
@@ -99,7 +101,7 @@ def training_of(model: Any, loss: Any, data: Any, path: Any, threshold: float | 
     epochs = sorted({*_even(len(thetas), MOST_LOSSES), *chosen})
     with surface.open():
         autograd.write(surface.parameters, "data", thetas[-1])
-        drawn = plan_network(model, image_shape=(), most=MOST_NEURONS).drawn
+        drawn = plan_network(model, most=MOST_NEURONS).drawn
         losses = [surface.at(thetas[epoch]) for epoch in epochs]
         answers = network.answers(surface.parameters)
         snapshots = []
@@ -136,7 +138,7 @@ def _paced(thetas: Any, most: int) -> list[int]:
 
 
 class _Network(NamedTuple):
-    """A model of layers that takes two inputs. calls: what its layers do. widths: of its columns. weights: per layer."""
+    """A model of layers that takes two inputs. calls: what layers do. widths: of all columns. weights: per layer."""
 
     model: Any
     calls: list[Any]
@@ -237,8 +239,7 @@ class _Judge(NamedTuple):
         return cls(plane, targets, asked, middle, _strength(getattr(loss, "name", ""), outputs, middle, kinds))
 
     def snapshot(self, epoch: int, loss: float, lines: list[Any], values: Any, widths: list[int]) -> Snapshot:
-        """What to show of an epoch. lines: weights and gradients. values: what all neurons give for all that is asked.
-        """
+        """What to show of an epoch. lines: weights, gradients. values: what all neurons give for all that is asked."""
         import numpy as np
 
         n, side = len(self.targets), GRID + 2
@@ -252,17 +253,24 @@ class _Judge(NamedTuple):
         else:
             margins = [row - np.delete(plane, k, axis=0).max(axis=0) for k, row in enumerate(plane)]
         return Snapshot(
-            epoch, loss, float((decided[:n] == self.targets).mean()), *lines,
+            epoch,
+            loss,
+            accuracy=float((decided[:n] == self.targets).mean()),
+            weights=lines[0],
+            gradients=lines[1],
             columns=np.split(seen, np.cumsum(widths[1:-1])),
-            strength=self.strength(plane)[inner], decided=decided[n : n + side * side].reshape(side, side)[inner],
+            strength=self.strength(plane)[inner],
+            decided=decided[n : n + side * side].reshape(side, side)[inner],
             margins=margins,
-        )  # fmt: skip
+        )
 
 
 def _classes(targets: Any, outputs: int) -> tuple[Any, list[str], list[float]]:
     """The class of each target, counted from 0, the names of all classes, and for one output the numbers of both."""
-    import numpy as np
-
+    if outputs > MOST_CLASSES:
+        raise ValueError(
+            f"{NAME}: the film shows classes by colour, {MOST_CLASSES} at most, but the model has {outputs} outputs"
+        )
     if outputs > 1:
         if targets.ndim == 2 and targets.shape[1] == outputs:
             targets = targets.argmax(axis=1)

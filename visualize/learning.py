@@ -13,9 +13,9 @@ from visualize.contour import contours, fewer
 from visualize.epochs import CELL, EDGE, GRID, Snapshot, Training, training_of
 from visualize.film import Film, Frame, check_ending
 from visualize.layout import Point
-from visualize.moves import Mark, Pages, Piece, Varying, moving, still
+from visualize.moves import Mark, Pages, Piece, Pulse, Varying, course_of, moving, still
 from visualize.pixels import BAD, NEGATIVE, POSITIVE, indexed_uri
-from visualize.style import number
+from visualize.style import number, relative
 from visualize.svg import asset, below, escaped, tenth, wrapped
 
 __all__ = ["animate_training"]
@@ -26,7 +26,7 @@ WIDTH, MARGIN = 830.0, 16.0
 SIDE, WITHIN = 300.0, 470.0
 """The side of the plane; and how far the network reaches to the right."""
 
-ROOM = 66.0
+ROOM = 64.0
 """Height of a neuron with what is between it and the next one, at most."""
 
 CURVE, PANEL = 190.0, 74.0
@@ -38,7 +38,13 @@ BEGIN, END = 0.8, 2.5
 THIN, THICK = 0.6, 6.5
 """Of a line whose weight is almost 0, and of that with the largest weight of its layer."""
 
-LEVELS = 7
+PULSES, CYCLES = 100, 6
+"""Up to so many lines have dots that run along them; so many times in a film, forwards and back."""
+
+FLOW, LARGEST, SMALLEST = 5.0, 14.0, 2.5
+"""Sizes of dots: forwards; and back, with the largest gradient, and with none."""
+
+LEVELS = 10
 """Tints of blue, and as many of orange."""
 
 STRONG = 150
@@ -142,7 +148,7 @@ class _Stage(NamedTuple):
         gaps = len(units) - 1
         xs = [left + (right - left) * c / gaps for c in range(gaps + 1)]
         begin, end = (seconds * min(x / 12.0, 0.25) for x in (BEGIN, END))
-        steps = max(len(training.snapshots) - 1, 1)
+        steps = len(training.snapshots) - 1
         times = [begin + (seconds - begin - end) * k / steps for k in range(len(training.snapshots))]
         top = MARGIN + 20.0 * len(list(wrapped(title, 14.0, WIDTH))) + 40.0
         return cls(training, title, seconds, unit, top, xs, units, times)
@@ -168,8 +174,8 @@ class _Stage(NamedTuple):
         cut = f" From {self.unit} {self.training.cut} on, numbers are not finite." if self.training.cut else ""
         return (
             f"A {widths} network learns: from {self.unit} {first.epoch} to {last.epoch} the loss goes from "
-            f"{number(first.loss, 3)} to {number(last.loss, 3)}, and the accuracy from {first.accuracy:.1%} to "
-            f"{last.accuracy:.1%}. A film in {len(self.training.snapshots)} steps.{cut}"
+            f"{number(first.loss, 3)} to {number(last.loss, 3)}, and of the examples, {_percentage(last.accuracy)} are "
+            f"right rather than {_percentage(first.accuracy)}. A film in {len(self.training.snapshots)} steps.{cut}"
         )
 
     def _pieces(self) -> tuple[list[Piece], float]:
@@ -183,17 +189,28 @@ class _Stage(NamedTuple):
             for i, line in enumerate(wrapped(self.title, 14.0, WIDTH))
         ]
         pieces += self._lines()
+        pieces += self._pulses()
         pieces += self._shapes("ground")
         pieces += self._grounds()
         pieces += self._shapes("rim")
         pieces += self._headings()
+        # At each time that of the nearest snapshot: two of them would be hard to read.
+        starts = [0.0, *((a + b) / 2.0 for a, b in pairwise(self.times))]
+        pieces.append(Pages([self._told(s, panel) for s in self.training.snapshots], starts, fades=False))
         pieces += self._examples()
         pieces += self._curve(panel)
         return [*pieces, *keys], height
 
     def _keys(self) -> list[tuple[str, str]]:
-        keys = [("pos", "weight > 0"), ("neg", "weight < 0"), ("", "width: its size")]
-        return [*keys, ("", "in a neuron: what it gives in the plane, blue > 0, orange < 0")]
+        keys = [("pos", "positive weight"), ("neg", "negative weight")]
+        if self._flows():
+            keys += [("flow", "numbers go forward"), ("flow back", "the gradient comes back")]
+        words = "width: size of the weight; in a neuron: what it gives in the plane, blue positive, orange negative"
+        return [*keys, ("", words)]
+
+    def _flows(self) -> bool:
+        """Whether there are dots."""
+        return sum(len(a) * len(b) for a, b in pairwise(self.training.drawn)) <= PULSES
 
     # ------------------------------------------------------------ the network
 
@@ -209,24 +226,40 @@ class _Stage(NamedTuple):
         """The weights: of each a line for positive numbers, one for negative ones, if there are such."""
         drawn, snapshots = self.training.drawn, self.training.snapshots
         for c in range(len(drawn) - 1):
-            largest = max(float(abs(s.weights[c]).max()) for s in snapshots) or 1.0
-            for l, j in enumerate(drawn[c + 1]):
+            largest = max(_largest(s.weights[c]) for s in snapshots) or 1.0
+            for m, j in enumerate(drawn[c + 1]):
                 for k, i in enumerate(drawn[c]):
-                    course = self._course(c, k, l)
+                    course = course_of(self._course(c, k, m))
                     weights = [float(s.weights[c][j, i]) for s in snapshots]
                     for look, sign in (("pos", 1.0), ("neg", -1.0)):
                         widths = [thickness(sign * w / largest) for w in weights]
                         if any(widths):
-                            markup = f'<path id="{look}{c + 1}_{j}_{i}" class="weight {look}" d="{course}" {{}}/>'
-                            yield Varying(markup, "stroke-width:{:.2f}", self._marks(widths), 0.05)
+                            markup = f'<path id="{look}{c + 1}_{j}_{i}" d="{course}" {{}}/>'
+                            yield Varying(markup, f"weight {look}", "stroke-width:{:.2f}", self._marks(widths), 0.08)
 
-    def _course(self, c: int, k: int, l: int) -> str:
-        """The line from neuron k of column c to neuron l of the next one."""
-        (x1, y1), (x2, y2) = self._place(c, k), self._place(c + 1, l)
+    def _pulses(self) -> Iterator[Piece]:
+        """Dots from the inputs on, then back with the gradient of the loss, again and again."""
+        drawn, snapshots, gaps = self.training.drawn, self.training.snapshots, len(self.xs) - 1
+        if not self._flows():
+            return
+        lines = [(c, k, m) for c in range(gaps) for k in range(len(drawn[c])) for m in range(len(drawn[c + 1]))]
+        largest = max(_largest(s.gradients[c]) for s in snapshots for c in range(gaps)) or 1.0
+        period, slot = self.seconds / CYCLES, 0.42 / gaps
+        for c, k, m in lines:
+            course = self._course(c, k, m)
+            start, after = 0.04 + slot * c, 0.52 + slot * (gaps - 1 - c)
+            slopes = [float(s.gradients[c][drawn[c + 1][m], drawn[c][k]]) for s in snapshots]
+            sizes = [SMALLEST + (LARGEST - SMALLEST) * relative(x, largest) for x in slopes]
+            there = self._marks([FLOW] * (len(snapshots) - 1) + [0.0])
+            yield Pulse(course, "pulse", start, start + slot, False, period, there, 0.4)
+            yield Pulse(course, "pulse back", after, after + slot, True, period, self._marks([*sizes[:-1], 0.0]), 0.4)
+
+    def _course(self, c: int, k: int, m: int) -> tuple[Point, Point, Point, Point]:
+        """The line from neuron k of column c to neuron m of the next one."""
+        (x1, y1), (x2, y2) = self._place(c, k), self._place(c + 1, m)
         x1, x2 = x1 + self._radius(c), x2 - self._radius(c + 1)
         middle = (x1 + x2) / 2.0
-        points = ((middle, y1), (middle, y2), (x2, y2))
-        return f"M{tenth(x1)} {tenth(y1)}C{' '.join(f'{tenth(x)} {tenth(y)}' for x, y in points)}"
+        return (x1, y1), (middle, y1), (middle, y2), (x2, y2)
 
     def _marks(self, numbers: Sequence[float]) -> list[Mark]:
         found: list[Mark] = [(time, (x,)) for time, x in zip(self.times, numbers, strict=True)]
@@ -272,14 +305,13 @@ class _Stage(NamedTuple):
         """The plane as every neuron sees it, and as it is decided, page by page."""
         training, last = self.training, len(self.xs) - 1
         clips = list(self._clips())
-        largest = [
-            max((float(abs(x[abs(x) < math.inf]).max(initial=0.0)) for x in (s.columns[c] for s in training.snapshots)))
-            for c in range(last)
-        ]
+        largest = [max(_largest(s.columns[c]) for s in training.snapshots) for c in range(last)]
         yield f'<clipPath id="seen">{"".join(clips)}</clipPath><g clip-path="url(#seen)">'
         for k in range(2):
             (x, y), r = self._place(0, k), self._radius(0)
-            shown = [[(2.0 * (b if k == 0 else CELL - 1 - a) + 1.0) / CELL - 1.0 for b in range(CELL)] for a in range(CELL)]
+            shown = [
+                [(2.0 * (b if k == 0 else CELL - 1 - a) + 1.0) / CELL - 1.0 for b in range(CELL)] for a in range(CELL)
+            ]
             yield _image(x - r, y - r, 2.0 * r, 2.0 * r, [[_tint(z, 1.0) for z in row] for row in shown], TINTS)
         pages = [f"{''.join(self._page(s, largest))}" for s in training.snapshots]
         yield Pages(pages, self.times, fades=True)
@@ -317,25 +349,28 @@ class _Stage(NamedTuple):
             scale = 2.0 * r / SIDE
             right, down = x - r - scale * self._left(), y - r - scale * self.top
             yield f'<use href="#{ident}" transform="matrix({scale:.4f} 0 0 {scale:.4f} {right:.2f} {down:.2f})"/>'
-        border = "".join(self._border(margins) for margins in snapshot.margins)
-        yield f'<path class="border" d="{border}"/>' if border else ""
 
     def _ground(self, snapshot: Snapshot) -> list[list[int]]:
         """The decision as places among colours."""
         classes = len(self.training.plane.names)
         if classes == 2:
-            signs = snapshot.strength if self.training.widths[-1] == 1 else snapshot.strength * (2 * snapshot.decided - 1)
+            signs = (
+                snapshot.strength if self.training.widths[-1] == 1 else snapshot.strength * (2 * snapshot.decided - 1)
+            )
             return [[_tint(z, 1.0) for z in row] for row in signs.tolist()]
-        levels = (len(TINTS) - 1) // classes
+        levels = _levels(classes)
         return [
-            [1 + levels * kind + max(math.ceil(z * levels) - 1, 0) if z == z else 0 for z, kind in zip(*rows, strict=True)]
+            [
+                1 + levels * kind + max(math.ceil(z * levels) - 1, 0) if z == z else 0
+                for z, kind in zip(*rows, strict=True)
+            ]
             for rows in zip(snapshot.strength.tolist(), snapshot.decided.tolist(), strict=True)
         ]
 
-    def _border(self, margins: Any) -> str:
-        """The line at which a class begins."""
+    def _border(self, snapshot: Snapshot) -> str:
+        """The lines at which classes begin."""
         step, found = SIDE / GRID, []
-        for line in contours(margins, 0.0):
+        for line in (line for margins in snapshot.margins for line in contours(margins, 0.0)):
             points = fewer([(self._left() + (x - 0.5) * step, self.top + (y - 0.5) * step) for x, y in line], 0.3)
             found.append("M" + "L".join(f"{tenth(x)} {tenth(y)}" for x, y in points))
         return "".join(found)
@@ -346,10 +381,12 @@ class _Stage(NamedTuple):
         two = len(plane.names) == 2
         for look in ("halo", "dots"):
             for kind in range(len(plane.names)):
-                places = [(self._left() + SIDE * x, self.top + SIDE * (1.0 - y)) for x, y in shares[plane.classes == kind]]
+                places = [
+                    (self._left() + SIDE * x, self.top + SIDE * (1.0 - y)) for x, y in shares[plane.classes == kind]
+                ]
                 shape = "square" if two and kind == 0 else "round"
                 colour = ("neg", "pos")[kind] if two else ""
-                style = "" if two or look == "halo" else f' style="stroke:{_rgb(CLASSES[kind % len(CLASSES)])}"'
+                style = "" if two or look == "halo" else f' style="stroke:{_rgb(CLASSES[kind])}"'
                 d = "".join(f"M{tenth(x)} {tenth(y)}h0" for x, y in places)
                 if d:
                     yield f'<path class="{look} {shape} {colour}" d="{d}"{style}/>'
@@ -357,55 +394,70 @@ class _Stage(NamedTuple):
     # ------------------------------------------------------------ the loss
 
     def _curve(self, top: float) -> Iterator[Piece]:
-        """The loss so far, a dot at its end, and the numbers of the epoch."""
-        training = self.training
+        """The loss so far: all of it, covered from where the film is, and a dot there."""
         right, bottom = WIDTH - MARGIN - 8.0, top + PANEL
-        finite = [loss for loss in training.losses if math.isfinite(loss)] or [1.0]
-        low, high = min(0.0, *finite), max(finite) or 1.0
-        last = max(training.epochs[-1], 1)
-
-        def at(epoch: float, loss: float) -> Point:
-            share = (min(max(loss, low), high) - low) / (high - low) if math.isfinite(loss) else 1.0
-            return CURVE + (right - CURVE) * epoch / last, bottom - (PANEL - 8.0) * share
-
-        points = [at(epoch, loss) for epoch, loss in zip(training.epochs, training.losses, strict=True)]
-        line = "L".join(f"{tenth(x)} {tenth(y)}" for x, y in fewer(points, 0.2))
+        low, high, points = self._points(right, bottom)
         times = self._moments()
+        line = "L".join(f"{tenth(x)} {tenth(y)}" for x, y in fewer(points, 0.2))
         yield f'<path class="curve" d="M{line}"/>'
-        shares = [(right - x) / (right - CURVE) for x, _ in points]
-        cover = f'<rect class="paper" x="{-(right + 4.0 - CURVE):.1f}" width="{right + 4.0 - CURVE:.1f}" height="{PANEL:.1f}" {{}}/>'
+        width = right + 4.0 - CURVE
+        cover = f'<rect x="{tenth(-width)}" width="{tenth(width)}" height="{tenth(PANEL + 3.0)}" {{}}/>'
+        left: list[Mark] = [(t, ((right - x) / (right - CURVE),)) for t, (x, _) in zip(times, points, strict=True)]
         yield f'<g transform="translate({tenth(right + 4.0)} {tenth(top)})">'
-        yield Varying(cover, "transform:matrix({:.4f},0,0,1,0,0)", [(t, (s,)) for t, s in zip(times, shares, strict=True)], 0.0004)
+        yield Varying(cover, "paper", "transform:matrix({:.4f},0,0,1,0,0)", left, 0.0004)
         yield "</g>"
         yield f'<path class="axis" d="M{tenth(CURVE)} {tenth(top)}V{tenth(bottom)}H{tenth(right)}"/>'
         yield _text("scale end", CURVE - 6.0, top + 11.0, f"loss {number(high, 2)}")
         yield _text("scale end", CURVE - 6.0, bottom + 3.0, number(low, 2))
         yield _text("scale", CURVE, bottom + 14.0, f"{self.unit} 0")
-        yield _text("scale end", right, bottom + 14.0, f"{last:,}")
-        yield Varying('<circle class="point" r="5" {}/>', "transform:matrix(1,0,0,1,{:.1f},{:.1f})", list(zip(times, points, strict=True)), 0.3)
-        yield Pages([self._told(s, top) for s in training.snapshots], [0.0, *self.times[1:]], fades=False)
+        yield _text("scale end", right, bottom + 14.0, f"{self.training.epochs[-1]:,}")
+        dot: list[Mark] = list(zip(times, points, strict=True))
+        yield Varying('<circle r="5" {}/>', "point", "transform:matrix(1,0,0,1,{:.1f},{:.1f})", dot, 0.3)
+
+    def _points(self, right: float, bottom: float) -> tuple[float, float, list[Point]]:
+        """The least and the largest number of the axis, and where the losses are; what is not finite, at the top."""
+        training = self.training
+        finite = [loss for loss in training.losses if math.isfinite(loss)] or [1.0]
+        low, high = min(0.0, *finite), max(finite)
+        high = high if high > low else low + 1.0
+        points = []
+        for epoch, loss in zip(training.epochs, training.losses, strict=True):
+            share = (loss - low) / (high - low) if math.isfinite(loss) else 1.0
+            x = CURVE + (right - CURVE) * epoch / training.epochs[-1]
+            points.append((x, bottom - (PANEL - 8.0) * share))
+        return low, high, points
 
     def _moments(self) -> list[float]:
         """When the film is at each epoch whose loss is known: those between two snapshots evenly."""
-        found: list[float] = []
         shown = [s.epoch for s in self.training.snapshots]
-        k = 0
+        found, k = [], 0
         for epoch in self.training.epochs:
-            while k + 1 < len(shown) - 1 and epoch > shown[k + 1]:
-                k += 1
-            if len(shown) == 1:
-                return [0.0]
+            k += epoch > shown[k + 1]
             share = (epoch - shown[k]) / (shown[k + 1] - shown[k])
             found.append(self.times[k] + share * (self.times[k + 1] - self.times[k]))
         return found
 
     def _told(self, snapshot: Snapshot, top: float) -> str:
+        """All of an epoch that does not fade: the border between classes, and its numbers."""
+        border = self._border(snapshot)
         lines = (
             ("now", 15.0, f"{self.unit} {snapshot.epoch:,}"),
             ("value", 40.0, f"loss {number(snapshot.loss, 3)}"),
-            ("value", 60.0, f"{snapshot.accuracy:.1%} right"),
+            ("value", 60.0, f"{_percentage(snapshot.accuracy)} right"),
         )
-        return "".join(_text(look, MARGIN, top + down, words) for look, down, words in lines)
+        texts = "".join(_text(look, MARGIN, top + down, words) for look, down, words in lines)
+        return (f'<path class="border" d="{border}"/>' if border else "") + texts
+
+
+def _percentage(share: float) -> str:
+    """As 97.5 %; 100.0 % for all only."""
+    return f"{100.0 * share if share == 1.0 else min(100.0 * share, 99.9):.1f} %"
+
+
+def _largest(numbers: Any) -> float:
+    """Of an array, by size; what is not finite aside."""
+    sizes = abs(numbers)
+    return float(sizes[sizes < math.inf].max(initial=0.0))
 
 
 def thickness(size: float) -> float:
@@ -428,13 +480,16 @@ def _tint(z: float, largest: float) -> int:
     return LEVELS + round(LEVELS * z / largest) if largest else LEVELS
 
 
+def _levels(classes: int) -> int:
+    """Shades of a class: a palette has 256 colours."""
+    return min(LEVELS, 255 // classes)
+
+
 def _shades(classes: int) -> list[bytes]:
     """Nothing, then shades of each class."""
-    levels = (len(TINTS) - 1) // classes
+    levels = _levels(classes)
     return [b"\0\0\0\0"] + [
-        CLASSES[kind % len(CLASSES)] + bytes((round(STRONG * (k + 1) / levels),))
-        for kind in range(classes)
-        for k in range(levels)
+        CLASSES[kind] + bytes((round(STRONG * (k + 1) / levels),)) for kind in range(classes) for k in range(levels)
     ]
 
 
@@ -442,10 +497,12 @@ def _rgb(colour: bytes) -> str:
     return f"#{colour.hex()}"
 
 
-def _image(x: float, y: float, width: float, height: float, places: Any, colours: Sequence[bytes], more: str = "") -> str:
+def _image(
+    x: float, y: float, width: float, height: float, places: Any, colours: Sequence[bytes], more: str = ""
+) -> str:
     return (
         f'<image{more} x="{tenth(x)}" y="{tenth(y)}" width="{tenth(width)}" height="{tenth(height)}" '
-        f'preserveAspectRatio="none" href="{indexed_uri(places, colours)}"/>'
+        f'href="{indexed_uri(places, colours)}"/>'
     )
 
 

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from visualize.deflate import deflated
 from visualize.style import relative
 
 __all__ = ["BAD", "NEGATIVE", "POSITIVE", "data_uri", "indexed_uri", "pixels", "png"]
@@ -34,22 +35,20 @@ def pixels(numbers: Sequence[float | None], largest: float) -> bytes:
 def png(rgba: bytes, rows: int, columns: int) -> bytes:
     """Pixels, row by row, as a PNG file: https://www.w3.org/TR/png-3, colour type 6, no filter."""
     lines = b"".join(b"\0" + rgba[4 * columns * row : 4 * columns * (row + 1)] for row in range(rows))
-    return _file(lines, rows, columns, 8, 6)
+    return _file(zlib.compress(lines, 0), rows, columns, 6)  # stored: the same bytes from every version of zlib
 
 
-def _file(lines: bytes, rows: int, columns: int, depth: int, kind: int, palette: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """A PNG of lines of so many bits per sample and a colour type. palette: further chunks, each a name and its data."""
+def _file(
+    lines: bytes, rows: int, columns: int, kind: int, palette: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:  # fmt: skip
+    """A PNG of compressed lines of a colour type, 8 bits a sample. palette: more chunks, each a name and its data."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    header = struct.pack(">IIBBBBB", columns, rows, depth, kind, 0, 0, 0)
-    return b"".join((
-        b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header),
-        *(chunk(*part) for part in palette),
-        chunk(b"IDAT", zlib.compress(lines, 0)),  # stored: the same bytes from every version of zlib
-        chunk(b"IEND", b""),
-    ))  # fmt: skip
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
+    parts = ((b"IHDR", header), *palette, (b"IDAT", lines), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def data_uri(numbers: Sequence[float | None], largest: float, rows: int, columns: int) -> str:
@@ -59,12 +58,8 @@ def data_uri(numbers: Sequence[float | None], largest: float, rows: int, columns
 
 
 def indexed_uri(places: Sequence[Sequence[int]], colours: Sequence[bytes]) -> str:
-    """Pixels of at most 16 colours, each its place among `colours`, which are red, green, blue and how opaque: an
-    eighth of the room that `data_uri` takes. PNG, colour type 3, 4 bits.
-    """
-    lines = b"".join(
-        b"\0" + bytes(a << 4 | b for a, b in zip(row[::2], [*row[1::2], 0], strict=False)) for row in places
-    )
+    """Pixels row by row, each its place among at most 256 colours: red, green, blue, and how opaque. Colour type 3."""
+    lines = b"".join(b"\0" + bytes(row) for row in places)
     palette = ((b"PLTE", b"".join(c[:3] for c in colours)), (b"tRNS", bytes(c[3] for c in colours)))
-    file = _file(lines, len(places), len(places[0]), 4, 3, palette)
+    file = _file(deflated(lines), len(places), len(places[0]), 3, palette)
     return "data:image/png;base64," + base64.b64encode(file).decode()
