@@ -227,7 +227,7 @@ class _Judge(NamedTuple):
     def of(cls, loss: Any, data: tuple[Any, Any], outputs: int, threshold: float | None) -> _Judge:
         import numpy as np
 
-        inputs = np.asarray(data[0], dtype=float)
+        inputs = np.array([[plain(v) for v in x] for x in data[0]])
         targets, names, kinds = _classes(np.asarray(data[1]), outputs)
         low, high = inputs.min(axis=0), inputs.max(axis=0)
         margin = 0.08 * np.maximum(high - low, 1e-9) + 1e-9

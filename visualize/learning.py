@@ -47,6 +47,9 @@ FLOW, LARGEST, SMALLEST = 5.0, 14.0, 2.5
 LEVELS = 10
 """Tints of blue, and as many of orange."""
 
+BEND = 1.5
+"""How opaque a tint is grows with this power of its place, so that it grows steadily with the number."""
+
 STRONG = 150
 """How opaque the strongest tint is, of 255."""
 
@@ -150,7 +153,7 @@ class _Stage(NamedTuple):
         begin, end = (seconds * min(x / 12.0, 0.25) for x in (BEGIN, END))
         steps = len(training.snapshots) - 1
         times = [begin + (seconds - begin - end) * k / steps for k in range(len(training.snapshots))]
-        top = MARGIN + 20.0 * len(list(wrapped(title, 14.0, WIDTH))) + 40.0
+        top = MARGIN + 20.0 * len(list(wrapped(title, 14.0, WIDTH))) + 18.0 * (training.cut is not None) + 40.0
         return cls(training, title, seconds, unit, top, xs, units, times)
 
     # ------------------------------------------------------------ the whole picture
@@ -171,12 +174,16 @@ class _Stage(NamedTuple):
     def _about(self) -> str:
         first, last = self.training.snapshots[0], self.training.snapshots[-1]
         widths = "-".join(map(str, self.training.widths))
-        cut = f" From {self.unit} {self.training.cut} on, numbers are not finite." if self.training.cut else ""
+        cut = f" {self._note()}" if self._note() else ""
         return (
             f"A {widths} network learns: from {self.unit} {first.epoch} to {last.epoch} the loss goes from "
             f"{number(first.loss, 3)} to {number(last.loss, 3)}, and of the examples, {_percentage(last.accuracy)} are "
             f"right rather than {_percentage(first.accuracy)}. A film in {len(self.training.snapshots)} steps.{cut}"
         )
+
+    def _note(self) -> str:
+        cut = self.training.cut
+        return "" if cut is None else f"From {self.unit} {cut} on, parameters are not finite: the film ends before."
 
     def _pieces(self) -> tuple[list[Piece], float]:
         """Everything, from below to above, and the height of the picture."""
@@ -188,6 +195,8 @@ class _Stage(NamedTuple):
             f'<text class="title" x="{tenth(WIDTH / 2.0)}" y="{tenth(MARGIN + 12.0 + 20.0 * i)}">{escaped(line)}</text>'
             for i, line in enumerate(wrapped(self.title, 14.0, WIDTH))
         ]
+        if self._note():
+            pieces.append(_text("note", MARGIN, self.top - 44.0, f"⚠ {self._note()}"))
         pieces += self._lines()
         pieces += self._pulses()
         pieces += self._shapes("ground")
@@ -249,7 +258,7 @@ class _Stage(NamedTuple):
             course = self._course(c, k, m)
             start, after = 0.04 + slot * c, 0.52 + slot * (gaps - 1 - c)
             slopes = [float(s.gradients[c][drawn[c + 1][m], drawn[c][k]]) for s in snapshots]
-            sizes = [SMALLEST + (LARGEST - SMALLEST) * relative(x, largest) for x in slopes]
+            sizes = [SMALLEST + (LARGEST - SMALLEST) * relative(x, largest) * math.isfinite(x) for x in slopes]
             there = self._marks([FLOW] * (len(snapshots) - 1) + [0.0])
             yield Pulse(course, "pulse", start, start + slot, False, period, there, 0.4)
             yield Pulse(course, "pulse back", after, after + slot, True, period, self._marks([*sizes[:-1], 0.0]), 0.4)
@@ -262,8 +271,7 @@ class _Stage(NamedTuple):
         return (x1, y1), (middle, y1), (middle, y2), (x2, y2)
 
     def _marks(self, numbers: Sequence[float]) -> list[Mark]:
-        found: list[Mark] = [(time, (x,)) for time, x in zip(self.times, numbers, strict=True)]
-        return [(0.0, found[0][1]), *found, (self.seconds, found[-1][1])]
+        return [(time, (x,)) for time, x in zip(self.times, numbers, strict=True)]
 
     def _shapes(self, look: str) -> Iterator[str]:
         """The outlines of neurons, or the ground below them."""
@@ -404,7 +412,7 @@ class _Stage(NamedTuple):
         cover = f'<rect x="{tenth(-width)}" width="{tenth(width)}" height="{tenth(PANEL + 3.0)}" {{}}/>'
         left: list[Mark] = [(t, ((right - x) / (right - CURVE),)) for t, (x, _) in zip(times, points, strict=True)]
         yield f'<g transform="translate({tenth(right + 4.0)} {tenth(top)})">'
-        yield Varying(cover, "paper", "transform:matrix({:.4f},0,0,1,0,0)", left, 0.0004)
+        yield Varying(cover, "paper", "transform:scale({:.4f},1)", left, 0.0004)
         yield "</g>"
         yield f'<path class="axis" d="M{tenth(CURVE)} {tenth(top)}V{tenth(bottom)}H{tenth(right)}"/>'
         yield _text("scale end", CURVE - 6.0, top + 11.0, f"loss {number(high, 2)}")
@@ -465,19 +473,22 @@ def thickness(size: float) -> float:
     return THIN + (THICK - THIN) * size if size > 0.0 else 0.0
 
 
-TINTS = [
-    *(NEGATIVE + bytes((round(STRONG * k / LEVELS),)) for k in range(LEVELS, 0, -1)),
-    POSITIVE + b"\0",
-    *(POSITIVE + bytes((round(STRONG * k / LEVELS),)) for k in range(1, LEVELS + 1)),
-    BAD + b"\xff",
-]
+def _tints() -> list[bytes]:
+    """Orange to blue, and red for what is no number. Pale ones, of which there is most to see, differ least."""
+    strengths = [round(STRONG * (k / LEVELS) ** BEND) for k in range(LEVELS + 1)]
+    found = [NEGATIVE + bytes((strength,)) for strength in strengths[:0:-1]]
+    return [*found, *(POSITIVE + bytes((strength,)) for strength in strengths), BAD + b"\xff"]
+
+
+TINTS = _tints()
 
 
 def _tint(z: float, largest: float) -> int:
     """The place of a number's tint."""
     if not math.isfinite(z):
         return len(TINTS) - 1
-    return LEVELS + round(LEVELS * z / largest) if largest else LEVELS
+    size = round(LEVELS * (abs(z) / largest) ** (1.0 / BEND)) if largest else 0
+    return LEVELS + (size if z > 0.0 else -size)
 
 
 def _levels(classes: int) -> int:

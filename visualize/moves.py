@@ -137,12 +137,17 @@ class _Sheet:
         """The class of a rule, from its marks: shares of its time, and what holds at them."""
         return self._rules.setdefault(tuple(marks), f"k{len(self._rules)}")
 
+    def _whole(self, piece: Varying | Pulse) -> list[Mark]:
+        """The marks that are needed, from the beginning to the end."""
+        first, last = piece.marks[0], piece.marks[-1]
+        return _thinned(list(dict([(0.0, first[1]), *piece.marks, (self.total, last[1])]).items()), piece.slack)
+
     def varying(self, piece: Varying) -> str:
-        marks = _thinned(piece.marks, piece.slack)
+        marks = self._whole(piece)
         return self.named([(time / self.total, piece.look.format(*numbers)) for time, numbers in marks])
 
     def pulse(self, piece: Pulse) -> str:
-        marks = _thinned(piece.marks, piece.slack)
+        marks = self._whole(piece)
         size = self.named([(time / self.total, f"stroke-width:{x:.1f}") for time, (x,) in marks])
         first, last = (-1.1, 0.1) if piece.back else (0.1, -1.1)
         times = ((0.0, first), (piece.start, first), (piece.end, last), (1.0, last))
