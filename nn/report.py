@@ -75,6 +75,7 @@ def write_report(
     made: list[Entry] = []
     for picture in (
         *_plots(model, history, training, held_out, outputs, course),
+        *_films(training, course),
         *_networks(model, before, held_out, case),
         *_flows(model, case),
         *_step(model, training, case.loss),
@@ -181,6 +182,20 @@ def _outcomes(model: MLP, training: Dataset, held_out: Dataset, outputs: list[An
             lambda: visualize.plot_decision_boundary(
                 _decision(model), training.inputs, training.targets, class_names=training.classes
             ),
+        )  # fmt: skip
+
+
+COLOURS = 10  # classes that a film can show
+
+
+def _films(training: Dataset, course: Course | None) -> Iterator[Entry]:
+    """How the network learned, if its inputs are a plane."""
+    import visualize
+
+    if course and len(course.path) > 1 and course.model.n_in == 2 and 2 <= len(training.classes) <= COLOURS:
+        yield Entry(
+            "learning.svg", "how it learned, epoch by epoch: a film, which plays by itself",
+            lambda path: visualize.animate_training(course.model, course.loss, course.part(), path, path=course.path),
         )  # fmt: skip
 
 

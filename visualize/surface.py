@@ -17,7 +17,9 @@ import autograd
 from autograd import DomainError, Value, topological
 from autograd.value import holding
 
-__all__ = ["Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "paths_of"]
+__all__ = [
+    "NO_VALUE", "Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "checked_path", "pair_of", "paths_of",
+]  # fmt: skip
 
 Vector = Any
 """A NumPy array of n floats: all parameters."""
@@ -118,7 +120,9 @@ def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
 class OfModel:
     """The mean loss of a model on data, by a program where it can be traced, as `nn.fit` has it."""
 
-    def __init__(self, model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None) -> None:
+    def __init__(
+        self, model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None = None, caller: str = "plot_landscape"
+    ) -> None:
         from nn.losses import Loss
         from nn.optimizers import SGD
         from nn.stepping import Task, start
@@ -126,11 +130,12 @@ class OfModel:
 
         if not callable(loss):
             raise TypeError(
-                f"plot_landscape: the loss must be a function of output and target, such as nn.cross_entropy, "
+                f"{caller}: the loss must be a function of output and target, such as nn.cross_entropy, "
                 f"got {loss!r:.200}"
             )
-        examples = examples_of("plot_landscape", *_pair(data), model)
-        named = _parameters(model, chosen)
+        self._caller = caller
+        examples = examples_of(caller, *pair_of(data, caller), model)
+        named = _parameters(model, chosen, caller)
         self.parameters, self.names = list(named), list(named.values())
         self.labels = [parameter.label or name for parameter, name in named.items()]
         silent = loss._replace(decide=None) if isinstance(loss, Loss) else loss  # nobody asks for the accuracy
@@ -151,7 +156,7 @@ class OfModel:
                 return  # a hole, it may be
             if not isinstance(found, Value):
                 raise TypeError(
-                    f"plot_landscape: the loss must return a Value computed from the model's output, got {found!r:.200}"
+                    f"{self._caller}: the loss must return a Value computed from the model's output, got {found!r:.200}"
                 )
             missing -= set(topological(found))
             if not missing:
@@ -178,18 +183,28 @@ class OfModel:
             return self.at(theta)
 
     def slope(self, i: int) -> float:
+        with self.open():
+            return float(self.gradient(self.theta)[i])
+
+    def gradient(self, theta: Vector) -> Vector:
+        """The derivatives by all parameters at other ones; nan where there are none."""
+        import numpy as np
+
         from nn.stepping import Compiled
 
-        n, total = len(self._task.examples.targets), 0.0
+        n, total = len(self._task.examples.targets), np.zeros(len(theta))
         parts = [list(range(k, min(k + 500, n))) for k in range(0, n, 500)]
-        with self.open():
+        try:
+            autograd.write(self.parameters, "data", theta)
             if isinstance(self._steps, Compiled):
                 self._steps.load()
-                return float(sum(self._steps.batch(part).gradient[i] * len(part) for part in parts) / n)
+                return sum(self._steps.batch(part).gradient * len(part) for part in parts) / n
             examples = self._task.examples
             for k, target in enumerate(examples.targets):  # one after the other: the graph of all might not fit
                 loss = self._task.loss(self._task.model(examples.input(k)), target)
-                total += float(autograd.grad(loss, [self.parameters[i]])[0])
+                total += autograd.grad(loss, self.parameters)
+        except NO_VALUE:
+            return np.full(len(theta), math.nan)
         return total / n
 
     @contextmanager
@@ -204,27 +219,27 @@ class OfModel:
         return holding(self.parameters, autograd.read(self.parameters, "data"))
 
 
-def _pair(data: Any) -> tuple[Any, Any]:
+def pair_of(data: Any, caller: str) -> tuple[Any, Any]:
     """Inputs and targets."""
     if hasattr(data, "inputs") and hasattr(data, "targets"):
         return data.inputs, data.targets
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(
-            "plot_landscape: data must be a Dataset, or a pair of inputs and targets: (data.inputs, data.targets); "
+            f"{caller}: data must be a Dataset, or a pair of inputs and targets: (data.inputs, data.targets); "
             f"got {data!r:.200}"
         )
     return data[0], data[1]
 
 
-def _parameters(model: Any, chosen: Sequence[Value] | None) -> dict[Value, str]:
+def _parameters(model: Any, chosen: Sequence[Value] | None, caller: str) -> dict[Value, str]:
     """All parameters of a model with their names; of a plain function, those that were chosen."""
     named: dict[str, Value] = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
     if not named and chosen is None:
         has_none = hasattr(model, "named_parameters")
         raise ValueError(
-            "plot_landscape: the model has no parameters"
+            f"{caller}: the model has no parameters"
             if has_none
-            else "plot_landscape: a plain function does not tell its parameters; choose one or two: parameters=(w, b)"
+            else f"{caller}: a plain function does not tell its parameters; choose one or two: parameters=(w, b)"
         )
     known = {parameter: name for name, parameter in named.items()}
     for i, parameter in enumerate(chosen or ()):
@@ -271,12 +286,13 @@ def paths_of(given: Any, surface: Surface) -> list[Path]:
     several = given if isinstance(given, Mapping) else {"": given}
     if not several:
         raise ValueError("plot_landscape: path must not be empty")
-    found = [_checked_path(str(name), points, len(surface.theta)) for name, points in several.items()]
+    found = [checked_path(str(name), points, len(surface.theta)) for name, points in several.items()]
     with surface.open():
         return [path._replace(first=surface.at(path.points[0]), last=surface.at(path.points[-1])) for path in found]
 
 
-def _checked_path(name: str, given: Any, n: int) -> Path:
+def checked_path(name: str, given: Any, n: int, caller: str = "plot_landscape") -> Path:
+    """A path as it was given, up to its first vector with a number that is not finite; its losses are not known yet."""
     import numpy as np
 
     what = f"path {name!r}" if name else "path"
@@ -286,7 +302,7 @@ def _checked_path(name: str, given: Any, n: int) -> Path:
     )
     if isinstance(given, str) or not hasattr(given, "__len__") or not len(given):
         raise TypeError(
-            f"plot_landscape: {what} must be a list of parameter vectors, got {given!r:.200} of "
+            f"{caller}: {what} must be a list of parameter vectors, got {given!r:.200} of "
             f"{type(given).__name__}; {remedy}"
         )
     points = []
@@ -298,13 +314,13 @@ def _checked_path(name: str, given: Any, n: int) -> Path:
         if vector is None or vector.shape != (n,):
             got = "no such numbers" if vector is None else f"shape {vector.shape}"
             raise ValueError(
-                f"plot_landscape: each entry of {what} must hold the {n} parameters, but entry {i} has {got}; {remedy}"
+                f"{caller}: each entry of {what} must hold the {n} parameters, but entry {i} has {got}; {remedy}"
             )
         points.append(vector)
     good = [bool(np.isfinite(point).all()) for point in points]
     whole = good.index(False) if False in good else len(points)
     if whole < 2:
-        raise ValueError(f"plot_landscape: {what} needs at least two entries of finite numbers, got {whole}; {remedy}")
+        raise ValueError(f"{caller}: {what} needs at least two entries of finite numbers, got {whole}; {remedy}")
     return Path(name, np.array(points[:whole]), cut=whole < len(points))
 
 
