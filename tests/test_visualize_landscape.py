@@ -87,13 +87,12 @@ def test_directions_of_a_path_are_its_principal_components():
     model, path = trained(6)
     surface = OfModel(model, LOSS, DATA, None)
     plane = Plane.through(surface, paths_of(path, surface), 0)
-    moves = np.array(path[:-1]) - path[-1]
-    variances, vectors = np.linalg.eigh(moves.T @ moves)  # of the matrix, rather than by its singular values
+    variances, vectors = np.linalg.eigh(np.cov(np.array(path).T))  # of the matrix, rather than by singular values
     assert plane.origin == pytest.approx(path[-1])
     for k in (0, 1):
         assert abs(plane.directions[k] @ vectors[:, -1 - k]) == pytest.approx(1.0, rel=1e-6)
         share = 100.0 * variances[-1 - k] / variances.sum()
-        assert plane.labels[k] == f"direction {k + 1} ({share:.2g} % of the variance)"
+        assert plane.labels[k] == f"direction {k + 1} ({share:.1f} % of the variance)"
     assert plane.seen(np.array(path))[-1] == pytest.approx([0.0, 0.0], abs=1e-12)
     assert plane.seen(np.array(path))[0, 0] < 0.0
 
@@ -102,7 +101,7 @@ def test_a_straight_path_gets_a_direction_across():
     model, path = trained()
     surface = OfModel(model, LOSS, DATA, None)
     plane = Plane.through(surface, paths_of([path[0], path[-1]], surface), 0)
-    assert plane.labels[1] == "a random direction (the path is straight)"
+    assert plane.labels == ["direction 1 (100 % of the variance)", "a random direction (the path is straight)"]
     assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-9)
 
 
@@ -133,7 +132,7 @@ def test_two_chosen_parameters(tmp_path):
     w1, w2 = model.layers[0].neurons[0].weights
     w1.label = "$w_1$"
     figure = plot_landscape(model, LOSS, DATA, parameters=(w1, w2), path=path, resolution=7)
-    assert "$w_1$ | layers.0.neurons.0.weights.1" in drawn(figure, tmp_path)
+    assert "$w_1$, 4.8 × enlarged | layers.0.neurons.0.weights.1" in drawn(figure, tmp_path)
     line = next(line for line in figure.axes[0].get_lines() if line.get_color() != "white")
     assert line.get_xydata() == pytest.approx(np.array(path)[:, :2])
 

@@ -22,7 +22,6 @@ from visualize import (
     plot_history,
     plot_landscape,
     plot_predictions,
-    plots,
     save_figure,
 )
 
@@ -255,7 +254,7 @@ def test_figures_leave_nothing_behind():
     ],
 )
 def test_a_share_is_never_said_to_be_all_or_nearly_all_when_it_is_not(p, text):
-    assert plots._percentage(p) == text
+    assert figures.share(p) == text
 
 
 def test_predicted_against_actual_numbers():
