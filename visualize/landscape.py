@@ -415,7 +415,7 @@ class _Picture(NamedTuple):
         sizes = [axis[-1] - axis[0] for axis in self.grid.axes]
         for k, size in enumerate(sizes):
             if max(sizes) > ALIKE * size:
-                labels[k] += f", {number(max(sizes) / size, 2)} × enlarged"
+                labels[k] += f"\n{number(max(sizes) / size, 2)} × enlarged"
         return labels
 
     def draw_curve(self, title: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from visualize.figures import FINE, PALETTE, Panel, counted, figure_for, look_of, share, sheet_for, typed, whole_number
-from visualize.style import BLUE, GREY, INK, ORANGE, SOFT
+from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, number
 
 __all__ = ["plot_confusion_matrix", "plot_decision_boundary", "plot_digits", "plot_predictions"]
 
@@ -72,7 +72,7 @@ class _Plane(NamedTuple):
         probable = bool(((there >= 0.0) & (there <= 1.0)).all())
         middle = threshold if threshold is not None else 0.5 if probable else 0.0
         reach = float(np.abs(there[np.isfinite(there)] - middle).max(initial=0.0)) or 1.0
-        reach = min(reach, 1e300)  # matplotlib does not get any farther
+        reach = min(reach, 1e240)  # contours end at 1e250
         scores = np.ma.masked_invalid(np.clip(self.scores, middle - reach, middle + reach))
         blend = LinearSegmentedColormap.from_list("blue to orange", ["#8fbde0", "#ffffff", "#f0a586"])
         levels = np.linspace(middle - reach, middle + reach, 21)
@@ -83,11 +83,12 @@ class _Plane(NamedTuple):
     def _draw_regions(self, axes: Any, colours: Sequence[str]) -> None:
         """Of more than two classes: the colour of the one decided for."""
         import numpy as np
-        from matplotlib.colors import ListedColormap
+        from matplotlib.colors import ListedColormap, to_rgb
 
+        light = [0.7 + 0.3 * np.array(to_rgb(colour)) for colour in colours]  # which hides the hatching behind
         axes.pcolormesh(
-            self.xs, self.ys, np.ma.masked_invalid(self.scores), cmap=ListedColormap(list(colours)), alpha=0.3,
-            shading="nearest", vmin=-0.5, vmax=len(self.kinds) - 0.5, linewidth=0, rasterized=True,
+            self.xs, self.ys, np.ma.masked_invalid(self.scores), cmap=ListedColormap(light), shading="nearest",
+            vmin=-0.5, vmax=len(self.kinds) - 0.5, linewidth=0, rasterized=True,
         )  # fmt: skip
 
 
@@ -101,15 +102,15 @@ def _score(found: Any, kinds: Sequence[Any]) -> float:
     if isinstance(found, str):
         return float(kinds.index(found)) if found in kinds else math.nan
     try:
-        number = float(found)
+        score = float(found)
     except (TypeError, ValueError):
         raise TypeError(
             "plot_decision_boundary: predict must return one number, or the class, for one example [x1, x2]; got "
             f"{found!r:.200}"
         ) from None
     if _are_scores(kinds):
-        return number
-    places = (i for i, kind in enumerate(kinds) if not isinstance(kind, str) and abs(kind - number) < 1e-6)
+        return score
+    places = (i for i, kind in enumerate(kinds) if not isinstance(kind, str) and abs(kind - score) < 1e-6)
     return float(next(places, math.nan))
 
 
@@ -248,7 +249,9 @@ def _counts(matrix: Any) -> Any:
         try:
             counts = counts.astype(float)
         except (TypeError, ValueError):
-            raise TypeError(f"plot_confusion_matrix: the matrix must hold numbers, got {counts[0, 0]!r:.200}") from None
+            raise TypeError(
+                f"plot_confusion_matrix: the matrix must hold numbers, got {counts[0, 0].tolist()!r:.200}"
+            ) from None
     strange = np.argwhere(~(np.isfinite(counts) & (counts >= 0)))
     if len(strange):
         a, p = strange[0].tolist()
@@ -326,13 +329,11 @@ def plot_predictions(predicted: Iterable[float], actual: Iterable[float], *, tit
         axes.ticklabel_format(scilimits=(-3, 4), useMathText=True)
     largest = float(np.abs(found - true).max()) or 1.0  # whose square may be beyond all floats
     error = largest * math.sqrt(float((((found - true) / largest) ** 2).mean()))
-    says = f"off by {error:.3g} (root mean square{' of those drawn' if missing else ''})"
+    says = f"off by {error:.3g} (root mean square{f' of {len(true):,}' if missing else ''})"
     panel.describe(title, "actual", "predicted", default=says)
     if missing:
-        whole = missing + len(true)
-        panel.legend(
-            [_nothing()], [f"{missing:,} of {whole:,} not drawn: nan, or beyond {HUGE:g}"], outside="lower center"
-        )
+        says = f"{missing:,} of {len(drawn):,} not drawn: nan, or beyond {number(HUGE, 1)}"
+        panel.legend([_nothing()], [says], outside="lower center")
     return sheet.result
 
 
@@ -468,7 +469,7 @@ def _whole_labels(labels: Iterable[int]) -> Any:
 
     given = np.asarray(list(labels))
     if given.dtype.kind not in "biuf" or given.ndim != 1:
-        raise TypeError(f"plot_digits: labels must be n whole numbers, got {given[0] if len(given) else labels!r:.200}")
+        raise TypeError(f"plot_digits: labels must be n whole numbers, got {given.tolist()!r:.200}")
     strange = given[given != np.rint(given)]
     if len(strange):
         raise ValueError(f"plot_digits: labels must be whole numbers, the true classes, got {strange[0]}")
