@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import autograd
 from autograd import DomainError, Value, topological
 from autograd.value import holding
+from visualize.figures import share
 
 __all__ = [
     "NO_VALUE", "Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "checked_path", "pair_of", "paths_of",
@@ -29,9 +30,10 @@ NO_VALUE = (DomainError, FloatingPointError, OverflowError, ZeroDivisionError)
 
 class Surface(Protocol):
     """A loss with n parameters. names: what they are called; labels: in a picture. theta: where they are now. what: the
-    name of the loss.
+    name of the loss. asked: the plot that asks, for errors.
     """
 
+    asked: str
     names: list[str]
     labels: list[str]
     theta: Vector
@@ -50,14 +52,21 @@ class Surface(Protocol):
 class OfFunction:
     """A plain function of numbers, which takes and returns Values as well."""
 
-    def __init__(self, f: Callable[..., Any], at: Sequence[float] | float | None) -> None:
+    def __init__(
+        self, f: Callable[..., Any], at: Sequence[float] | float | None, asked: str = "plot_landscape"
+    ) -> None:
         import numpy as np
 
-        self._f = f
-        self.names = _arguments(f, None if at is None else np.size(at))
-        self.theta = np.zeros(len(self.names)) if at is None else np.array(at, dtype=float).ravel()
-        if len(self.theta) != len(self.names) or not np.isfinite(self.theta).all():
-            raise ValueError(f"plot_landscape: at must be {len(self.names)} finite numbers, got {at!r:.200}")
+        self._f, self.asked = f, asked
+        self.names = _arguments(asked, f, None if at is None else np.size(at))
+        n = len(self.names)
+        try:
+            self.theta = np.zeros(n) if at is None else np.array(at, dtype=float).ravel()
+        except (TypeError, ValueError):
+            self.theta = np.zeros(0)
+        if len(self.theta) != n or not np.isfinite(self.theta).all():
+            wanted = "a finite number" if n == 1 else f"{n} finite numbers"
+            raise ValueError(f"{asked}: at must be {wanted}, for {' and '.join(self.names)}; got {at!r:.200}")
         self.labels = self.names
         name = getattr(f, "__name__", "f")
         self.what = f"{name if name.isidentifier() else 'f'}({', '.join(self.names)})"
@@ -69,7 +78,7 @@ class OfFunction:
         except NO_VALUE:
             return  # a hole, it may be
         if not isinstance(found, Value | Real):
-            raise TypeError(f"plot_landscape: the function must return a number or a Value, got {found!r:.200}")
+            raise TypeError(f"{self.asked}: the function must return a number or a Value, got {found!r:.200}")
 
     def at(self, theta: Vector) -> float:
         try:
@@ -91,7 +100,7 @@ class OfFunction:
         except NO_VALUE:
             return [math.nan] * len(arguments)
         raise TypeError(
-            f"plot_landscape: the function must return a Value computed from its arguments, got {found!r:.200}; use "
+            f"{self.asked}: the function must return a Value computed from its arguments, got {found!r:.200}; use "
             "autograd's functions, autograd.sin(x) rather than math.sin(x)"
         )
 
@@ -100,7 +109,7 @@ class OfFunction:
         yield
 
 
-def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
+def _arguments(asked: str, f: Callable[..., Any], given: int | None) -> list[str]:
     """The names of the one or two arguments of a function."""
     try:
         parts = list(inspect.signature(f).parameters.values())
@@ -111,7 +120,7 @@ def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
         names = [f"x{i + 1}" for i in range(given or len(names) or 1)]
     if len(names) not in (1, 2):
         raise TypeError(
-            f"plot_landscape: a function must take one or two numbers, but {getattr(f, '__name__', f)!s:.100} takes "
+            f"{asked}: a function must take one or two numbers, but {getattr(f, '__name__', f)!s:.100} takes "
             f"{len(names)}; of a model, give the loss and the data too: plot_landscape(model, loss, data)"
         )
     return names
@@ -126,15 +135,14 @@ class OfModel:
         from nn.losses import Loss
         from nn.optimizers import SGD
         from nn.stepping import Task, start
-        from nn.training import examples_of
 
         if not callable(loss):
             raise TypeError(
                 f"{caller}: the loss must be a function of output and target, such as nn.cross_entropy, "
                 f"got {loss!r:.200}"
             )
-        self._caller = caller
-        examples = examples_of(caller, *pair_of(data, caller), model)
+        self.asked = caller
+        examples = _examples(data, model, caller)
         named = _parameters(model, chosen, caller)
         self.parameters, self.names = list(named), list(named.values())
         self.labels = [parameter.label or name for parameter, name in named.items()]
@@ -156,7 +164,7 @@ class OfModel:
                 return  # a hole, it may be
             if not isinstance(found, Value):
                 raise TypeError(
-                    f"{self._caller}: the loss must return a Value computed from the model's output, got {found!r:.200}"
+                    f"{self.asked}: the loss must return a Value computed from the model's output, got {found!r:.200}"
                 )
             missing -= set(topological(found))
             if not missing:
@@ -231,21 +239,36 @@ def pair_of(data: Any, caller: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
+def _examples(data: Any, model: Any, caller: str) -> Any:
+    """The data, checked as `nn.fit` does."""
+    from nn.training import examples_of
+
+    inputs, targets = pair_of(data, caller)
+    try:
+        return examples_of(caller, inputs, targets, model)
+    except ValueError as error:
+        if not all(isinstance(part, tuple | list) and len(part) == 2 for part in (inputs, targets)):
+            raise
+        raise ValueError(
+            f"{error}. Data is a pair of all inputs and all targets; if yours is two examples, each with its target, "
+            "write tuple(zip(*data))"
+        ) from None
+
+
 def _parameters(model: Any, chosen: Sequence[Value] | None, caller: str) -> dict[Value, str]:
     """All parameters of a model with their names; of a plain function, those that were chosen."""
-    named: dict[str, Value] = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
-    if not named and chosen is None:
-        has_none = hasattr(model, "named_parameters")
+    known = _named(model)
+    own = bool(known)
+    if not known and chosen is None:
         raise ValueError(
             f"{caller}: the model has no parameters"
-            if has_none
+            if hasattr(model, "parameters")
             else f"{caller}: a plain function does not tell its parameters; choose one or two: parameters=(w, b)"
         )
-    known = {parameter: name for name, parameter in named.items()}
     for i, parameter in enumerate(chosen or ()):
         if not isinstance(parameter, Value) or not parameter.is_leaf:
             raise TypeError(f"plot_landscape: parameters must be Values that were not computed, got {parameter!r:.200}")
-        if named and parameter not in known:
+        if own and parameter not in known:
             raise ValueError(
                 f"plot_landscape: parameters[{i}], {parameter!r:.100}, is none of this model's; choose from "
                 "model.parameters(), such as model.layers[0].neurons[0].bias"
@@ -257,6 +280,20 @@ def _parameters(model: Any, chosen: Sequence[Value] | None, caller: str) -> dict
             "all of them, leave that away"
         )
     return known
+
+
+def _named(model: Any) -> dict[Value, str]:
+    """What a model says that its parameters are, with their names: a Module, or anything with `parameters()`."""
+    if hasattr(model, "named_parameters"):
+        return {parameter: name for name, parameter in model.named_parameters()}
+    given = list(model.parameters()) if hasattr(model, "parameters") else []
+    for parameter in given:
+        if not isinstance(parameter, Value) or not parameter.is_leaf:
+            raise TypeError(
+                "plot_landscape: the model's parameters() must return Values that were not computed, but "
+                f"{parameter!r:.200} is among them"
+            )
+    return {parameter: parameter.label or f"parameter {i}" for i, parameter in enumerate(given, 1)}
 
 
 # ---------------------------------------------------------------- paths
@@ -373,19 +410,20 @@ class Plane(NamedTuple):
     def through(cls, surface: Surface, paths: Sequence[Path], seed: int) -> Plane:
         """Through the end of a path, in the two directions in which most of it happens.
 
-        Li et al. 2018, section 7: the principal components of θᵢ - θₙ. Of several paths, all points count but those of
-        such that diverge, and the end is that with the lowest loss.
+        Li et al. 2018, section 7: the principal components of θᵢ - θₙ; as in the authors' code, these are about the
+        mean, so that shares are of the variance. Of several paths, all points count but those of such that diverge, and
+        the end is that with the lowest loss.
         """
         import numpy as np
 
         good = [path for path in paths if not path.diverges] or list(paths)
         end = min(good, key=lambda path: path.last if math.isfinite(path.last) else math.inf).points[-1]
         moves = np.concatenate([path.points for path in good]) - end
-        _, lengths, directions = np.linalg.svd(moves, full_matrices=False)
+        _, lengths, directions = np.linalg.svd(moves - moves.mean(axis=0), full_matrices=False)
         if not lengths[0]:
             raise ValueError("plot_landscape: all entries of the path are the same, so it leads nowhere; train longer")
         shares = (lengths / lengths[0]) ** 2 / ((lengths / lengths[0]) ** 2).sum()
-        labels = [f"direction {i + 1} ({100.0 * share:.2g} % of the variance)" for i, share in enumerate(shares[:2])]
+        labels = [f"direction {i + 1} ({share(part, 1)} of the variance)" for i, part in enumerate(shares[:2])]
         if len(lengths) < 2 or lengths[1] < 1e-9 * lengths[0]:  # a straight line
             across = _by_filters(np.random.default_rng(seed), surface.names, end)
             across = across - (across @ directions[0]) * directions[0]
@@ -442,7 +480,7 @@ class Grid(NamedTuple):
         grid = cls(plane, axes, np.where(np.isfinite(losses), losses, np.nan))
         if not np.isfinite(losses).any():
             raise ValueError(
-                "plot_landscape: the loss has no finite value anywhere around there; try a smaller span, or other "
+                f"{surface.asked}: the loss has no finite value anywhere around there; try a smaller span, or other "
                 "parameters"
             )
         return grid
