@@ -255,7 +255,9 @@ def test_a_model_that_does_more_than_its_layers_is_told(kind, widths):
 
 
 def test_it_is_told_what_the_model_returns():
-    (note,) = plan_network(Ten(2, [1], seed=0), X).notes
+    plan = plan_network(Ten(2, [1], seed=0), X)
+    (note,) = plan.notes
+    assert plan.about.endswith(note)
     assert f"one after the other: {Ten(2, [1], seed=0)(X).data:.4g}." in note
 
 

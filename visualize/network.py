@@ -360,4 +360,4 @@ def _about(plan: NetworkPlan) -> str:
         words.append(f"In the last neurons stands, of each, {plan.inside}: {told}.")
     if loss:
         words.append(f"The loss is {number(plan.columns[-1].units[0].number or 0.0, plan.precision)}.")
-    return " ".join(words)
+    return " ".join([*words, *plan.notes])
