@@ -12,7 +12,7 @@ from itertools import groupby
 
 from autograd.naming import SUPERSCRIPTS
 from visualize.description import Description, Edge, Group, Node, spread_of
-from visualize.style import number
+from visualize.style import cut, number
 
 __all__ = ["fold"]
 
@@ -21,9 +21,6 @@ ALIKE = 12
 
 FIRST, LAST = 3, 1
 """How many of them are drawn before the dots and after."""
-
-LETTERS = 24
-"""Labels are cut after as many."""
 
 PLACE = "□"
 """Stands for an argument that has no name which could stand inside a box."""
@@ -254,7 +251,7 @@ class _Graph:
 
     def described(self, description: Description) -> Description:
         nodes = tuple(
-            node._replace(label=_cut(node.label), name=node.name or node.label) for node in self.nodes.values()
+            node._replace(label=cut(node.label), name=node.name or node.label) for node in self.nodes.values()
         )
         edges = tuple(edge for key in self.nodes for edge in self.into[key] if edge.source in self.nodes)
         return description._replace(nodes=nodes, edges=edges)
@@ -272,10 +269,6 @@ def _together(edges: list[Edge], source: str, target: str) -> Edge:
         total,
         tuple(part for edge in edges for part in edge.parts),
     )  # fmt: skip
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
 
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "/"}
