@@ -64,7 +64,7 @@ class _Plane(NamedTuple):
         return [panel.hatch([whole], f"{says}\n({holes:,} of {self.scores.size:,} points)")] if holes else []
 
     def _draw_scores(self, axes: Any, threshold: float | None) -> None:
-        """Of two classes: blue to orange by the score, and a line where the second class begins."""
+        """Of two classes: orange to blue by the score, and a line where the second class begins."""
         import numpy as np
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -74,7 +74,7 @@ class _Plane(NamedTuple):
         reach = float(np.abs(there[np.isfinite(there)] - middle).max(initial=0.0)) or 1.0
         reach = min(reach, 1e240)  # contours end at 1e250
         scores = np.ma.masked_invalid(np.clip(self.scores, middle - reach, middle + reach))
-        blend = LinearSegmentedColormap.from_list("blue to orange", ["#8fbde0", "#ffffff", "#f0a586"])
+        blend = LinearSegmentedColormap.from_list("orange to blue", ["#f0a586", "#ffffff", "#8fbde0"])
         levels = np.linspace(middle - reach, middle + reach, 21)
         axes.contourf(self.xs, self.ys, scores, levels=levels, cmap=blend, extend="both")
         if scores.min() < middle < scores.max():
@@ -143,6 +143,8 @@ def plot_decision_boundary(
     names = _class_names(kinds, class_names)
     plane = _Plane.of(predict, points, kinds, resolution)
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    if _are_scores(kinds):
+        colours = [ORANGE, BLUE][: len(kinds)]  # blue is what is positive, as everywhere
     (panel,) = sheet.panels
     holes = plane.draw(panel, threshold, colours)
     dots = []
