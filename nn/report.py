@@ -252,7 +252,7 @@ def _output_names(data: Dataset) -> list[str]:
 
 
 def _flows(model: MLP, case: Case) -> Iterator[Entry]:
-    """How the gradient flows through one neuron on an example: a drawing, and a page to walk through it.
+    """How the gradient flows through one neuron on an example: a drawing, a film, and a page to walk through it.
 
     The page ends at the neuron: the rest of the network is not on it, so it could not follow a change.
     """
@@ -265,6 +265,10 @@ def _flows(model: MLP, case: Case) -> Iterator[Entry]:
     yield Entry(
         "neuron.svg", "one neuron: how the gradient flows to it from the loss",
         lambda path: visualize.render(visualize.draw(loss, parameters=weights, title=title), path),
+    )  # fmt: skip
+    yield Entry(
+        "backprop.svg", "the same as a film: forward, and the gradient back from the loss",
+        lambda path: visualize.animate(loss, path, parameters=weights, title=title),
     )  # fmt: skip
     yield Entry(
         "neuron.html", "one neuron, to walk through step by step in a browser",

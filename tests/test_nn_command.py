@@ -394,7 +394,7 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 # ---------------------------------------------------------------- pictures
 
 PICTURES = [
-    "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
+    "backprop.svg", "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
     "network-before.svg", "network.html", "neuron.html", "neuron.svg", "step.html", "step.svg",
 ]  # fmt: skip
 
@@ -434,16 +434,17 @@ def no_drawing(monkeypatch):
 
     monkeypatch.setattr("visualize.render", failing(visualize.RenderError("no program draws")))
     monkeypatch.setattr("visualize.explore", failing(visualize.RenderError("no program draws")))
+    monkeypatch.setattr("visualize.animate", failing(visualize.RenderError("no program draws")))
     monkeypatch.setattr("visualize.save_figure", failing(ImportError("plots need matplotlib")))
 
 
 def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    # A film needs nothing that is not installed.
+    # A film of a training needs nothing that is not installed.
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == ["history.csv", "index.html", "learning.svg", "model.safetensors"]
-    assert printed.count("not drawn: no program draws") == 7
+    assert printed.count("not drawn: no program draws") == 8
     assert printed.count("not drawn: plots need matplotlib") == 5
 
 
