@@ -9,12 +9,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.primitive import DomainError
 from autograd.value import Value, carries_nothing, explain_nan, of_one_moment, partials_of, topological
 
-__all__ = ["Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "size", "strongest", "way_between"]
+__all__ = [
+    "Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "silent", "size", "strongest", "way_between",
+]  # fmt: skip
 
 
 class Between(NamedTuple):
@@ -29,10 +31,15 @@ class Between(NamedTuple):
     order: list[Value]
 
 
-def way_between(y: Value, xs: Sequence[Value]) -> Between:
-    """The nodes from xs to y; none if y depends on no x. RuntimeError if a leaf was changed after y was computed."""
+def way_between(y: Value, xs: Sequence[Value], asker: str) -> Between:
+    """The nodes from xs to y; none if y depends on no x. RuntimeError, in the name of the function that asks, if a leaf
+    was changed after y was computed.
+    """
     order = topological(y)
-    of_one_moment(order)
+    try:
+        of_one_moment(order)
+    except RuntimeError as error:
+        raise RuntimeError(f"{asker}: {str(error).removeprefix('backward: ')}") from None
     wanted = set(xs)
     place: dict[Value, int] = {}
     nodes: list[Value] = []
@@ -83,13 +90,14 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
             continue
         found = or_nan(slopes_of, value, [place for _, place in edges], failed)
         slopes[i] = [*found]
+        mute = silent(value) if 0.0 in found else None
         for (j, place), slope in zip(edges, found, strict=True):
-            if slope == 0.0 and carries_nothing(value, place):
+            if slope == 0.0 and mute is not None and mute(place):
                 continue
             so_far = gradients[j]
             before = 0.0 if so_far is None else so_far
             total = before + upstream * slope
-            if total != total:
+            if total != total and not failed:
                 try:
                     explain_nan(value, place, upstream, slope, before)
                 except DomainError as error:
@@ -98,16 +106,29 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
     return Pulled(gradients, slopes, failed)
 
 
+class _AtHand:
+    """A node with its arguments at hand: the native engine makes a new tuple of them each time it is asked."""
+
+    def __init__(self, value: Value) -> None:
+        self._primitive, self._args = value.primitive, value.args
+
+
+def silent(value: Value) -> Callable[[int], bool]:
+    """`carries_nothing` for all arguments of one node, however many."""
+    node: Any = _AtHand(value)
+    return lambda place: carries_nothing(node, place)
+
+
 def or_nan(
     slopes_of: Callable[[Value, Sequence[int]], list[float]], value: Value, places: list[int], failed: list[DomainError]
 ) -> list[float]:
-    """The slopes of a node at some places, nan for one that does not exist, whose error is added to `failed`."""
+    """The slopes of a node at some places, nan for those that do not exist, whose error is added to `failed`."""
     try:
         return slopes_of(value, places)
     except DomainError as error:
-        if len(places) == 1:
+        if len(places) == 1 or value.primitive is None or value.primitive.rule is not None:  # which gives all at once
             failed.append(error)
-            return [math.nan]
+            return [math.nan] * len(places)
     return [x for place in places for x in or_nan(slopes_of, value, [place], failed)]
 
 
