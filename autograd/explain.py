@@ -22,6 +22,9 @@ MOST_STEPS = 12
 ENDS = 5
 MOST_SLOPES = 4
 MOST_GIVEN = 8
+MOST_KEPT = 3_000_000
+"""How many steps all paths that are shown may have: each keeps its nodes. FEW paths are found of any graph."""
+FEW = 5
 
 
 class Path(NamedTuple):
@@ -118,15 +121,16 @@ class Explanation:
         return self.markdown()
 
 
-def explain(y: Value, x: Value, k: int = 5) -> Explanation:
+def explain(y: Value, x: Value, k: int = FEW) -> Explanation:
     """How y depends on x: each step of the chain rule, the paths that carry most, and why the gradient is what it is.
 
     y: a computed Value. x: what to differentiate by, a leaf or any other Value that y was computed from. k: how many
     paths to show. Paths are counted, not walked: 10**5 operations take seconds. No backward() is needed, and nothing is
     changed.
 
-    Raises ValueError if y does not depend on x, with what may have happened, and RuntimeError if a leaf was changed
-    since y was computed.
+    Raises ValueError if y does not depend on x, with what may have happened, or if k paths of so long a computation are
+    too many to keep (3,000,000 steps in all; 5 paths always can be), and RuntimeError if a leaf was changed since y was
+    computed.
 
     >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
     >>> print(explain((w * x + 3.0) ** 2, w))
@@ -153,10 +157,11 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
 
 
 def _explained(between: Between, order: Sequence[Value], names: dict[Value, str], k: int) -> Explanation:
-    x, y = between.nodes[0], between.nodes[-1]
+    x, y, paths = between.nodes[0], between.nodes[-1], count(between)
+    _check_paths(min(k, paths), len(between.nodes) - 1)
     pulled = pull(between, own_slopes)
     gradient = math.nan if pulled.failed else pulled.gradients[0] or 0.0
-    ways = strongest(between, pulled.slopes, k)
+    ways = strongest(between, pulled.slopes, min(k, paths))
     best = [_path(between, pulled, way, gradient, names) for way in ways]
     why, reservation = reasons(between, pulled, names, size(between, pulled.slopes))
     chosen = _chosen(between, order, ways[0])
@@ -169,7 +174,7 @@ def _explained(between: Between, order: Sequence[Value], names: dict[Value, str]
     given = [(names[value], value.data) for value in uses if value not in told][:MOST_GIVEN]
     passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
     return Explanation(
-        names[y], names[x], y.data, x.data, gradient, count(between), count(between, passes), best, steps, given, why,
+        names[y], names[x], y.data, x.data, gradient, paths, count(between, passes), best, steps, given, why,
         length, reservation,
     )  # fmt: skip
 
@@ -261,6 +266,16 @@ def _check(y: Any, x: Any, k: Any) -> None:
         raise TypeError(f"explain: k must be a whole number of paths to show, got {k!r}")
     if k < 1:
         raise ValueError(f"explain: k must be at least 1, the number of paths to show, got {k}")
+
+
+def _check_paths(k: int, length: int) -> None:
+    """Raise ValueError for more paths than can be kept."""
+    most = max(FEW, MOST_KEPT // max(length, 1))
+    if k > most:
+        raise ValueError(
+            f"explain: k = {k:,} paths over {length:,} operations are too many to keep; of this computation at most "
+            f"{most:,}. Ask for fewer, or explain a part of it: y by a Value in the middle"
+        )
 
 
 def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:

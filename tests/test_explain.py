@@ -839,3 +839,32 @@ def test_wide_nodes_are_asked_for_their_arguments_a_few_times(wide, monkeypatch)
     monkeypatch.setattr(Value, "args", property(lambda value: asked.append(value) or args.fget(value)))
     str(explain(y, x))
     assert len(asked) < 100
+
+
+def test_too_many_paths_of_a_long_computation_are_refused():
+    x = x_(1.0)
+    y = x
+    for _ in range(3000):
+        y = autograd.mean([y, y])
+    with pytest.raises(ValueError, match=r"k = 1,001 paths over 3,000 operations .* at most 1,000"):
+        explain(y, x, k=1001)
+    z = x
+    for _ in range(3000):
+        z = autograd.neg(z)
+    assert len(explain(z, x, k=10**6).best) == 1  # there are no more
+
+
+def test_long_chains_keep_no_paths_of_their_own():
+    x = x_(0.5)
+    y = autograd.sum([x * (i + 1.0) for i in range(6)])
+    for i in range(200):
+        y = y * 1.01 if i != 100 else y + y * 0.5
+    found = explain(y, x, k=12)
+    scale = 1.01**199
+    wanted = sorted((f * (i + 1.0) * scale for i in range(6) for f in (1.0, 0.5)), reverse=True)
+    assert [path.product for path in found.best] == pytest.approx(wanted, rel=1e-12)
+    assert [10.0**path.exponent for path in found.best] == pytest.approx(wanted, rel=1e-9)
+    assert len({path.nodes for path in found.best}) == 12
+    for path in found.best:
+        for node, place, following in zip(path.nodes, path.places, path.nodes[1:], strict=False):
+            assert following.args[place] is node
