@@ -116,8 +116,8 @@ class Kinks(tuple[AtKink, ...]):
     def __str__(self) -> str:
         lines = []
         if not self:
-            known = " that is known to be" if self.unknown else ""
-            lines.append(f"No convention decides the gradient of {self.root}: no operation{known or ' is'} at a kink.")
+            known = "is known to be" if self.unknown else "is"
+            lines.append(f"No convention decides the gradient of {self.root}: no operation {known} at a kink.")
         for kink in self[:MOST]:
             lines.append(str(kink))
             for m in kink.moved[:MOST]:

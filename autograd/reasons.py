@@ -107,8 +107,12 @@ def _deaths(between: Between, pulled: Pulled, arriving: list[list[float]], words
     found: list[Cause] = []
     for i in reversed(range(len(between.nodes))):
         value, upstream = between.nodes[i], pulled.gradients[i]
-        if upstream == 0.0 and arriving[i] and _sum(arriving[i]) == 0.0:
-            found.append(Cause("cancelled", (i,), _later(words.cancelled, value, arriving[i])))
+        if upstream == 0.0 and arriving[i]:
+            exact = _sum(arriving[i])
+            found.append(
+                Cause("cancelled", (i,), _later(words.cancelled, value, arriving[i])) if exact == 0.0
+                else Cause("rounding", (i,), _later(words.rounded, value, arriving[i], 0.0, exact))
+            )  # fmt: skip
         if not upstream:
             continue
         for (j, place), slope in zip(between.edges[i], pulled.slopes[i], strict=True):
@@ -336,7 +340,7 @@ class _Words:
             return f"{what}: its own gradient by {arg} says 0; whether that is so was not looked into."
         if row.flat:
             return f"{what} stays the same while {arg} changes a little: {row.name} is flat, its slope is always 0."
-        if row.chooses and row not in SATURATING:
+        if row.chooses:
             here = self.argument(value, place)
             return f"{what} with {here}: a small change of {arg} does not change it, so nothing passes."
         return self._smooth_and_flat(value, place, row)
@@ -365,8 +369,8 @@ class _Words:
 
 SATURATING = {
     table.tanh, table.tanh_slope, table.sigmoid, table.sigmoid_slope, table.softplus, table.logsigmoid, table.logaddexp,
-    table.logsumexp, table.gelu, table.gelu_slope, table.silu, table.silu_slope, table.elu, table.erf, table.erfc,
-    table.exp, table.expm1, table.atan, table.fraction,
+    table.logsumexp, table.gelu, table.gelu_slope, table.silu, table.silu_slope, table.erf, table.erfc, table.exp,
+    table.expm1, table.atan,
 }  # fmt: skip
 """Rows that come so near to a constant, far out, that their slope is too small for a float."""
 

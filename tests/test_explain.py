@@ -602,7 +602,7 @@ def test_a_slope_that_is_exactly_0_is_not_called_saturated(case):
 
 SATURATED = [
     (autograd.tanh, 400.0), (autograd.sigmoid, 800.0), (autograd.softplus, -800.0), (autograd.erf, 40.0),
-    (autograd.gelu, -60.0), (autograd.silu, -2000.0), (autograd.exp, -1000.0), (autograd.elu, -1000.0),
+    (autograd.gelu, -60.0), (autograd.silu, -2000.0), (autograd.exp, -1000.0),
     (autograd.logsigmoid, 800.0), (autograd.atan, 1e200),
 ]  # fmt: skip
 
@@ -868,3 +868,18 @@ def test_long_chains_keep_no_paths_of_their_own():
     for path in found.best:
         for node, place, following in zip(path.nodes, path.places, path.nodes[1:], strict=False):
             assert following.args[place] is node
+
+
+def test_what_was_lost_before_a_slope_0_is_told_and_does_not_decide():
+    x = x_(1.5)
+    v = autograd.floor(x)
+    found = explain(v * 1e16 + 1.0 * v - v * 1e16, x)
+    assert "without rounding it is 1." in found.why[0]
+    assert found.reservation == ""
+
+
+def test_a_choice_and_a_share_of_the_whole_are_not_saturated():
+    alpha = Value(1.0, "alpha")
+    assert "saturated" not in explain(autograd.elu(1.5, alpha), alpha).why[0]
+    x = x_(1.5)
+    assert all("saturated" not in sentence for sentence in explain(autograd.softmax([x])[0], x).why)
