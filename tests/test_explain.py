@@ -823,7 +823,7 @@ def test_errors_name_the_function_that_was_called():
 
 @pytest.mark.parametrize("wide", ["sum", "dot", "dot with 0", "own"])
 def test_wide_nodes_are_asked_for_their_arguments_a_few_times(wide, monkeypatch):
-    """In the native engine each time makes a tuple of all of them."""
+    # In the native engine each time makes a tuple of all of them.
     if autograd.engine() != "python":
         pytest.skip("counts calls of a property")
     x, n = x_(1.0), 500
@@ -883,3 +883,14 @@ def test_a_choice_and_a_share_of_the_whole_are_not_saturated():
     assert "saturated" not in explain(autograd.elu(1.5, alpha), alpha).why[0]
     x = x_(1.5)
     assert all("saturated" not in sentence for sentence in explain(autograd.softmax([x])[0], x).why)
+
+
+def test_whether_a_wide_node_carries_nothing_is_asked_of_its_arguments_at_hand(monkeypatch):
+    asked = []
+    real = autograd.value.carries_nothing
+    monkeypatch.setattr("autograd.paths.carries_nothing", lambda node, i: asked.append(node) or real(node, i))
+    x = x_(1.0)
+    explain(autograd.dot([x] * 50, [0.0] * 50), x)
+    assert len(asked) == 50
+    assert len(set(map(id, asked))) == 1
+    assert not isinstance(asked[0], Value)
