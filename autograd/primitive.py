@@ -335,6 +335,12 @@ TABLE: dict[str, Primitive] = {}
 
 _BUILT_IN: set[str] = set()
 
+
+def is_built_in(row: Primitive) -> bool:
+    """Whether a row is one of ours, and not a user's own, a checkpoint or a program."""
+    return row.name in _BUILT_IN and TABLE.get(row.name) is row
+
+
 shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
 """What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""
 
