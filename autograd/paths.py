@@ -11,8 +11,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from autograd.engine import Value, clock, topological
+from autograd.moments import of_one_moment
 from autograd.primitive import DomainError
-from autograd.value import Value, carries_nothing, explain_nan, of_one_moment, partials_of, topological
+from autograd.sweep import carries_nothing, partials_of
+from autograd.trouble import explain_nan
 
 __all__ = ["Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "size", "strongest", "way_between"]
 
@@ -32,7 +35,7 @@ class Between(NamedTuple):
 def way_between(y: Value, xs: Sequence[Value]) -> Between:
     """The nodes from xs to y; none if y depends on no x. RuntimeError if a leaf was changed after y was computed."""
     order = topological(y)
-    of_one_moment(order)
+    of_one_moment(order, clock.now)
     wanted = set(xs)
     place: dict[Value, int] = {}
     nodes: list[Value] = []

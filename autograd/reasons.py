@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import primitives as table
+from autograd.engine import Value
 from autograd.formulas import said, slope_formula, slope_of, superscripted, value_formula
 from autograd.kinks import sides_of
 from autograd.paths import Between, Pulled
 from autograd.primitive import Primitive
-from autograd.value import Value
 
 __all__ = ["reasons"]
 

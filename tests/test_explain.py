@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import autograd
 import nn
 from autograd import DomainError, Explanation, TraceError, Value, explain, grad, no_grad
+from autograd.engine import record
 from autograd.formulas import name_in_latex, said, slope_formula, to_latex, value_formula
 from autograd.naming import names_of_nodes, reading_order
 
@@ -500,7 +501,7 @@ def formulas():
     for row in autograd.TABLE.values():
         args = [Value(0.7 + 0.1 * i, f"u{i}") for i in range(row.arity or 2 * row.groups)]
         args = [Value(2.0, "u0")] if row.name == "acosh" else args
-        y = autograd.value.record(row, args) if row.name != "clip" else row(Value(0.5, "u0"), 0.0, 1.0)
+        y = record(row, args) if row.name != "clip" else row(Value(0.5, "u0"), 0.0, 1.0)
         yield pytest.param(y, id=row.name)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, no_grad
-from autograd.value import recording
+from autograd.modes import recording
 
 __all__ = [
     "WHATS", "Facts", "Layer", "Numbers", "example", "facts_of", "gradient_of", "largest_of", "layers_of", "plain",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import autograd
 from autograd import DomainError, Value, topological
-from autograd.value import holding
+from autograd.holding import holding
 
 __all__ = ["Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "paths_of"]
 
