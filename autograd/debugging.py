@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from autograd.display import html_text
+from autograd.engine import Value, gradients, topological
+from autograd.modes import mode_of_this_thread, modes, recording
 from autograd.primitive import DomainError, Primitive
 from autograd.tree import map_numbers
-from autograd.value import Value, gradients, mode_of_this_thread, modes, recording, topological
 from autograd.watching import Watching
 
 __all__ = ["OURS", "Annotated", "Line", "Site", "Sites", "annotate", "debug", "site_of"]

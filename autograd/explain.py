@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograd.debugging import Site, site_of
+from autograd.engine import Value
 from autograd.formulas import Formula, slope_formula, slope_of, value_formula
+from autograd.modes import recording, watch
 from autograd.naming import names_of_nodes, reading_order
 from autograd.paths import Between, Pulled, Way, count, own_slopes, pull, size, strongest, way_between
 from autograd.reasons import reasons
+from autograd.sweep import carries_nothing
 from autograd.told import as_latex, as_markdown, as_text, many
-from autograd.value import Value, carries_nothing, recording, watch
 
 __all__ = ["Explanation", "Path", "Slope", "Step", "explain"]
 

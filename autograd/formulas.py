@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 
 from autograd import primitives as table
+from autograd.engine import Value
 from autograd.naming import SUPERSCRIPTS
 from autograd.primitive import Primitive
-from autograd.value import Value
 
 __all__ = [
     "Formula", "factor", "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "spelled", "superscripted",

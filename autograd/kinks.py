@@ -15,14 +15,16 @@ from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args, overload
 
 from autograd import primitives as table
+from autograd.convert import check_values
 from autograd.corners import CORNERS
 from autograd.display import html_text
+from autograd.engine import Value, gradients, leaves
 from autograd.formulas import Formula, said, slope_of, value_formula
+from autograd.modes import recording, watch
 from autograd.naming import names_of_nodes, reading_order
 from autograd.paths import Between, Pulled, or_nan, own_slopes, pull, way_between
 from autograd.primitive import DomainError, Kink, Primitive, is_built_in
 from autograd.told import wrapped
-from autograd.value import Value, check_values, gradients, leaves, recording, watch
 
 __all__ = ["AtKink", "Kinks", "Moved", "Side", "Sides", "decided", "kinks", "sides_of", "subgradient"]
 

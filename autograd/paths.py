@@ -11,8 +11,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from autograd.engine import Value, clock, topological
+from autograd.moments import of_one_moment
 from autograd.primitive import DomainError
-from autograd.value import Value, carries_nothing, explain_nan, of_one_moment, partials_of, topological
+from autograd.sweep import carries_nothing, partials_of
+from autograd.trouble import explain_nan
 
 __all__ = [
     "Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "silent", "size", "strongest", "way_between",
@@ -37,7 +40,7 @@ def way_between(y: Value, xs: Sequence[Value], asker: str) -> Between:
     """
     order = topological(y)
     try:
-        of_one_moment(order)
+        of_one_moment(order, clock.now)
     except RuntimeError as error:
         raise RuntimeError(f"{asker}: {str(error).removeprefix('backward: ')}") from None
     wanted = set(xs)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from autograd.value import Value
+    from autograd.engine import Value
 
 __all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from autograd import primitives as table
+from autograd.engine import Value
 from autograd.formulas import Formula, said, slope_formula, slope_of, value_formula
 from autograd.kinks import Sides, decided, unknown
 from autograd.paths import Between, Pulled, silent
 from autograd.primitive import Primitive, is_built_in
 from autograd.told import CONVENTION, OWN, ROUNDING, STOPPED
-from autograd.value import Value
 
 __all__ = ["reasons"]
 

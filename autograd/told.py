@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from autograd.engine import Value
 from autograd.formulas import name_in_latex, said, slope_of, to_latex
-from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.explain import Explanation, Path, Step

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from autograd.value import partials_of
+from autograd.sweep import partials_of
 from nn.evidence import Evidence, Unit, root_mean_square
 from nn.findings import Finding, count, some, times
 

@@ -27,8 +27,10 @@ class Edit(NamedTuple):
     engine: str = "python"
 
 
-VALUE, TABLE, RUN, PATH = (
+VALUE, SWEEP, MOMENTS, TABLE, RUN, PATH = (
     "autograd/value.py",
+    "autograd/sweep.py",
+    "autograd/moments.py",
     "autograd/primitives.py",
     "autograd/program/run.py",
     "autograd/program/path.py",
@@ -38,17 +40,17 @@ EDITS = [
     # Values and the sweep
     Edit(VALUE, "self._number == comparable(other)", "self is other", "test_value"),
     Edit(VALUE, "self._number != comparable(other)", "self is not other", "test_value"),
-    Edit(VALUE, "arg._moment > value._moment", "arg._moment > value._moment + 1", "test_sweep test_value"),
-    Edit(VALUE, "if c * p != c * p:", "if False:", "test_sweep"),
-    Edit(VALUE, "if total != total:", "if False:", "test_sweep"),
-    Edit(VALUE, "    if primitive.chooses or place in primitive.cut:\n        return True\n", "", "test_sweep test_corners"),
-    Edit(VALUE, "primitive.multiplies and type(partner) is float", "False and type(partner) is float", "test_sweep test_corners"),
-    Edit(VALUE, "if x != x:\n        raise ValueError(\"seed", "if False:\n        raise ValueError(\"seed", "test_tree test_sweep"),
+    Edit(MOMENTS, "arg._moment > value._moment", "arg._moment > value._moment + 1", "test_sweep test_value"),
+    Edit(SWEEP, "if c * p != c * p:", "if False:", "test_sweep"),
+    Edit(SWEEP, "if total != total:", "if False:", "test_sweep"),
+    Edit(SWEEP, "    if primitive.chooses or place in primitive.cut:\n        return True\n", "", "test_sweep test_corners"),
+    Edit(SWEEP, "primitive.multiplies and type(partner) is float", "False and type(partner) is float", "test_sweep test_corners"),
+    Edit("autograd/convert.py", "if x != x:\n        raise ValueError(\"seed", "if False:\n        raise ValueError(\"seed", "test_tree test_sweep"),
     Edit(VALUE, "cotangent += value._grad", "pass", "test_value test_sweep"),
-    Edit(VALUE, "    if data != data and before == before:\n        diverged", "    if False:\n        diverged", "test_sweep test_value"),
-    Edit(VALUE, "if len(partials) != len(operands):", "if False:", "test_crashes"),
-    Edit(VALUE, "listed.ids = {id(part) for part in order}", "listed.ids = set()", "test_crashes"),
-    Edit(VALUE, "clock.now += 1", "pass", "test_sweep test_value"),
+    Edit(MOMENTS, "    if data != data and before == before:\n        diverged", "    if False:\n        diverged", "test_sweep test_value"),
+    Edit(SWEEP, "if len(partials) != len(operands):", "if False:", "test_crashes"),
+    Edit("autograd/copies.py", "listed.ids = {id(part) for part in order}", "listed.ids = set()", "test_crashes"),
+    Edit(MOMENTS, "clock.now += 1", "pass", "test_sweep test_value"),
     # The table
     Edit(TABLE, "return 4.0 * e / ((1.0 + e) * (1.0 + e))", "return 1.0 - tanh(x) * tanh(x)", "test_accuracy"),
     Edit(TABLE, "return e / ((1.0 + e) * (1.0 + e))", "return sigmoid(x) * (1.0 - sigmoid(x))", "test_accuracy"),

@@ -12,7 +12,7 @@ import pytest
 
 import autograd
 from autograd import Value, annotate, debug, site_of
-from autograd.value import modes
+from autograd.modes import modes
 
 
 def line_of(text):

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 import autograd
 import nn
 from autograd import DomainError, Explanation, TraceError, Value, explain, grad, no_grad
+from autograd.engine import record
 from autograd.formulas import name_in_latex, said, slope_formula, to_latex, value_formula
 from autograd.naming import names_of_nodes, reading_order
+from autograd.sweep import carries_nothing
 
 
 def neuron():
@@ -510,7 +512,7 @@ def formulas():
     for row in autograd.TABLE.values():
         args = [Value(0.7 + 0.1 * i, f"u{i}") for i in range(row.arity or 2 * row.groups)]
         args = [Value(2.0, "u0")] if row.name == "acosh" else args
-        y = autograd.value.record(row, args) if row.name != "clip" else row(Value(0.5, "u0"), 0.0, 1.0)
+        y = record(row, args) if row.name != "clip" else row(Value(0.5, "u0"), 0.0, 1.0)
         yield pytest.param(y, id=row.name)
 
 
@@ -732,7 +734,7 @@ def test_slopes_as_they_are_printed_are_the_slopes(row, at):
     if not row.domain.contains(*numbers):
         return
     args = [Value(x, label) for x, label in zip(numbers, ("a", "b", "c"), strict=False)]
-    y = autograd.value.record(row, args)
+    y = record(row, args)
     for arg in args:
         for slope in explain(y, arg).steps[-1].slopes:
             if slope.formula and not slope.in_words:
@@ -887,7 +889,7 @@ def test_a_choice_and_a_share_of_the_whole_are_not_saturated():
 
 def test_whether_a_wide_node_carries_nothing_is_asked_of_its_arguments_at_hand(monkeypatch):
     asked = []
-    real = autograd.value.carries_nothing
+    real = carries_nothing
     monkeypatch.setattr("autograd.paths.carries_nothing", lambda node, i: asked.append(node) or real(node, i))
     x = x_(1.0)
     explain(autograd.dot([x] * 50, [0.0] * 50), x)

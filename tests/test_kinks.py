@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import CORNERS, TABLE, Value, explain, grad, kinks, subgradient
+from autograd.engine import leaves, record
 from autograd.kinks import sides_of
 from autograd.testing import graphs
-from autograd.value import leaves, record
 
 H = 1e-6
 

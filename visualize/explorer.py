@@ -21,10 +21,11 @@ from typing import Any, overload
 
 from autograd import Primitive, Value, topological
 from autograd._files import atomic_write
+from autograd.convert import number
 from autograd.forward import order_of
 from autograd.js_rules import rules
+from autograd.sweep import partials_of
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import number, partials_of
 from autograd.watching import Compared, watching
 from visualize.description import Description, GraphTooLarge, describe
 from visualize.layout import arrange

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, no_grad
-from autograd.value import recording
+from autograd.modes import recording
 from visualize.network_options import WHATS, Show, check_loss, example
 from visualize.style import cut, number, shown_label
 

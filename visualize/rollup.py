@@ -14,8 +14,8 @@ import numpy as np
 
 from autograd import Value, topological
 from autograd import primitives as table
+from autograd.engine import read
 from autograd.program.record import Array
-from autograd.value import read
 from visualize.classes import Batch, Flat, batch_of, classes_of, depths_of, numbered
 from visualize.description import (
     Description,

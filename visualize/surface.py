@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import autograd
 from autograd import DomainError, Value, topological
-from autograd.value import holding
+from autograd.holding import holding
 from visualize.figures import share
 
 __all__ = [

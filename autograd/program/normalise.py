@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autograd import primitives as table
+from autograd.engine import Value, unwind
 from autograd.primitive import Primitive
 from autograd.program.record import Array, Record
-from autograd.value import Value, unwind
 
 __all__ = [
     "BATCHED", "CONSTANT", "INPUT", "PARAMETER", "Graph", "Terms", "graph_of", "normalise", "products", "ranges",

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.engine import engine
 from autograd.primitive import _BUILT_IN
 from autograd.program.bind import NotFinite, Wanted
 from autograd.program.record import SIGNS, Array, Record, follows
-from autograd.value import engine
 
 __all__ = ["Follower", "Straight", "is_possible"]
 
