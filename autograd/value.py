@@ -337,8 +337,10 @@ VALUES.add(Value)
 Number = Value | float
 """What arithmetic takes: a Value, or a plain number, which is recorded as a constant."""
 
-
 # ---------------------------------------------------------------- recording
+
+_new = object.__new__
+_RECORDED = {Value, float}
 
 
 def record(primitive: Primitive, args: Iterable[Any]) -> Value:
@@ -377,7 +379,3 @@ def evaluate(primitive: Primitive, args: Sequence[Any], operands: Sequence[float
             failed(primitive, args)
         raise primitive.domain_error(args)
     return y
-
-
-_new = object.__new__
-_RECORDED = {Value, float}
