@@ -40,8 +40,9 @@ def holders_of(leaves: Iterable[Value]) -> dict[Value, tuple[Any, str]]:
     wanted = set(leaves)
     found: dict[Value, tuple[Any, str]] = {}
     holdings: list[tuple[tuple[int, int, int], Any, list[tuple[str, Value]]]] = []
-    for made, reference in list(_holders.items()):
-        holder: Any = reference()
+    for made in list(_holders):  # of its keys: pairs would be made, and the collector may take a holder away meanwhile
+        reference = _holders.get(made)
+        holder: Any = None if reference is None else reference()
         with contextlib.suppress(AttributeError, TypeError):  # not yet complete, or with parameters that have no name
             named = isinstance(holder, Module)
             held = list(holder.named_parameters()) if named else [("", p) for p in holder.parameters]

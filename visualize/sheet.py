@@ -70,7 +70,11 @@ def answers_of(ws: Worksheet) -> Iterator[tuple[Line, str]]:
             added(numbers[:-1]), numbers[-1],
         ]  # fmt: skip
         stages = [stage for i, stage in enumerate(stages) if stage and stage not in stages[1:i]]
-        yield line, " = ".join(stages)
+        exact = all(
+            number == repr(ws.exercise.answers[key]).removesuffix(".0").replace("-", "−")
+            for key, number in zip(line.step.keys, numbers, strict=True)
+        )
+        yield line, f"{' = '.join(stages[:-1])} {'=' if exact else '≈'} {stages[-1]}"
 
 
 def givens(ws: Worksheet) -> str:
