@@ -186,7 +186,8 @@ class _Scale(NamedTuple):
         import numpy as np
 
         size = float(np.abs(losses).max())
-        unit = 1.0 if 1e-200 < size < 1e200 or not size else 10.0 ** math.floor(math.log10(size))
+        # No smaller than this: one over it is to be finite, too.
+        unit = 1.0 if 1e-200 < size < 1e200 or not size else max(10.0 ** math.floor(math.log10(size)), 1e-300)
         found = cls.of(losses / unit, along / unit, ratio)
         return found._replace(shift=found.shift * unit, unit=unit)
 
