@@ -285,12 +285,15 @@ class _Stage(NamedTuple):
         for c, places in enumerate(self.training.drawn):
             kind = "input" if c == 0 else "output" if c == last else ""
             for k in range(len(places)):
-                (x, y), r = self._place(c, k), self._radius(c)
-                if c:
-                    yield f'<circle class="{look} {kind}" cx="{tenth(x)}" cy="{tenth(y)}" r="{tenth(r)}"/>'
-                else:
-                    side = f'width="{tenth(2.0 * r)}" height="{tenth(2.0 * r)}" rx="4"'
-                    yield f'<rect class="{look} {kind}" x="{tenth(x - r)}" y="{tenth(y - r)}" {side}/>'
+                yield self._outline(c, k, f'class="{look} {kind}" ')
+
+    def _outline(self, c: int, k: int, look: str = "") -> str:
+        """Neuron k of column c: a circle, an input a square."""
+        (x, y), r = self._place(c, k), self._radius(c)
+        if c:
+            return f'<circle {look}cx="{tenth(x)}" cy="{tenth(y)}" r="{tenth(r)}"/>'
+        side = f'width="{tenth(2.0 * r)}" height="{tenth(2.0 * r)}" rx="4"'
+        return f'<rect {look}x="{tenth(x - r)}" y="{tenth(y - r)}" {side}/>'
 
     def _left(self) -> float:
         return WIDTH - MARGIN - SIDE
@@ -330,12 +333,7 @@ class _Stage(NamedTuple):
         yield f'<rect {plane} rx="3"/>'
         for c, places in enumerate(self.training.drawn):
             for k in range(len(places)):
-                (x, y), r = self._place(c, k), self._radius(c)
-                if c:
-                    yield f'<circle cx="{tenth(x)}" cy="{tenth(y)}" r="{tenth(r)}"/>'
-                else:
-                    side = f'width="{tenth(2.0 * r)}" height="{tenth(2.0 * r)}" rx="4"'
-                    yield f'<rect x="{tenth(x - r)}" y="{tenth(y - r)}" {side}/>'
+                yield self._outline(c, k)
 
     def _page(self, snapshot: Snapshot, largest: Sequence[float]) -> Iterator[str]:
         """All of an epoch that is pictures of the plane."""

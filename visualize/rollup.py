@@ -133,6 +133,8 @@ class Rolled:
     def _arrows(self) -> list[_Arrows]:
         """What leads from class to class, and how much of it to each node there."""
         flat, count = self.flat, self.count
+        if not len(flat.target):
+            return []
         keys, times = np.unique(flat.target * count + self.classes[flat.source], return_counts=True)
         pairs = keys % count * count + self.classes[keys // count]
         order = np.argsort(pairs, kind="stable")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visualize.exercise import Step, given
+from visualize.pages import assembled
 from visualize.spelling import partial, shown
 from visualize.svg import asset
 
@@ -155,9 +156,10 @@ def as_html(ws: Worksheet, answers: bool) -> str:
 def page(title: str, body: str) -> str:
     """A page of one file, for screen and paper."""
     picture = asset("picture.css").replace("@media (", "@media screen and (")  # paper is white
-    parts = {"TITLE": html.escape(title), "STYLE": picture + asset("worksheet.css"), "BODY": body}
-    pieces = asset("worksheet.html").split("@@")
-    return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
+    return assembled("worksheet", {
+        "TITLE": html.escape(title), "POLICY": "style-src 'unsafe-inline'",
+        "STYLE": picture + asset("worksheet.css"), "SHEETS": body,
+    })  # fmt: skip
 
 
 def together(text: str) -> str:
