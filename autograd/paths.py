@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autograd.engine import Value, clock, topological
@@ -18,7 +18,8 @@ from autograd.sweep import carries_nothing, partials_of
 from autograd.trouble import explain_nan
 
 __all__ = [
-    "Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "silent", "size", "strongest", "way_between",
+    "Between", "Pulled", "Way", "count", "exact_sum", "or_nan", "own_slopes", "pull", "silent", "size",
+    "strongest", "way_between",
 ]  # fmt: skip
 
 
@@ -252,3 +253,12 @@ def _unrolled(entry: _Entry, run: _Run | None) -> list[tuple[int, int]]:
         if before is not None:
             steps.append((i, e))
     return steps[::-1]
+
+
+def exact_sum(terms: Iterable[float]) -> float:
+    """Without rounding on the way; where that is too large, or ∞ - ∞, as floats add."""
+    found = list(terms)
+    try:
+        return math.fsum(found)
+    except (OverflowError, ValueError):
+        return sum(found)

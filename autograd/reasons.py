@@ -11,7 +11,7 @@ from autograd import primitives as table
 from autograd.engine import Value
 from autograd.formulas import Formula, said, slope_formula, slope_of, value_formula
 from autograd.kinks import Sides, decided, unknown
-from autograd.paths import Between, Pulled, silent
+from autograd.paths import Between, Pulled, exact_sum, silent
 from autograd.primitive import Primitive, is_built_in
 from autograd.told import CONVENTION, OWN, ROUNDING, STOPPED
 
@@ -108,7 +108,7 @@ def _deaths(between: Between, pulled: Pulled, arriving: list[list[float]], words
     for i in reversed(range(len(between.nodes))):
         value, upstream = between.nodes[i], pulled.gradients[i]
         if upstream == 0.0 and arriving[i]:
-            exact = _sum(arriving[i])
+            exact = exact_sum(arriving[i])
             found.append(
                 Cause("cancelled", (i,), _later(words.cancelled, value, arriving[i])) if exact == 0.0
                 else Cause("rounding", (i,), _later(words.rounded, value, arriving[i], 0.0, exact))
@@ -136,21 +136,13 @@ def _name(value: Value) -> str:
 # ---------------------------------------------------------------- what the gradient does not tell
 
 
-def _sum(terms: Sequence[float]) -> float:
-    """Without rounding on the way."""
-    try:
-        return math.fsum(terms)
-    except (OverflowError, ValueError):  # too large, or ∞ - ∞
-        return sum(terms)
-
-
 def _roundings(between: Between, pulled: Pulled, arriving: list[list[float]], words: _Words) -> list[Cause]:
     """Where sums were rounded; none if that is less than a thousandth of the gradient of x."""
     places = []
     lost = [0.0] * len(between.nodes)
     for i in reversed(range(len(between.nodes))):
         total = pulled.gradients[i] or 0.0
-        exact = _sum(arriving[i]) if len(arriving[i]) > 1 else total
+        exact = exact_sum(arriving[i]) if len(arriving[i]) > 1 else total
         lost[i] += exact - total
         if abs(exact - total) > 1e-3 * abs(exact):
             places.append(Cause("rounding", (i,), _later(words.rounded, between.nodes[i], arriving[i], total, exact)))

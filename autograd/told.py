@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from autograd.engine import Value
 from autograd.formulas import name_in_latex, said, slope_of, to_latex
+from autograd.paths import exact_sum
 
 if TYPE_CHECKING:
     from autograd.explain import Explanation, Path, Step
@@ -96,7 +97,7 @@ def paths_sentence(e: Explanation) -> str:
 
 def covered(e: Explanation) -> str:
     """How much of the gradient the paths that are shown are."""
-    total = math.fsum(path.product for path in told(e))
+    total = exact_sum(path.product for path in told(e))
     if e.paths == 1 or not math.isfinite(total) or not math.isfinite(e.gradient):
         return ""
     rest = e.carrying - len(told(e))

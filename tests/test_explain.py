@@ -896,3 +896,13 @@ def test_whether_a_wide_node_carries_nothing_is_asked_of_its_arguments_at_hand(m
     assert len(asked) == 50
     assert len(set(map(id, asked))) == 1
     assert not isinstance(asked[0], Value)
+
+
+def test_paths_of_infinite_size_and_opposite_sign_are_told():
+    x = Value(0.0, "x")
+    y = autograd.where(Value(1.0), autograd.sqrt(x) * 1.0 - autograd.sqrt(x), 0.0)
+    explanation = explain(y, x)
+    assert math.isnan(explanation.gradient)
+    assert {path.product for path in explanation.best} == {math.inf, -math.inf}
+    for text in (str(explanation), explanation.markdown(), explanation.latex()):
+        assert "Together" not in text

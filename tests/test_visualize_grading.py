@@ -292,3 +292,9 @@ def test_other_ways_in_which_pupils_write_numbers(written, number):
     from visualize.grading import _read
 
     assert _read(written) == (None if number is None else pytest.approx(number, rel=1e-12))
+
+
+def test_numbers_that_are_far_too_large_are_wrong_and_no_error():
+    ws = worksheet("x*x + x*y", x=2, y=3)
+    for huge in (1e308, -1e308):
+        assert ws.grade(dict.fromkeys(ws.asked, huge)).points < len(ws.asked)

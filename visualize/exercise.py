@@ -19,6 +19,7 @@ from typing import NamedTuple
 import autograd
 from autograd import Primitive, Value, topological
 from autograd import sum as sum_row
+from autograd.paths import exact_sum
 from visualize.description import contribution_of, operation_of
 from visualize.spelling import factor, partial, shown, slope_of, summand, value_of
 
@@ -129,7 +130,7 @@ class Exercise:
                 found[step.keys[0]] = values[step.of]
                 continue
             parts = [self.contribution(use, values, gradients) for use in self.uses[step.of]]
-            gradients[step.of] = math.fsum(parts) if all(map(math.isfinite, parts)) else math.nan
+            gradients[step.of] = exact_sum(parts) if all(map(math.isfinite, parts)) else math.nan
             found |= zip(step.keys, [*parts, gradients[step.of]][-len(step.keys) :], strict=True)
         return found
 

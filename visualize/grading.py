@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from autograd import Primitive, Value
 from autograd.naming import SUPERSCRIPTS
+from autograd.paths import exact_sum
 from visualize.description import operation_of
 from visualize.exercise import Exercise, Use
 from visualize.style import number
@@ -230,7 +231,7 @@ class _Grader:
         uses = self.exercise.uses[slot.of]
         if slot.kind == "part" or len(uses) == 1:
             return self.exercise.contribution(uses[slot.use], numbers.values, numbers.gradients)
-        return math.fsum(self._parts(slot, numbers))
+        return exact_sum(self._parts(slot, numbers))
 
     def _parts(self, slot: Slot, numbers: _Numbers) -> list[float]:
         return [numbers[Slot("part", slot.of, k)] for k in range(len(self.exercise.uses[slot.of]))]
@@ -300,10 +301,10 @@ class _Grader:
             yield from self._mistaken_parts(uses[slot.use], numbers)
             return
         parts = self._parts(slot, numbers)
-        whole = math.fsum(parts)
+        whole = exact_sum(parts)
         for size in range(1, len(parts)):
             if size == 1 or size == len(parts) - 1:
-                yield from (("one contribution", math.fsum(few)) for few in combinations(parts, size))
+                yield from (("one contribution", exact_sum(few)) for few in combinations(parts, size))
         yield "sign", -whole
         for use, part in zip(uses, parts, strict=True):
             yield from ((mistake, whole - part + x) for mistake, x in self._mistaken_parts(use, numbers))
