@@ -494,3 +494,11 @@ def test_a_path_of_a_model_of_two_parameters_is_seen_along_them():
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("w", "b")
     assert Path("", np.zeros((2, 2)), 1.0, 2.0).diverges
     assert OfFunction(lambda x, y: x, None).names == ["x", "y"]
+
+
+@pytest.mark.parametrize(("f", "at"), [(lambda x: 5.0 * x, 1e6), (lambda x, y: x + y, (1e6, 0.0))])
+def test_a_span_that_floats_cannot_resolve(f, at):
+    with pytest.raises(
+        ValueError, match=r"plot_landscape: around 1e\+06 there are no 9 different numbers in so small a"
+    ):
+        plot_landscape(f, at=at, span=1e-12, resolution=9)

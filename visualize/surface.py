@@ -474,6 +474,12 @@ class Grid(NamedTuple):
         import numpy as np
 
         axes = [np.linspace(low, high, resolution) for low, high in frame]
+        for axis in axes:
+            if len(np.unique(axis)) < resolution:
+                raise ValueError(
+                    f"{surface.asked}: around {axis[0]:.6g} there are no {resolution} different numbers in so small a "
+                    "span; take a larger one"
+                )
         with surface.open():
             found = [surface.at(plane.theta(*point[::-1])) for point in _points(axes[::-1])]
         losses = np.array(found).reshape([resolution] * len(axes))
