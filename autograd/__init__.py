@@ -25,10 +25,12 @@ from autograd.corners import CORNERS, Corner
 from autograd.custom import checkpoint, custom_gradient, implicit
 from autograd.debugging import annotate, debug, site_of
 from autograd.enclose import Enclosure, Interval, enclose
+from autograd.engine import Value, engine, read, topological, write, zero_grad
 from autograd.explain import Explanation, explain
 from autograd.forward import jvp
 from autograd.jacobians import hessian, hvp, jacobian, vjp
 from autograd.kinks import kinks, subgradient
+from autograd.modes import no_grad
 from autograd.primitive import TABLE, Domain, DomainError, Kink, Primitive, primitive
 from autograd.primitives import *  # noqa: F403  # a new row is named there, once
 from autograd.primitives import __all__ as _rows
@@ -38,7 +40,7 @@ from autograd.primitives import round as round
 from autograd.primitives import sum as sum
 from autograd.series import taylor
 from autograd.transforms import derivative, grad, value_and_grad
-from autograd.value import Number, Value, engine, no_grad, read, topological, write, zero_grad
+from autograd.value import Number
 
 if _typing.TYPE_CHECKING:
     from autograd.program import Index, Program, TraceError, one_hot, take, trace

@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, c_api_binop_methods=True
-"""The native engine: the Value of `autograd/value.py` again, as a C struct of 64 bytes.
+"""The native engine: the Value of `autograd/value.py` and the sweep of `autograd/sweep.py` again, in C; a Value takes 64
+bytes.
 
 Values and partial derivatives are C that `autograd/c_rules.py` writes from the table. Whatever comes out infinite or nan
 is asked for again in Python, so that every error is the reference engine's own. The cyclic collector does not know these
@@ -23,20 +24,28 @@ import numbers
 from binascii import crc32
 from threading import get_ident
 
+from autograd import bulk
+from autograd import moments as moments_module
 from autograd import primitive as primitive_module
 from autograd import primitives as table
-from autograd import value as reference
-from autograd.primitive import TABLE
-from autograd.value import (
-    REFUSALS, apply_ufunc, changed_since, compared, diverged, evaluate, made, no_attribute, not_values, number, partials_of, pull_back, read_data,
-    check_label, check_values, names_of, restored, seed_number, state_of, watch,
+from autograd import sweep as reference
+from autograd.attributes import names_of, no_attribute
+from autograd.convert import (
+    REFUSALS, VALUES, apply_ufunc, check_label, check_values, not_values, number, seed_number,
 )
+from autograd.copies import restored, state_of
+from autograd.modes import compared, made, modes as modes_of_threads, watch
+from autograd.moments import changed_since, diverged
+from autograd.primitive import TABLE
+from autograd.sweep import gradients_along, partials_of, pull_back, read_data, read_value
+from autograd.value import evaluate
 
-cdef dict modes = reference.modes
+cdef dict modes = modes_of_threads
 
-cdef object reference_gradients = reference.gradients
-cdef object reference_read = reference.read
-cdef object reference_write = reference.write
+cdef object reference_carries_nothing = reference.carries_nothing
+cdef object reference_of_one_moment = moments_module.of_one_moment
+cdef object reference_read = bulk.read
+cdef object reference_write = bulk.write_with
 
 cdef extern from "Python.h":
     void incref "Py_INCREF" (PyObject *)
@@ -287,7 +296,7 @@ A scalar that records what is done to it, so that `backward()` can find its grad
     def __reduce__(self):
         if modes:
             watch("data", self)
-        return state_of(self)
+        return state_of(self, topological)
 
     def __copy__(self):
         if modes:
@@ -1212,7 +1221,7 @@ cdef bint carries_nothing(Graph *graph, PyObject *node, size_t place) except -1:
     cdef size_t n
     cdef bint found
     if op >= N_RULES:  # a user's own, of any length
-        found = reference.carries_nothing(<object>node, place)
+        found = reference_carries_nothing(<object>node, place)
         number_again(graph)
         return found
     if STOPS[op] >> (place if place < 7 else 7) & 1:
@@ -1443,8 +1452,9 @@ def topological(root):
     cdef Graph graph
     cdef size_t i
     check_values("topological", root, one=True)
+    cdef Value start = root
     try:
-        explore(&graph, root, True)
+        explore(&graph, start, True)
         return [<object>graph.order[i] for i in range(graph.n)]
     finally:
         forget(&graph)
@@ -1455,8 +1465,9 @@ def leaves(y):
     cdef Graph graph
     cdef size_t i
     check_values("leaves", y, one=True)
+    cdef Value start = y
     try:
-        explore(&graph, y, True)
+        explore(&graph, start, True)
         return [<object>graph.order[i] for i in range(graph.n) if (<Value>graph.order[i]).op == LEAF]
     finally:
         forget(&graph)
@@ -1472,16 +1483,19 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
     cdef PyObject **items
     cdef list wanted, found
     check_values("gradients", y, one=True)
+    cdef Value start = y
     wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
     all_values("gradients", items_of(<PyObject *>wanted), len(wanted))
     seed = seed_number(seed)
     if recorded:
-        return reference_gradients(y, wanted, seed, recorded=True)
+        order = topological(y)
+        reference_of_one_moment(order, now)
+        return gradients_along(order, wanted, seed, read_value)
     # From here to the end nothing makes a list or a tuple: the collector would run, and with it perhaps a finalizer.
     found = [0.0] * len(wanted)
     n, items = len(wanted), items_of(<PyObject *>wanted)
     try:
-        explore(&graph, y, False)
+        explore(&graph, start, False)
         of_one_moment(&graph)
         within = <uint8_t *>reallocated(NULL, graph.n_seen)
         if within == NULL:
@@ -1505,7 +1519,7 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
                 if not (<Value>x).flags & CONSTANT2:
                     leads |= within[(<Value>(<Value>x).b.value).slot]
             within[(<Value>x).slot] = leads
-        sweep(&graph, y, seed, within)
+        sweep(&graph, start, seed, within)
         number_again(&graph)
         for i in range(n):
             if is_seen(&graph, items[i]):
@@ -1595,7 +1609,7 @@ def write(values, field, numbers):
     cdef size_t i, n
     cdef bint grad = field == "grad"
     if type(values) is not list or field not in ("data", "grad") or not doubles(numbers, &view, len(values), 0):
-        return reference_write(values, field, numbers)
+        return reference_write(change, values, field, numbers)
     numbers_ = <double *>view.buf
     items, n = items_of(<PyObject *>values), len(values)
     try:
@@ -1636,6 +1650,7 @@ def one_by_one(primitive, const double[::1] x, double[::1] out):
             out[i] = rule_value(op, x[i], 0.0)
 
 
+VALUES.add(Value)
 primitive_module.shortcut = shortcut
 primitive_module.one_by_one = one_by_one
 

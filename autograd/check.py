@@ -14,15 +14,17 @@ from functools import partial
 from numbers import Real
 from typing import Any, Literal, NamedTuple
 
+from autograd.convert import number
 from autograd.display import html_table
+from autograd.engine import Value, gradients, topological
 from autograd.forward import jvp
 from autograd.locate import Culprit, culprits, way_of
+from autograd.modes import no_grad, recording
 from autograd.numeric import EPS, SAFETY, Estimate, Sample, estimate
 from autograd.primitive import DomainError
 from autograd.primitives import dot
 from autograd.transforms import grad, value_and_grad
 from autograd.tree import in_order_of, is_array, is_number, map_numbers, named_numbers
-from autograd.value import Value, gradients, no_grad, number, recording, topological
 from autograd.watching import watching
 
 __all__ = ["Comparison", "GradientMismatch", "GradientReport", "GradientUndecided", "check_gradients"]

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import linalg
+from autograd.convert import number
+from autograd.engine import Value, record
 from autograd.jacobians import jacobian
 from autograd.primitive import Domain, Primitive
 from autograd.primitives import dot
 from autograd.transforms import call, check_function, one_number, plain, value_and_grad
 from autograd.tree import copied, in_order_of, map_numbers, named_numbers
-from autograd.value import Value, number, record
 
 __all__ = ["checkpoint", "custom_gradient", "implicit"]
 

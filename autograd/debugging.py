@@ -19,12 +19,16 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from autograd.display import html_text
+from autograd.engine import Value, gradients, topological
+from autograd.modes import mode_of_this_thread, modes, recording
 from autograd.primitive import DomainError, Primitive
 from autograd.tree import map_numbers
-from autograd.value import Value, gradients, mode_of_this_thread, modes, recording, topological
 from autograd.watching import Watching
 
 __all__ = ["OURS", "Annotated", "Line", "Site", "Sites", "annotate", "debug", "site_of"]
+
+NAMELESS = "<string>"
+"""The file of all code that was run from a text: later Pythons keep the text of one of them under that name."""
 
 OURS = tuple(str(Path(__file__).parents[1] / name) + os.sep for name in ("autograd", "nn", "visualize"))
 
@@ -46,7 +50,7 @@ class Site(NamedTuple):
     @property
     def _code(self) -> str:
         linecache.checkcache(self.file)
-        text = linecache.getline(self.file, self.line).strip()
+        text = "" if self.file == NAMELESS else linecache.getline(self.file, self.line).strip()
         return f": {text}" if text else ""
 
 
@@ -316,10 +320,12 @@ def _lines(
     """The lines of a function; of one whose code cannot be read, those at which something happened. slopes: by node;
     what the result does not depend on has none.
     """
+    known = [line for made_by, line in tape.made if made_by is code]
     try:
         text, first = inspect.getsourcelines(code)
+        if code.co_filename == NAMELESS or not first <= min(known) <= max(known) < first + len(text):
+            raise OSError  # the text of something else
     except (OSError, TypeError):
-        known = [line for made_by, line in tape.made if made_by is code]
         first = min(known)
         text = [""] * (max(known) - first + 1)
     found: list[Line] = []

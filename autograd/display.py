@@ -37,7 +37,7 @@ FAST = 20_000  # nodes of a graph that it rolls up
 def picture_of(what: Any) -> str | None:
     """A Value or a Program as SVG, if it is small, and there is something to draw with."""
     try:
-        from autograd.value import Value, topological
+        from autograd.engine import Value, topological
         from visualize import draw
 
         if isinstance(what, Value) and len(topological(what)) > FAST:

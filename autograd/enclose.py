@@ -14,11 +14,14 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from autograd import primitives as table
+from autograd.convert import number
+from autograd.engine import Value, topological
 from autograd.forward import order_of
+from autograd.modes import recording
 from autograd.primitive import DomainError, Primitive
+from autograd.sweep import carries_nothing, ruled
 from autograd.transforms import check_function, one_number
 from autograd.tree import is_number, map_leaves
-from autograd.value import Value, carries_nothing, number, recording, ruled, topological
 from autograd.watching import Compared, watching
 
 __all__ = ["Enclosure", "Interval", "enclose"]

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograd.debugging import Site, site_of
-from autograd.formulas import (
-    name_in_latex,
-    said,
-    slope_formula,
-    slope_of,
-    superscripted,
-    to_latex,
-    value_formula,
-)
+from autograd.engine import Value
+from autograd.formulas import Formula, slope_formula, slope_of, value_formula
+from autograd.modes import recording, watch
 from autograd.naming import names_of_nodes, reading_order
 from autograd.paths import Between, Pulled, Way, count, own_slopes, pull, size, strongest, way_between
 from autograd.reasons import reasons
+from autograd.sweep import carries_nothing
 from autograd.told import as_latex, as_markdown, as_text, many
-from autograd.value import Value, carries_nothing, recording, watch
 
 __all__ = ["Explanation", "Path", "Slope", "Step", "explain"]
 
@@ -31,6 +24,9 @@ MOST_STEPS = 12
 ENDS = 5
 MOST_SLOPES = 4
 MOST_GIVEN = 8
+MOST_KEPT = 3_000_000
+"""How many steps all paths that are shown may have: each keeps its nodes. FEW paths are found of any graph."""
+FEW = 5
 
 
 class Path(NamedTuple):
@@ -52,12 +48,18 @@ class Path(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """The derivative of a step by one of its arguments: its formula, "" if that is not known, and its number."""
+    """The derivative of a step by one of its arguments: its formula, "" if that is not known, and its number.
+
+    in_words: whether the formula is no formula to stand between two signs =. argument: which one it is, from 1, where
+    the same Value is several; else 0.
+    """
 
     by: str
     formula: str
     number: float
     latex: str = ""
+    in_words: bool = False
+    argument: int = 0
 
 
 class Step(NamedTuple):
@@ -83,7 +85,9 @@ class Explanation:
     y, x: what they are called here. value, at: their numbers. gradient: ∂y/∂x, as `backward()` computes it; nan where
     that raises an error. paths: how many lead from x to y; carrying: how many of them have no slope 0 on the way.
     best: those that carry most. steps: of the computation, arguments first. given: what else occurs in these steps.
-    why: what is to be said about the gradient. length: how many operations lie between x and y.
+    why: what is to be said about the gradient. length: how many operations lie between x and y. reservation: why the
+    gradient may not be how y changes with x: "rounding", "convention", "stop_gradient" or "a gradient of its own"; else
+    "".
     """
 
     y: str
@@ -98,6 +102,7 @@ class Explanation:
     given: list[tuple[str, float]]
     why: list[str]
     length: int
+    reservation: str = ""
 
     def __repr__(self) -> str:
         paths = f"{many(self.paths)} path{'s' * (self.paths > 1)}"
@@ -118,15 +123,16 @@ class Explanation:
         return self.markdown()
 
 
-def explain(y: Value, x: Value, k: int = 5) -> Explanation:
+def explain(y: Value, x: Value, k: int = FEW) -> Explanation:
     """How y depends on x: each step of the chain rule, the paths that carry most, and why the gradient is what it is.
 
     y: a computed Value. x: what to differentiate by, a leaf or any other Value that y was computed from. k: how many
     paths to show. Paths are counted, not walked: 10**5 operations take seconds. No backward() is needed, and nothing is
     changed.
 
-    Raises ValueError if y does not depend on x, with what may have happened, and RuntimeError if a leaf was changed
-    since y was computed.
+    Raises ValueError if y does not depend on x, with what may have happened, or if k paths of so long a computation are
+    too many to keep (3,000,000 steps in all; 5 paths always can be), and RuntimeError if a leaf was changed since y was
+    computed.
 
     >>> w, x = Value(2.0, label="w"), Value(0.5, label="x")
     >>> print(explain((w * x + 3.0) ** 2, w))
@@ -145,7 +151,7 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
     _check(y, x, k)
     watch("data", y)
     with recording():
-        between = way_between(y, [x])
+        between = way_between(y, [x], "explain")
         order = reading_order(y)
         if not between.nodes:
             raise ValueError(_no_way(y, x, order))
@@ -153,27 +159,26 @@ def explain(y: Value, x: Value, k: int = 5) -> Explanation:
 
 
 def _explained(between: Between, order: Sequence[Value], names: dict[Value, str], k: int) -> Explanation:
-    x, y = between.nodes[0], between.nodes[-1]
+    x, y, paths = between.nodes[0], between.nodes[-1], count(between)
+    _check_paths(min(k, paths), len(between.nodes) - 1)
     pulled = pull(between, own_slopes)
     gradient = math.nan if pulled.failed else pulled.gradients[0] or 0.0
-    ways = strongest(between, pulled.slopes, k)
+    ways = strongest(between, pulled.slopes, min(k, paths))
     best = [_path(between, pulled, way, gradient, names) for way in ways]
-    why = reasons(between, pulled, lambda arg: _called(arg, names), size(between, pulled.slopes))
+    why, reservation = reasons(between, pulled, names, size(between, pulled.slopes))
     chosen = _chosen(between, order, ways[0])
-    steps = [_step(between, pulled, i, edges, names) for i, edges in chosen]
+    uses: dict[Value, None] = {x: None}
+    steps = [_step(between, pulled, i, edges, names, uses) for i, edges in chosen]
     length = len(between.nodes) - 1
     if length > MOST_STEPS and len(ways[0].steps) > len(steps):
         steps[ENDS] = steps[ENDS]._replace(skipped=len(ways[0].steps) - len(steps))
-    given = _given(between, [between.nodes[i] for i, _ in chosen], steps, names)
+    told = {between.nodes[i] for i, _ in chosen}
+    given = [(names[value], value.data) for value in uses if value not in told][:MOST_GIVEN]
     passes = [[slope is not None and slope != 0.0 for slope in slopes] for slopes in pulled.slopes]
     return Explanation(
-        names[y], names[x], y.data, x.data, gradient, count(between), count(between, passes), best, steps, given, why,
-        length,
+        names[y], names[x], y.data, x.data, gradient, paths, count(between, passes), best, steps, given, why,
+        length, reservation,
     )  # fmt: skip
-
-
-def _called(arg: Any, names: dict[Value, str]) -> str:
-    return names[arg] if isinstance(arg, Value) else said(arg)
 
 
 def _path(between: Between, pulled: Pulled, way: Way, gradient: float, names: dict[Value, str]) -> Path:
@@ -220,60 +225,26 @@ def _chosen(between: Between, order: Sequence[Value], way: Way) -> list[tuple[in
     return [(i, [e]) for i, e in steps]
 
 
-def _step(between: Between, pulled: Pulled, i: int, edges: list[int], names: dict[Value, str]) -> Step:
-    value, latex = between.nodes[i], _InLatex(names)
+def _step(
+    between: Between, pulled: Pulled, i: int, edges: list[int], names: dict[Value, str], uses: dict[Value, None]
+) -> Step:
+    """A node with the slopes of some of its edges; what occurs in them is added to `uses`."""
+    value = between.nodes[i]
     places = [between.edges[i][e][1] for e in edges]
-    several = len({id(value.args[place]) for place in places}) < len(places)
-
-    def called(arg: Any) -> str:
-        return _called(arg, names)
-
+    several = len({between.edges[i][e][0] for e in edges}) < len(edges)
+    shown = Formula(lambda called: value_formula(value, called, places), names)
+    uses.update(dict.fromkeys(shown.uses))
     slopes = []
-    for e, place in list(zip(edges, places, strict=True))[:MOST_SLOPES]:
-        by = called(value.args[place]) + f" (argument {place + 1})" * several
-        formula = superscripted(slope_formula(value, place, called))
-        tex = to_latex(slope_formula(value, place, latex.called), latex.names)
-        slopes.append(Slope(by, formula, _number(pulled, between, i, e), tex))
-    shown = value_formula(value, called, places)
-    tex = to_latex(value_formula(value, latex.called, places), latex.names)
-    return Step(
-        names[value], superscripted(shown), value.data, tuple(slopes), len(places) - len(slopes), 0, tex, site_of(value)
-    )
-
-
-class _InLatex:
-    """Stands for Values in a formula by characters that no formula has, and knows their names as LaTeX."""
-
-    def __init__(self, labels: dict[Value, str]) -> None:
-        self.labels = labels
-        self.names: dict[str, str] = {}
-        self.known: dict[Value, str] = {}
-
-    def called(self, arg: Any) -> str:
-        if not isinstance(arg, Value):
-            return said(arg)
-        if arg not in self.known:
-            self.known[arg] = chr(0xE000 + len(self.known))
-            self.names[self.known[arg]] = name_in_latex(self.labels[arg])
-        return self.known[arg]
-
-
-def _given(
-    between: Between, told: Sequence[Value], steps: Sequence[Step], names: dict[Value, str]
-) -> list[tuple[str, float]]:
-    """The Values besides the steps themselves that occur in what is told of them: x first."""
-    found = {between.nodes[0]: None}
-    for value, step in zip(told, steps, strict=True):
-        text = " ".join([step.formula, *(slope.formula for slope in step.slopes)])
-        for arg in value.args:
-            if isinstance(arg, Value) and arg not in told and _occurs(names[arg], text):
-                found.setdefault(arg)
-    return [(names[value], value.data) for value in list(found)[:MOST_GIVEN]]
-
-
-def _occurs(name: str, text: str) -> bool:
-    """Whether a name is in a text, and not as the beginning of a longer one."""
-    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+    for e in edges[:MOST_SLOPES]:
+        j, place = between.edges[i][e]
+        formula = Formula(lambda called, place=place: slope_formula(value, place, called), names)  # type: ignore[misc]
+        uses.update(dict.fromkeys(formula.uses))
+        slopes.append(Slope(
+            names[between.nodes[j]], formula.text, _number(pulled, between, i, e), formula.latex, formula.in_words,
+            (place + 1) * several,
+        ))  # fmt: skip
+    more = len(places) - len(slopes)
+    return Step(names[value], shown.text, value.data, tuple(slopes), more, 0, shown.latex, site_of(value))
 
 
 # ---------------------------------------------------------------- what cannot be explained
@@ -297,6 +268,16 @@ def _check(y: Any, x: Any, k: Any) -> None:
         raise TypeError(f"explain: k must be a whole number of paths to show, got {k!r}")
     if k < 1:
         raise ValueError(f"explain: k must be at least 1, the number of paths to show, got {k}")
+
+
+def _check_paths(k: int, length: int) -> None:
+    """Raise ValueError for more paths than can be kept."""
+    most = max(FEW, MOST_KEPT // max(length, 1))
+    if k > most:
+        raise ValueError(
+            f"explain: k = {k:,} paths over {length:,} operations are too many to keep; of this computation at most "
+            f"{most:,}. Ask for fewer, or explain a part of it: y by a Value in the middle"
+        )
 
 
 def _no_way(y: Value, x: Value, order: Sequence[Value]) -> str:

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Any
 
 from autograd import primitives as table
+from autograd.engine import Value
 from autograd.naming import SUPERSCRIPTS
 from autograd.primitive import Primitive
-from autograd.value import Value
 
 __all__ = [
-    "factor", "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "spelled", "superscripted", "to_latex",
-    "value_formula",
+    "Formula", "factor", "is_prose", "name_in_latex", "said", "slope_formula", "slope_of", "spelled", "superscripted",
+    "to_latex", "value_formula",
 ]  # fmt: skip
 
 MOST_NAMES = 4
@@ -44,6 +44,67 @@ def slope_of(y: str, x: str) -> str:
     return f"∂{factor(y)}/∂{factor(x)}"
 
 
+class Formula:
+    """A formula of a node in the names of its graph. uses: the Values that are in it.
+
+    Until it is shown each Value is one character that no formula has, so that what is done to the formula is not done
+    to a name.
+    """
+
+    def __init__(self, make: Callable[[Called], str], names: Mapping[Value, str]) -> None:
+        self.uses: list[Value] = []
+        self._names = names
+        self._marks: dict[Value, str] = {}
+        self._marked = make(self._called)
+
+    def _called(self, arg: Any) -> str:
+        if not isinstance(arg, Value):
+            return said(arg)
+        if arg not in self._marks:
+            self._marks[arg] = chr(MARKS + len(self._marks))
+            self.uses.append(arg)
+        return self._marks[arg]
+
+    @property
+    def text(self) -> str:
+        """In a terminal."""
+        formula = superscripted(self._marked)
+
+        def named(found: re.Match[str]) -> str:
+            before, after = formula[: found.start()], formula[found.end() :]
+            return _placed(before, self._names[self.uses[ord(found[0]) - MARKS]], after)
+
+        return re.sub(MARK, named, formula)
+
+    @property
+    def latex(self) -> str:
+        """In LaTeX."""
+        return to_latex(self._marked, {mark: name_in_latex(self._names[arg]) for arg, mark in self._marks.items()})
+
+    @property
+    def in_words(self) -> bool:
+        """Whether it cannot stand between two signs =, whatever the names are."""
+        return is_prose(self._marked)
+
+
+MARKS = 0xE000
+MARK = r"[\ue000-\uf8ff]"
+RAISED_NEXT = re.compile(r" ?\*\*|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]")
+
+
+def _placed(before: str, name: str, after: str) -> str:
+    """A name between what stands before and after it in a formula, in brackets where it needs them."""
+    if RAISED_NEXT.match(after) and any(c in RAISED for c in name):
+        return f"({name})"  # w⁰² would be another name
+    return name if not (before or after) or _alone(before, after) else factor(name)
+
+
+def _alone(before: str, after: str) -> bool:
+    """Whether what stands there needs no brackets: within others, behind a comma, beside a comparison."""
+    left = re.search(r"([(\[,|⌊] ?|if |[<>=≠] )$", before)
+    return left is not None and re.match(r" ?[)\],|⌋<>=≠]", after) is not None
+
+
 # ---------------------------------------------------------------- values
 
 
@@ -65,7 +126,7 @@ def value_formula(value: Value, called: Called, shown: Sequence[int]) -> str:
     if row.rule is None and row.formula and _is_wordless(row):
         return _subtracted(spelled(row, row.formula[0], [called(arg) for arg in args], ""))
     n, defaults = len(args), list(row.defaults.values())
-    while defaults and args[n - 1] == defaults.pop():
+    while defaults and type(args[n - 1]) is float and args[n - 1] == defaults.pop():
         n -= 1  # as in leaky_relu(x), which takes 0.01 unless told
     inside = ", ".join(_listed(lambda i: called(args[i]), n, set(shown)))
     return f"{row.name}([{inside}])" if row.domain is table.SOME else f"{row.name}({inside})"
@@ -88,9 +149,10 @@ def _listed(name: Callable[[int], str], n: int, shown: set[int]) -> list[str]:
 
 
 def _subtracted(formula: str) -> str:
-    """a + (-1) as a - 1."""
-    formula = re.sub(r"\+ \(-([\d.e+]+)\)", r"- \1", formula)
-    return re.sub(r"- \(-([\d.e+]+)\)", r"+ \1", formula)
+    """a + (-1), and in a sum a + -1, as a - 1."""
+    number = r"(\d[\d.]*(?:e[+-]?\d+)?|inf)"
+    formula = re.sub(rf"\+ (?:\(-{number}\)|-{number})", lambda found: f"- {found[1] or found[2]}", formula)
+    return re.sub(rf"- \(-{number}\)", r"+ \1", formula)
 
 
 # ---------------------------------------------------------------- slopes
@@ -111,17 +173,36 @@ def slope_formula(value: Value, place: int, called: Called) -> str:
     if row is table.pow and place == 0 and type(value.args[1]) is float:
         return _power_slope(factor(called(value.args[0])), value.args[1])
     decided = row is table.where and type(value.args[0]) is float
-    if row.rule is not None or len(row.formula) < 2 or decided:
+    if row.rule is not None or len(row.formula) < 2 or decided or _is_0_by_0(value):
         return ""
     slopes, names = row.formula[1:], [called(arg) for arg in value.args]
     if row is table.relu:  # step is a row that few have met
         return spelled(table.step, table.step.formula[0], names, "")
-    return spelled(row, slopes[min(place, len(slopes) - 1)], names, called(value))
+    slope = slopes[min(place, len(slopes) - 1)]
+    if row in NEAR_1 and abs(value.data) > 0.99:
+        slope = NEAR_1[row]
+    if row is table.silu_slope:
+        slope += ", s = sigmoid(x)"
+    return spelled(row, slope, names, called(value))
+
+
+NEAR_1 = {table.tanh: "1 / cosh(x)²", table.sigmoid: "y · sigmoid(-x)"}
+"""Where y is printed as 1, or nearly, 1 - y says nothing."""
+DIVIDED = (table.sinc, table.j1, table.j2, table.pow, table.power, table.lowered, table.lowered_twice)
+
+
+def _is_0_by_0(value: Value) -> bool:
+    """Whether the formulas of a row divide by its first argument, or take its logarithm, and that is 0: the slope is a
+    limit.
+    """
+    first = value.args[0]
+    return value.primitive in DIVIDED and (first.data if isinstance(first, Value) else first) == 0.0
 
 
 def is_prose(formula: str) -> bool:
-    """Whether a formula is told in words, so that it cannot stand between two signs =."""
-    return re.search(r"\b(if|else|or|between|below|above|each)\b", formula) is not None
+    """Whether a formula is told in words, or has a remark, so that it cannot stand between two signs =."""
+    words, remark = r"\b(if|else|or|between|below|above|each)\b", r", (?![^()]*\))"
+    return re.search(f"{words}|{remark}", formula) is not None
 
 
 def _power_slope(x: str, exponent: float) -> str:
@@ -132,7 +213,7 @@ def _power_slope(x: str, exponent: float) -> str:
     return "0" if exponent == 0.0 else f"{said(exponent)} · {x} ** {lower if lower[0] != '-' else f'({lower})'}"
 
 
-WORD = re.compile(r"[^\W\d_][A-Za-z0-9_]*")
+WORD = re.compile(r"π|[^\W\d_][A-Za-z0-9_]*")  # πx are two
 
 
 def spelled(row: Primitive, formula: str, names: Sequence[str], y: str) -> str:
@@ -147,8 +228,8 @@ def spelled(row: Primitive, formula: str, names: Sequence[str], y: str) -> str:
         word, before, after = found[0], formula[: found.start()], formula[found.end() :]
         if word not in named or after.startswith("("):
             return word
-        alone = re.search(r"([(,|⌊] ?|if |[<>=≠] )$", before) and re.match(r" ?[),|⌋<>=≠]", after)
-        return "·" * before[-1:].isdigit() + (named[word] if alone else factor(named[word]))
+        times = "·" * (before[-1:].isdigit() or before.endswith("π"))
+        return times + (named[word] if _alone(before, after) else factor(named[word]))
 
     return WORD.sub(filled, formula)
 
@@ -200,7 +281,9 @@ def to_latex(formula: str, names: Mapping[str, str]) -> str:
             token = TOKEN.match(formula, at)
             assert token is not None
             end = token.end()
-            found.append(_token(token[0], formula[end : end + 1] == "(", names))
+            made = _token(token[0], formula[end : end + 1] == "(", names)
+            twice = "^" in made and token[0] in names and RAISED_NEXT.match(formula, end)
+            found.append(f"{{{made}}}" if twice else made)
         at = end
     return re.sub(" {2,}", " ", "".join(found))
 

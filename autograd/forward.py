@@ -10,23 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
+from autograd.convert import number
+from autograd.engine import Value, record, topological
+from autograd.modes import recording
 from autograd.primitives import sum as sum_of
+from autograd.sweep import carries_nothing, read_data, read_value, ruled
 from autograd.transforms import call, check_function, plain, recording_by, split
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import (
-    Value,
-    carries_nothing,
-    explain_nan,
-    missing,
-    no_derivative,
-    number,
-    read_data,
-    read_value,
-    record,
-    recording,
-    ruled,
-    topological,
-)
+from autograd.trouble import explain_nan, missing, no_derivative
 
 __all__ = ["Slopes", "jvp", "linearised", "order_of", "push_forward", "varying"]
 

@@ -11,9 +11,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd.engine import Value
 from autograd.forward import Slopes, directions, linearised, order_of, push_forward, varying
+from autograd.modes import recording
 from autograd.primitives import dot
 from autograd.primitives import sum as sum_of
+from autograd.sweep import read_data, read_value
 from autograd.transforms import (
     Argnums,
     Call,
@@ -28,7 +31,6 @@ from autograd.transforms import (
     split,
 )
 from autograd.tree import is_array, is_number, map_numbers, named_numbers
-from autograd.value import Value, read_data, read_value, recording
 
 __all__ = ["hessian", "hvp", "jacobian", "vjp"]
 

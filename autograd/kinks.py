@@ -7,20 +7,26 @@ the next float to the left and to the right.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args, overload
 
+from autograd import primitives as table
+from autograd.convert import check_values
 from autograd.corners import CORNERS
 from autograd.display import html_text
-from autograd.formulas import said, slope_of, superscripted, value_formula
+from autograd.engine import Value, gradients, leaves
+from autograd.formulas import Formula, said, slope_of, value_formula
+from autograd.modes import recording, watch
 from autograd.naming import names_of_nodes, reading_order
 from autograd.paths import Between, Pulled, or_nan, own_slopes, pull, way_between
-from autograd.primitive import DomainError, Primitive
+from autograd.primitive import DomainError, Kink, Primitive, is_built_in
 from autograd.told import wrapped
-from autograd.value import Value, check_values, gradients, leaves, recording, watch
 
-__all__ = ["AtKink", "Kinks", "Moved", "Side", "Sides", "kinks", "sides_of", "subgradient"]
+__all__ = ["AtKink", "Kinks", "Moved", "Side", "Sides", "decided", "kinks", "sides_of", "subgradient"]
 
 Side = Literal["left", "right", "mean"]
 MOST = 12
@@ -52,11 +58,19 @@ class Moved(NamedTuple):
     right: float
 
 
-class AtKink(NamedTuple):
+class Asked(NamedTuple):
+    """What was asked: by which Values, the gradient of y by each node, and what the nodes are called."""
+
+    xs: Sequence[Value]
+    base: dict[Value, float | None]
+    names: dict[Value, str]
+
+
+@dataclass(frozen=True, eq=False)
+class AtKink:
     """An operation that is at its kink.
 
     node, name, formula: which. at: its arguments that are Values, name and number. places: where these stand among all.
-    moved: the gradients that would be others with the slopes of one side; empty if it jumps.
     """
 
     node: Value
@@ -65,7 +79,16 @@ class AtKink(NamedTuple):
     at: tuple[tuple[str, float], ...]
     places: tuple[int, ...]
     sides: Sides
-    moved: tuple[Moved, ...]
+    asked: Asked = field(repr=False)
+
+    @cached_property
+    def moved(self) -> tuple[Moved, ...]:
+        """The gradients that would be others with the slopes of one side; empty if it jumps.
+
+        Each kink takes sweeps of its own: those that are printed are computed at once, of the others on demand.
+        RuntimeError if a leaf was changed since.
+        """
+        return () if self.sides.jumps else _moved(self.node, self.sides, *self.asked)
 
     def __str__(self) -> str:
         s = self.sides
@@ -87,14 +110,16 @@ class AtKink(NamedTuple):
 
 
 class Kinks(tuple[AtKink, ...]):
-    """What `kinks` found: a tuple of AtKink, which prints as text."""
+    """What `kinks` found: a tuple of AtKink, which prints as text. unknown: of operations that could not be asked."""
 
     root: str = "y"
+    unknown: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if not self:
-            return f"No convention decides the gradient of {self.root}: no operation is at a kink."
         lines = []
+        if not self:
+            known = "is known to be" if self.unknown else "is"
+            lines.append(f"No convention decides the gradient of {self.root}: no operation {known} at a kink.")
         for kink in self[:MOST]:
             lines.append(str(kink))
             for m in kink.moved[:MOST]:
@@ -108,6 +133,7 @@ class Kinks(tuple[AtKink, ...]):
                 lines.append("  no gradient depends on it alone")
         if len(self) > MOST:
             lines.append(f"and {len(self) - MOST:,} more")
+        lines += self.unknown[:MOST]
         found: list[str] = []
         for line in chain.from_iterable(map(str.splitlines, lines)):
             indent = " " * (len(line) - len(line.lstrip()))
@@ -141,17 +167,19 @@ def kinks(y: Value, wrt: Value | Iterable[Value] | None = None) -> Kinks:
     """
     xs = _checked(y, wrt, "kinks")
     with recording():
-        between = way_between(y, xs)
+        between = way_between(y, xs, "kinks")
         order = reading_order(y)
         names = names_of_nodes(order)
         found: dict[Value, AtKink] = {}
         if between.nodes:
             pulled = pull(between, own_slopes)
-            base = dict(zip(between.nodes, pulled.gradients, strict=True))
-            for node, sides in _decided(between, pulled).items():
-                found[node] = _described(node, sides, xs, base, names)
-    result = Kinks(found[node] for node in order if node in found)
-    result.root = names[y]
+            asked = Asked(xs, dict(zip(between.nodes, pulled.gradients, strict=True)), names)
+            for node, sides in decided(between, pulled, xs).items():
+                found[node] = _described(node, sides, asked)
+        result = Kinks(found[node] for node in order if node in found)
+        result.root, result.unknown = names[y], unknown(between)
+        for kink in result[:MOST]:
+            _ = kink.moved  # so that what is printed is of this moment
     return result
 
 
@@ -166,8 +194,8 @@ def subgradient(y: Value, xs: Any, side: Side = "left") -> Any:
     decides and is a Value is a little smaller: relu at 0 has slope 0, |x| has -1, and of a tie maximum(a, b) takes b.
     The side is that of each operation's own argument: relu(-x) to the left is where -x is below 0.
 
-    First derivatives only, and no `grad` is touched. Where an operation jumps (floor, where by its condition), and
-    inside programs, checkpoints and functions with a gradient of their own, the convention stays.
+    First derivatives only, and no `grad` is touched. Where an operation jumps (floor, step), and inside programs,
+    checkpoints and functions with a gradient of their own, the convention stays.
 
     Raises ValueError for another side, and what `grad` raises.
 
@@ -180,9 +208,11 @@ def subgradient(y: Value, xs: Any, side: Side = "left") -> Any:
     if side not in get_args(Side):
         raise ValueError(f"subgradient: side must be 'left', 'right' or 'mean', got {side!r}")
     with recording():
-        between = way_between(y, wanted)
+        between = way_between(y, wanted, "subgradient")
         found: dict[Value, float | None] = {}
         if between.nodes:
+            for sentence in unknown(between):
+                warnings.warn(f"subgradient: {sentence} Its own slopes are taken.", stacklevel=2)
             pulled = pull(between, lambda value, places: _chosen(value, places, side))
             if pulled.failed:
                 raise pulled.failed[0]
@@ -218,14 +248,17 @@ def _chosen(value: Value, places: Sequence[int], side: Side) -> list[float]:
 
 
 def sides_of(value: Value) -> Sides | None:
-    """The slopes of a node to both sides of its kink; None if it is not at one, or if nothing depends on the choice."""
+    """The slopes of a node to both sides of its kink; None if it is not at one, or if nothing depends on the choice.
+
+    Never of `where`: its condition is a decision that was made elsewhere, by `step` or `equal`, which have kinks.
+    """
     row = value.primitive
-    if row is None or (row.kink is None and row not in CORNERED):
+    if row is None or row is table.where or (row.kink is None and row not in CORNERED):
         return None
     operands = [x.data if isinstance(x, Value) else x for x in value.args]
     if row.kink is None:
         return _corner(value, row, operands)
-    if row.kink.distance(*operands) != 0.0:
+    if not _at(row.kink, operands):
         return None
     taken = _slopes_at(row, operands, value.data)
     for arg in dict.fromkeys(arg for arg in value.args if isinstance(arg, Value)):
@@ -240,6 +273,33 @@ def sides_of(value: Value) -> Sides | None:
         to_left, to_right = (side if side is None else side.slopes for side in (left, right))
         return Sides(places[0], taken, to_left, to_right, jumps, row.kink.convention)
     return None
+
+
+def _at(kink: Kink, operands: Sequence[float]) -> bool:
+    """Whether a row is exactly at its kink; False if its function of the distance fails, which `unknown` reports."""
+    try:
+        return bool(kink.distance(*operands) == 0.0)
+    except Exception:
+        return False
+
+
+def unknown(between: Between) -> tuple[str, ...]:
+    """A sentence for each kind of operation whose function of the distance to the kink fails at some node."""
+    found: dict[str, str] = {}
+    for value, edges in zip(between.nodes, between.edges, strict=True):
+        row = value.primitive
+        if not edges or row is None or row.kink is None or is_built_in(row) or row.name in found:
+            continue
+        operands = [x.data if isinstance(x, Value) else x for x in value.args]
+        try:
+            row.kink.distance(*operands)
+        except Exception as error:
+            at = ", ".join(map(said, operands[:MOST]))
+            found[row.name] = (
+                f"Whether {row.name} is at a kink at ({at}) is not known: the distance of its Kink raised "
+                f"{type(error).__name__}: {error}."
+            )
+    return tuple(found.values())
 
 
 class _Beside(NamedTuple):
@@ -259,7 +319,7 @@ def _beside(row: Primitive, operands: Sequence[float], places: Sequence[int], si
         moved = [x if i in places else operand for i, operand in enumerate(operands)]
         try:
             y = row.on_floats(moved)
-            if row.kink.distance(*moved) != 0.0:
+            if not _at(row.kink, moved):
                 return _Beside(x, y, _slopes_at(row, moved, y))
         except (ArithmeticError, ValueError):
             return None
@@ -302,38 +362,56 @@ def _corner(value: Value, row: Primitive, operands: list[float]) -> Sides | None
 # ---------------------------------------------------------------- what they decide
 
 
-def _decided(between: Between, pulled: Pulled) -> dict[Value, Sides]:
-    """The nodes at a kink to which a gradient arrives, or would if another one of them decided otherwise."""
+def decided(between: Between, pulled: Pulled, xs: Iterable[Value]) -> dict[Value, Sides]:
+    """The nodes at a kink to which a gradient arrives, or would if another one of them decided otherwise; and those at
+    a jump that a condition of `where` depends on. From y on.
+    """
     found: dict[Value, Sides] = {}
-    arrives = {len(between.nodes) - 1}
+    moving = _moving(between, xs)
+    arrives, switches = {len(between.nodes) - 1}, set[int]()
     for i in reversed(range(len(between.nodes))):
-        edges = between.edges[i]
-        if i not in arrives or not edges:
+        value, edges = between.nodes[i], between.edges[i]
+        if not edges or not (i in arrives or i in switches):
             continue
-        value = between.nodes[i]
-        sides = sides_of(value)
-        if sides is not None:
+        sides = sides_of(value) if any(moving[j] for j, _ in edges) else None
+        if sides is not None and (sides.jumps or i in arrives):
             found[value] = sides
-        slopes = pulled.slopes[i]
-        if None in slopes:
-            slopes = [*or_nan(own_slopes, value, [place for _, place in edges], [])]
-        for (j, place), slope in zip(edges, slopes, strict=True):
-            beside = [side[place] for side in (sides.left, sides.right) if side] if sides else []
-            if any(x != 0.0 for x in (slope, *beside)):
-                arrives.add(j)
+        if i in arrives:
+            arrives.update(_reached(between, pulled, i, sides))
+        switches.update(j for j, place in edges if i in switches or (value.primitive is table.where and place == 0))
     return found
 
 
-def _described(
-    node: Value, sides: Sides, xs: Sequence[Value], base: dict[Value, float | None], names: dict[Value, str]
-) -> AtKink:
-    def called(arg: Any) -> str:
-        return names[arg] if isinstance(arg, Value) else said(arg)
+def _reached(between: Between, pulled: Pulled, i: int, sides: Sides | None) -> list[int]:
+    """The arguments of a node by which it has a slope that is not 0, as it is or to a side of its kink."""
+    edges, slopes = between.edges[i], pulled.slopes[i]
+    if None in slopes:
+        slopes = [*or_nan(own_slopes, between.nodes[i], [place for _, place in edges], [])]
+    beside = [side for side in (sides.left, sides.right) if side] if sides else []
+    return [
+        j
+        for (j, place), slope in zip(edges, slopes, strict=True)
+        if slope != 0.0 or any(side[place] != 0.0 for side in beside)
+    ]
 
-    places = tuple(i for i, arg in enumerate(node.args) if isinstance(arg, Value))
-    at = tuple((names[arg], arg.data) for arg in node.args if isinstance(arg, Value))
-    moved = () if sides.jumps else _moved(node, sides, xs, base, names)
-    return AtKink(node, names[node], superscripted(value_formula(node, called, places[:4])), at, places, sides, moved)
+
+def _moving(between: Between, xs: Iterable[Value]) -> list[bool]:
+    """Which nodes change when xs change by a little: not floor(0.5), and so relu of it is at no kink."""
+    wanted = set(xs)
+    moving: list[bool] = []
+    for value, edges in zip(between.nodes, between.edges, strict=True):
+        row = value.primitive
+        still = row is not None and row.flat and row is not table.stop_gradient and sides_of(value) is None
+        moving.append(value in wanted or (not still and any(moving[j] for j, _ in edges)))
+    return moving
+
+
+def _described(node: Value, sides: Sides, asked: Asked) -> AtKink:
+    names, args = asked.names, node.args
+    places = tuple(i for i, arg in enumerate(args) if isinstance(arg, Value))
+    at = tuple((names[arg], arg.data) for arg in args if isinstance(arg, Value))
+    formula = Formula(lambda called: value_formula(node, called, places[:4]), names).text
+    return AtKink(node, names[node], formula, at, places, sides, asked)
 
 
 def _moved(

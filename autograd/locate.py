@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from autograd.debugging import Site, Sites
 from autograd.display import html_text
+from autograd.engine import Value, topological
+from autograd.modes import mode_of_this_thread, recording
 from autograd.numeric import SAFETY, Sample, estimate
 from autograd.primitive import Primitive
 from autograd.primitives import stop_gradient
-from autograd.value import Value, mode_of_this_thread, partials_of, recording, topological
+from autograd.sweep import partials_of
 
 __all__ = ["Culprit", "culprits", "local_check", "way_of"]
 

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from autograd.value import Value
+from autograd.engine import Value
 
 __all__ = ["SUBSCRIPTS", "SUPERSCRIPTS", "names_of_nodes", "reading_order", "short_names"]
 

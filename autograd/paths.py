@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+from autograd.engine import Value, clock, topological
+from autograd.moments import of_one_moment
 from autograd.primitive import DomainError
-from autograd.value import Value, carries_nothing, explain_nan, of_one_moment, partials_of, topological
+from autograd.sweep import carries_nothing, partials_of
+from autograd.trouble import explain_nan
 
-__all__ = ["Between", "Pulled", "Way", "count", "or_nan", "own_slopes", "pull", "size", "strongest", "way_between"]
+__all__ = [
+    "Between", "Pulled", "Way", "count", "exact_sum", "or_nan", "own_slopes", "pull", "silent", "size",
+    "strongest", "way_between",
+]  # fmt: skip
 
 
 class Between(NamedTuple):
@@ -29,10 +35,15 @@ class Between(NamedTuple):
     order: list[Value]
 
 
-def way_between(y: Value, xs: Sequence[Value]) -> Between:
-    """The nodes from xs to y; none if y depends on no x. RuntimeError if a leaf was changed after y was computed."""
+def way_between(y: Value, xs: Sequence[Value], asker: str) -> Between:
+    """The nodes from xs to y; none if y depends on no x. RuntimeError, in the name of the function that asks, if a leaf
+    was changed after y was computed.
+    """
     order = topological(y)
-    of_one_moment(order)
+    try:
+        of_one_moment(order, clock.now)
+    except RuntimeError as error:
+        raise RuntimeError(f"{asker}: {str(error).removeprefix('backward: ')}") from None
     wanted = set(xs)
     place: dict[Value, int] = {}
     nodes: list[Value] = []
@@ -83,13 +94,14 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
             continue
         found = or_nan(slopes_of, value, [place for _, place in edges], failed)
         slopes[i] = [*found]
+        mute = silent(value) if 0.0 in found else None
         for (j, place), slope in zip(edges, found, strict=True):
-            if slope == 0.0 and carries_nothing(value, place):
+            if slope == 0.0 and mute is not None and mute(place):
                 continue
             so_far = gradients[j]
             before = 0.0 if so_far is None else so_far
             total = before + upstream * slope
-            if total != total:
+            if total != total and not failed:
                 try:
                     explain_nan(value, place, upstream, slope, before)
                 except DomainError as error:
@@ -98,16 +110,29 @@ def pull(between: Between, slopes_of: Callable[[Value, Sequence[int]], list[floa
     return Pulled(gradients, slopes, failed)
 
 
+class _AtHand:
+    """A node with its arguments at hand: the native engine makes a new tuple of them each time it is asked."""
+
+    def __init__(self, value: Value) -> None:
+        self._primitive, self._args = value.primitive, value.args
+
+
+def silent(value: Value) -> Callable[[int], bool]:
+    """`carries_nothing` for all arguments of one node, however many."""
+    node: Any = _AtHand(value)
+    return lambda place: carries_nothing(node, place)
+
+
 def or_nan(
     slopes_of: Callable[[Value, Sequence[int]], list[float]], value: Value, places: list[int], failed: list[DomainError]
 ) -> list[float]:
-    """The slopes of a node at some places, nan for one that does not exist, whose error is added to `failed`."""
+    """The slopes of a node at some places, nan for those that do not exist, whose error is added to `failed`."""
     try:
         return slopes_of(value, places)
     except DomainError as error:
-        if len(places) == 1:
+        if len(places) == 1 or value.primitive is None or value.primitive.rule is not None:  # which gives all at once
             failed.append(error)
-            return [math.nan]
+            return [math.nan] * len(places)
     return [x for place in places for x in or_nan(slopes_of, value, [place], failed)]
 
 
@@ -162,9 +187,13 @@ class Way(NamedTuple):
     mantissa: float
 
 
+# Steps of nodes with one way in, which all paths to there share: those before, the node, which edge of it.
+_Run = tuple["_Run | None", int, int]
 # |product| of a path from x to some node as exponent and mantissa; the number of the entry, so that among equals the
-# first one wins and nothing behind it is compared; the entry that it goes on from; the node and which edge of it.
-_Entry = tuple[float, float, int, "_Entry | None", int, int]
+# first one wins and nothing behind it is compared; the entry and the run that it goes on from; the node and which edge.
+_Entry = tuple[float, float, int, "_Entry | None", _Run | None, int, int]
+# The best paths to a node: those to the last one with several ways in, and the product and the steps from there on.
+_Line = tuple[list[_Entry], float, float, _Run | None]
 
 
 def strongest(between: Between, slopes: Sequence[Sequence[float | None]], k: int) -> list[Way]:
@@ -173,21 +202,33 @@ def strongest(between: Between, slopes: Sequence[Sequence[float | None]], k: int
     Each node keeps the k best that lead to it: what is not among them cannot be part of a better one, as products of
     absolute values grow with their factors.
     """
-    best: list[list[_Entry] | None] = [[(0, 1.0, 0, None, 0, 0)]]
+    best: list[_Line | None] = [([(0, 1.0, 0, None, None, 0, 0)], 0, 1.0, None)]
     made = 0
     for i, edges, used_up in _upwards(between):
-        found: list[_Entry] = []
-        for e, ((j, _), slope) in enumerate(zip(edges, slopes[i], strict=True)):
-            exponent, mantissa = _scaled(slope)
-            for entry in best[j] or ():
-                made += 1
-                m = entry[1] * mantissa  # 0 whenever one of the two is 0
-                power = -math.inf if m == 0.0 else entry[0] + exponent
-                found.append((power + 1, 0.5 * m, -made, entry, i, e) if m >= 2.0 else (power, m, -made, entry, i, e))
-        best.append(heapq.nlargest(k, found) if len(edges) > 1 else found)
+        if len(edges) == 1:
+            entries, power, m, run = best[edges[0][0]] or ([], 0, 1.0, None)
+            best.append((entries, *_times(power, m, *_scaled(slopes[i][0])), (run, i, 0)))
+        else:
+            found: list[_Entry] = []
+            for e, ((j, _), slope) in enumerate(zip(edges, slopes[i], strict=True)):
+                entries, power, m, run = best[j] or ([], 0, 1.0, None)
+                power, m = _times(power, m, *_scaled(slope))
+                for entry in entries:
+                    made += 1
+                    found.append((*_times(entry[0], entry[1], power, m), -made, entry, run, i, e))
+            best.append((heapq.nlargest(k, found), 0, 1.0, None))
         for j in used_up:
             best[j] = None
-    return [_unrolled(entry) for entry in best[-1] or ()]
+    entries, power, m, run = best[-1] or ([], 0, 1.0, None)
+    return [Way(_unrolled(entry, run), *_times(entry[0], entry[1], power, m)) for entry in entries]
+
+
+def _times(power: float, m: float, exponent: float, mantissa: float) -> tuple[float, float]:
+    """The product of two numbers as exponent and mantissa."""
+    m *= mantissa  # 0 whenever one of the two is 0
+    if m == 0.0:
+        return -math.inf, 0.0
+    return (power + exponent + 1, 0.5 * m) if m >= 2.0 else (power + exponent, m)
 
 
 def _scaled(slope: float | None) -> tuple[float, float]:
@@ -200,11 +241,24 @@ def _scaled(slope: float | None) -> tuple[float, float]:
     return exponent - 1, 2.0 * mantissa
 
 
-def _unrolled(entry: _Entry) -> Way:
-    exponent, mantissa = entry[:2]
+def _unrolled(entry: _Entry, run: _Run | None) -> list[tuple[int, int]]:
+    """The steps of a path from x on: those of an entry, and those of a run behind it."""
     steps: list[tuple[int, int]] = []
-    at: _Entry | None = entry
-    while at is not None and at[3] is not None:
-        steps.append(at[4:])
-        at = at[3]
-    return Way(steps[::-1], exponent, mantissa)
+    before: _Entry | None = entry
+    while before is not None:
+        while run is not None:
+            steps.append(run[1:])
+            run = run[0]
+        _, _, _, before, run, i, e = before
+        if before is not None:
+            steps.append((i, e))
+    return steps[::-1]
+
+
+def exact_sum(terms: Iterable[float]) -> float:
+    """Without rounding on the way; where that is too large, or ∞ - ∞, as floats add."""
+    found = list(terms)
+    try:
+        return math.fsum(found)
+    except (OverflowError, ValueError):
+        return sum(found)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from autograd.value import Value
+    from autograd.engine import Value
 
 __all__ = ["ANYWHERE", "TABLE", "Domain", "DomainError", "Kink", "Primitive", "primitive"]
 
@@ -334,6 +334,12 @@ TABLE: dict[str, Primitive] = {}
 """Every primitive by name, in the order of definition. A user's own join the built-in ones."""
 
 _BUILT_IN: set[str] = set()
+
+
+def is_built_in(row: Primitive) -> bool:
+    """Whether a row is one of ours, and not a user's own, a checkpoint or a program."""
+    return row.name in _BUILT_IN and TABLE.get(row.name) is row
+
 
 shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
 """What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from autograd import primitives as table
+from autograd.engine import Value
 from autograd.forward import order_of, varying
 from autograd.primitive import DomainError, Primitive
+from autograd.sweep import ruled
 from autograd.transforms import call, check_function, one_number
-from autograd.value import Value, ruled
 
 __all__ = ["taylor"]
 

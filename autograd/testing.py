@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import primitives as table
 from autograd.check import GradientMismatch, GradientReport, GradientUndecided, check_gradients
+from autograd.engine import Value
 from autograd.primitive import _BUILT_IN, TABLE, Domain, DomainError, Primitive
-from autograd.value import Value
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

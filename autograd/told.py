@@ -7,13 +7,14 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from autograd.formulas import is_prose, name_in_latex, said, slope_of, to_latex
-from autograd.value import Value
+from autograd.engine import Value
+from autograd.formulas import name_in_latex, said, slope_of, to_latex
+from autograd.paths import exact_sum
 
 if TYPE_CHECKING:
     from autograd.explain import Explanation, Path, Step
 
-__all__ = ["as_latex", "as_markdown", "as_text", "many"]
+__all__ = ["CONVENTION", "OWN", "ROUNDING", "STOPPED", "as_latex", "as_markdown", "as_text", "many"]
 
 WIDTH = 100
 """Columns of a terminal."""
@@ -22,6 +23,9 @@ FORMULA = 46
 LONG = 16
 """How many nodes of a path are written out; of a longer one both ends, and where it leaves the strongest path."""
 APART = 3
+
+# Why a gradient may not be how y changes with x.
+ROUNDING, CONVENTION, STOPPED, OWN = "rounding", "convention", "stop_gradient", "a gradient of its own"
 
 
 def many(n: int) -> str:
@@ -58,9 +62,21 @@ def verdict(e: Explanation) -> str:
     if math.isinf(g):
         return f"{slope}: {e.y} changes infinitely fast with {e.x}. Why:"
     if g == 0.0:
-        return f"{slope_of(e.y, e.x)} = 0: when {e.x} changes by a little, {e.y} does not change. Why:"
+        return f"{slope_of(e.y, e.x)} = 0{but(e) or f': when {e.x} changes by a little, {e.y} does not change'}. Why:"
+    if e.reservation in (ROUNDING, CONVENTION):
+        return f"{slope}{but(e)}."
     much = "just as much" if abs(g) == 1.0 else f"{said(abs(g))} times as much"
-    return f"{slope}: when {e.x} grows by a little, {e.y} {'grows' if g > 0.0 else 'falls'} by {much}."
+    return f"{slope}{but(e)}: when {e.x} grows by a little, {e.y} {'grows' if g > 0.0 else 'falls'} by {much}."
+
+
+def but(e: Explanation) -> str:
+    """What keeps the gradient from saying how y changes; "" if nothing does."""
+    return {
+        ROUNDING: " in floats: rounding on the way decides it",
+        CONVENTION: " is a convention: an operation on the way is exactly at a kink or a jump",
+        STOPPED: ", with what stop_gradient holds taken as constant",
+        OWN: ", as an operation's own gradient says, which was not looked into",
+    }.get(e.reservation, "")
 
 
 def paths_sentence(e: Explanation) -> str:
@@ -81,19 +97,22 @@ def paths_sentence(e: Explanation) -> str:
 
 def covered(e: Explanation) -> str:
     """How much of the gradient the paths that are shown are."""
-    total = sum(path.product for path in told(e))
+    total = exact_sum(path.product for path in told(e))
     if e.paths == 1 or not math.isfinite(total) or not math.isfinite(e.gradient):
         return ""
     rest = e.carrying - len(told(e))
     if rest <= 0:
-        return f"Together {said(total)}."
+        rounded = "" if said(total) == said(e.gradient) else f", and {said(e.gradient)} as the sweep rounds it"
+        return f"Together {said(total)}{rounded}."
     part = f", {percent(total / e.gradient)}" if e.gradient else ""
     others = "one more path adds" if rest == 1 else f"{many(rest)} more paths add"
     return f"Together {said(total)} of {said(e.gradient)}{part}; {others} the rest."
 
 
 def percent(share: float) -> str:
-    """A share, in per cent."""
+    """A share, in per cent; one that is many times the whole is told as that."""
+    if abs(share) >= 10.0:
+        return f"{said(float(round(share)))} times the gradient"
     return "less than 1 %" if 0.0 < abs(share) < 0.005 else f"{100.0 * share:.0f} %"
 
 
@@ -187,9 +206,9 @@ def wrapped(text: str, first: str, others: str) -> list[str]:
 def slope_text(step: Step, i: int) -> str:
     """∂y/∂v1 = 1 - y² = 0.42; but ∂y/∂v1 = 0 (1 if v1 > 0, else 0)."""
     slope = step.slopes[i]
-    by, _, which = slope.by.partition(" (argument ")
-    left, number = f"{slope_of(step.name, by)}{f' (argument {which}' * bool(which)}", said(slope.number)
-    if is_prose(slope.formula):
+    which = f" (argument {slope.argument})" * bool(slope.argument)
+    left, number = f"{slope_of(step.name, slope.by)}{which}", said(slope.number)
+    if slope.in_words:
         return f"{left} = {number} ({slope.formula})"
     return f"{left} = {slope.formula} = {number}" if slope.formula not in ("", number) else f"{left} = {number}"
 
@@ -310,9 +329,8 @@ def as_latex(e: Explanation) -> str:
             lines.append(r"&\ \vdots")
         first = rf"{name_in_latex(step.name)} &= {step.latex} = {number(step.value)}"
         for slope in step.slopes:
-            by = slope.by.partition(" (argument ")[0]
-            hidden = slope.formula in ("", said(slope.number)) or is_prose(slope.formula)
-            shown = [fraction(step.name, by), *[slope.latex] * (not hidden), number(slope.number)]
+            hidden = slope.formula in ("", said(slope.number)) or slope.in_words
+            shown = [fraction(step.name, slope.by), *[slope.latex] * (not hidden), number(slope.number)]
             lines.append(rf"{first} & \qquad {' &= '.join(shown[:2])}{''.join(f' = {text}' for text in shown[2:])}")
             first = "&"
     lines += _chain_rule(e)

@@ -13,9 +13,11 @@ from contextvars import ContextVar
 from numbers import Real
 from typing import Any, NamedTuple
 
+from autograd.convert import number, seed_number
+from autograd.engine import Value, gradients, leaves, record, topological
+from autograd.modes import recording
 from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
-from autograd.value import Value, gradients, leaves, number, record, recording, seed_number, topological
 
 __all__ = [
     "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "grad", "one_number", "plain", "single",

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from autograd.engine import Value
+from autograd.modes import Tape, mode_of_this_thread, modes
 from autograd.primitive import Primitive
-from autograd.value import Tape, Value, mode_of_this_thread, modes
 
 __all__ = ["Compared", "Watching", "watching"]
 

@@ -28,6 +28,21 @@ def film() -> None:
     visualize.animate(y, IMAGES / "film.svg", title="tanh(w·x + b)", parameters=[w, b])
 
 
+def learning() -> None:
+    """A small network learns the two moons."""
+    data, model = nn.datasets.moons(160, seed=1), nn.MLP(2, [4, 1], seed=0)
+    path = [autograd.read(model.parameters(), "data")]
+    nn.fit(
+        model, nn.binary_cross_entropy, data.inputs, data.targets,
+        optimizer=nn.Adam(model.parameters(), 0.03), epochs=100, batch_size=16, progress=False,
+        callbacks=[lambda epoch, model: path.append(autograd.read(model.parameters(), "data"))],
+    )  # fmt: skip
+    visualize.animate_training(
+        model, nn.binary_cross_entropy, data, IMAGES / "learning.svg", path=path,
+        title="A network learns to tell two moons apart",
+    )  # fmt: skip
+
+
 def loss(w: Value, x: Value, b: Value, target: Value) -> Value:
     """The loss of the neuron."""
     return (tanh(w * x + b) - target) ** 2
@@ -97,6 +112,7 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     neuron()
     film()
+    learning()
     explorer()
     program()
     step()

@@ -24,7 +24,7 @@ from nn.optimizers import OPTIMIZERS, SGD
 from nn.report import Course, write_report
 from nn.saving import require_safetensors, save
 from nn.schedules import cosine
-from nn.training import TrainingError, fit
+from nn.training import History, TrainingError, fit
 from nn.watching import TrainingWarning
 
 
@@ -183,18 +183,7 @@ def _train(options: argparse.Namespace) -> None:
         by_input.fold_in(each)
         by_target.fold_out(each)
 
-    if history.interrupted:
-        print("\nstopped early: what was learned so far is kept")
-    if history:
-        print(history)
-        first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
-        what = f"accuracy: {first:.1%} before training, {last:.1%} after"
-        if training.is_regression:
-            first, last = (
-                by_target.spread * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1])
-            )
-            what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
-        print(f"held-out {what}, in {_duration(seconds)}")
+    _print_outcome(history, by_target.spread if training.is_regression else None, seconds)
     if history.compiled and not history.interrupted:
         with contextlib.suppress(TrainingError):  # of a network that has not learned anything
             took = _duration(_eagerly(network(), loss, data, held, epochs, batch_size))
@@ -205,6 +194,21 @@ def _train(options: argparse.Namespace) -> None:
     written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
     for file, what in [*written, *write_report(options.out, model, history, training, held_out, before, course)]:
         print(f"  {file:24} {what}")
+
+
+def _print_outcome(history: History, spread: float | None, seconds: float) -> None:
+    """How the training went. spread: of numbers to predict, what one unit of the model's is in the user's."""
+    if history.interrupted:
+        print("\nstopped early: what was learned so far is kept")
+    if not history:
+        return
+    print(history)
+    first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
+    what = f"accuracy: {first:.1%} before training, {last:.1%} after"
+    if spread is not None:
+        first, last = (spread * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1]))
+        what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
+    print(f"held-out {what}, in {_duration(seconds)}")
 
 
 @contextlib.contextmanager

@@ -171,14 +171,15 @@ def _not_reset(e: Evidence, slopes: dict[Value, float]) -> Iterator[Finding]:
     (ratio,) = ratios if len(ratios) == 1 else (0.0,)
     p = max(more, key=lambda p: abs(p.grad - expected[p]))
     example = f"{e.names[p]} has {p.grad:.4g}, and this loss gives {expected[p]:.4g}"
-    if ratio >= 2.0 and ratio == round(ratio):
+    repeated = ratio >= 2.0 and ratio == round(ratio)
+    if repeated:
         problem = f"the gradients are {ratio:.0f} times those of this loss: {example}."
     else:
         who = f"{len(more):,} of {count(len(expected), 'parameter')} {'hold' if len(more) > 1 else 'holds'}"
         problem = f"{who} more than the gradient of this loss: {example}."
     yield Finding(
         "forgotten zero_grad",
-        "error",
+        "error" if repeated else "warning",
         problem,
         "call optimizer.zero_grad() before every backward(); they add up until then. (If that is meant to be: diagnose "
         "the sum of the losses.)",

@@ -37,7 +37,7 @@ class Dataset(NamedTuple):
 
     name: what it is. inputs: array of shape (n, width), floats. targets: array of shape (n,), classes from 0, or the
     numbers to predict. classes: the name of each class; none for regression. image_shape: (rows, columns) if an input
-    is an image, else None.
+    is an image, else None. names: what the numbers of an input are called; none if that is not known.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Dataset(NamedTuple):
     targets: Any
     classes: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def is_regression(self) -> bool:
@@ -181,6 +182,7 @@ def load_csv(path: str | Path, target: str | int = -1, *, task: str | None = Non
     table = _Table.read(Path(path))
     column = table.column(target)
     inputs = np.array([[table.number(row, i) for i in range(table.width) if i != column] for row in table.rows])
+    names = tuple(name for i, name in enumerate(table.heading) if i != column) if table.has_heading else ()
     labels = [row.cells[column].strip() for row in table.rows]
     for row, label in zip(table.rows, labels, strict=True):
         if not label:
@@ -190,7 +192,7 @@ def load_csv(path: str | Path, target: str | int = -1, *, task: str | None = Non
     if task == "regression":
         way_out = "; remove the line or fill the gap, or give task='classification' if these are classes"
         numbers = [table.number(row, column, way_out) for row in table.rows]
-        return Dataset(table.path.stem, inputs, np.array(numbers), ())
+        return Dataset(table.path.stem, inputs, np.array(numbers), (), None, names)
     classes = sorted(
         set(labels), key=lambda label: (not _is_number(label), float(label) if _is_number(label) else 0.0, label)
     )
@@ -200,7 +202,8 @@ def load_csv(path: str | Path, target: str | int = -1, *, task: str | None = Non
             "choose the class column with target, or task='regression' if it holds numbers to predict"
         )
     places = {label: i for i, label in enumerate(classes)}
-    return Dataset(table.path.stem, inputs, np.array([places[label] for label in labels]), tuple(classes))
+    targets = np.array([places[label] for label in labels])
+    return Dataset(table.path.stem, inputs, targets, tuple(classes), None, names)
 
 
 class _Row(NamedTuple):
@@ -211,11 +214,14 @@ class _Row(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """What a CSV file holds: what its columns are called, and rows of cells, all of one length."""
+    """What a CSV file holds: what its columns are called, and rows of cells, all of one length. has_heading: whether
+    the file says it; else they are numbered.
+    """
 
     path: Path
     heading: list[str]
     rows: list[_Row]
+    has_heading: bool
 
     @classmethod
     def read(cls, path: Path) -> _Table:
@@ -237,7 +243,7 @@ class _Table(NamedTuple):
             )
         has_heading = not any(map(_is_number, first))
         heading = [_short(name.strip()) for name in first] if has_heading else list(map(str, range(len(first))))
-        return cls(path, heading, rows[has_heading:])
+        return cls(path, heading, rows[has_heading:], has_heading)
 
     @property
     def width(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from autograd import Value, no_grad
 from autograd.elsewhere import advised
-from autograd.value import holding
+from autograd.holding import holding
 from nn.causes import examine, reasons
 from nn.evidence import gather
 from nn.findings import SEVERITIES, Finding

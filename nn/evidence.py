@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import DomainError, Primitive, Value
-from autograd.value import gradients, partials_of, topological, unwind
+from autograd.engine import gradients, topological, unwind
+from autograd.sweep import partials_of
 from nn.optimizers import length
 
 __all__ = ["Depth", "Evidence", "Unit", "gather", "layer_of", "root_mean_square", "sweep"]

@@ -30,19 +30,28 @@ def remember(holder: Any) -> None:
 
 def known_parameters(leaves: Iterable[Value]) -> dict[Value, str]:
     """Those of some leaves that a Module or an optimiser holds: with the name in the largest Module, or with none."""
+    return {parameter: name for parameter, (_, name) in holders_of(leaves).items()}
+
+
+def holders_of(leaves: Iterable[Value]) -> dict[Value, tuple[Any, str]]:
+    """Those of some leaves that are held: each with the largest Module that holds it and its name there; with an
+    optimiser and no name, if no Module does.
+    """
     wanted = set(leaves)
-    found: dict[Value, str] = {}
-    holdings: list[tuple[int, int, list[tuple[str, Value]]]] = []
-    for made, reference in list(_holders.items()):
-        holder: Any = reference()
+    found: dict[Value, tuple[Any, str]] = {}
+    holdings: list[tuple[tuple[int, int, int], Any, list[tuple[str, Value]]]] = []
+    for made in list(_holders):  # of its keys: pairs would be made, and the collector may take a holder away meanwhile
+        reference = _holders.get(made)
+        holder: Any = None if reference is None else reference()
         with contextlib.suppress(AttributeError, TypeError):  # not yet complete, or with parameters that have no name
             named = isinstance(holder, Module)
             held = list(holder.named_parameters()) if named else [("", p) for p in holder.parameters]
-            holdings.append((-len(held) if named else 1, made, held))
-    for _, _, held in sorted(holdings, key=lambda holding: holding[:2]):
+            depth = held[0][0].count(".") if held else 0  # where one has all that another has, it is around that
+            holdings.append(((-len(held) if named else 1, -depth, made), holder, held))
+    for _, holder, held in sorted(holdings, key=lambda holding: holding[0]):
         for name, parameter in held:
             if parameter in wanted:
-                found.setdefault(parameter, name)
+                found.setdefault(parameter, (holder, name))
     return found
 
 

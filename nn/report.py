@@ -18,7 +18,7 @@ from nn.metrics import confusion_matrix
 from nn.optimizers import Adam
 from nn.training import History, fit
 
-__all__ = ["Case", "Entry", "gradient_flow", "hardest", "outputs_of", "write_index", "write_report"]
+__all__ = ["Case", "Entry", "gradient_flow", "hardest", "names_of", "outputs_of", "write_index", "write_report"]
 
 
 class Entry(NamedTuple):
@@ -30,12 +30,15 @@ class Entry(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A held-out example that pictures show. words: which one it is, to complete "on the held-out example "."""
+    """A held-out example that pictures show. words: which one it is, to complete "on the held-out example ". names:
+    what its numbers are called.
+    """
 
     x: list[float]
     target: float | int
     loss: Loss
     words: str
+    names: list[str]
 
 
 class Course(NamedTuple):
@@ -75,6 +78,7 @@ def write_report(
     made: list[Entry] = []
     for picture in (
         *_plots(model, history, training, held_out, outputs, course),
+        *_films(training, course),
         *_networks(model, before, held_out, case),
         *_flows(model, case),
         *_step(model, training, case.loss),
@@ -111,7 +115,13 @@ def hardest(outputs: Sequence[Any], held_out: Dataset) -> Case:
         words = f"that it gets most wrong, a {names[target]} taken for a {names[loss.decide(outputs[place])]}"
     elif not held_out.is_regression:
         words = f"with the largest loss, a {held_out.classes[target]}; none is predicted wrong"
-    return Case(held_out.inputs[place].tolist(), target, loss, words)
+    return Case(held_out.inputs[place].tolist(), target, loss, words, names_of(held_out))
+
+
+def names_of(data: Dataset) -> list[str]:
+    """What the numbers of an input are called in all pictures: as in the file, else x1, x2 and so on."""
+    width = data.inputs.shape[1]
+    return [name or f"x{i}" for i, name in enumerate(data.names or [""] * width, 1)]
 
 
 def _loss(output: Any, data: Dataset) -> Loss:
@@ -178,10 +188,37 @@ def _outcomes(model: MLP, training: Dataset, held_out: Dataset, outputs: list[An
     if model.n_in == 2:
         yield _plot(
             "boundary.png", "the decision boundary",
-            lambda: visualize.plot_decision_boundary(
-                _decision(model), training.inputs, training.targets, class_names=training.classes
-            ),
+            lambda: _boundary(model, training),
         )  # fmt: skip
+
+
+COLOURS = 10  # classes that a film can show
+
+
+def _films(training: Dataset, course: Course | None) -> Iterator[Entry]:
+    """How the network learned, if its inputs are a plane."""
+    import visualize
+
+    if course and len(course.path) > 1 and course.model.n_in == 2 and 2 <= len(training.classes) <= COLOURS:
+        yield Entry(
+            "learning.svg", "how it learned, epoch by epoch: a film, which plays by itself",
+            lambda path: visualize.animate_training(course.model, course.loss, course.part(), path, path=course.path),
+        )  # fmt: skip
+
+
+def _boundary(model: MLP, training: Dataset) -> Any:
+    """The plane of the inputs, its axes named as they are."""
+    import visualize
+    from visualize.figures import look_of
+    from visualize.style import cut
+
+    figure = visualize.plot_decision_boundary(
+        _decision(model), training.inputs, training.targets, class_names=training.classes
+    )
+    across, up = map(cut, names_of(training))
+    figure.axes[0].set_xlabel(across, **look_of(across))
+    figure.axes[0].set_ylabel(up, **look_of(up))
+    return figure
 
 
 def _networks(model: MLP, before: MLP, held_out: Dataset, case: Case) -> Iterator[Entry]:
@@ -192,7 +229,7 @@ def _networks(model: MLP, before: MLP, held_out: Dataset, case: Case) -> Iterato
 
     options: dict[str, Any] = {
         "loss": lambda y: case.loss(y, case.target),
-        "inputs": [] if held_out.image_shape else [f"x{i}" for i in range(model.n_in)],
+        "inputs": [] if held_out.image_shape else case.names,
         "outputs": _output_names(held_out),
         "image_shape": held_out.image_shape or (),
     }
@@ -211,27 +248,27 @@ def _networks(model: MLP, before: MLP, held_out: Dataset, case: Case) -> Iterato
 def _output_names(data: Dataset) -> list[str]:
     if data.is_regression:
         return ["prediction"]
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in data.classes]
-    return [f"logit of {names[1]}"] if len(names) == 2 else names
-
-
-LONGEST = 24  # letters of a class's name beside a neuron
+    return [f"logit of {data.classes[1]}"] if len(data.classes) == 2 else list(data.classes)
 
 
 def _flows(model: MLP, case: Case) -> Iterator[Entry]:
-    """How the gradient flows through one neuron on an example: a drawing, and a page to walk through it.
+    """How the gradient flows through one neuron on an example: a drawing, a film, and a page to walk through it.
 
     The page ends at the neuron: the rest of the network is not on it, so it could not follow a change.
     """
     import visualize
 
-    loss, weights = gradient_flow(model, case.x, case.target, loss=case.loss)
+    loss, weights = gradient_flow(model, case.x, case.target, loss=case.loss, names=case.names)
     (neuron,) = (v for v in loss.args if isinstance(v, Value))
     title = f"One neuron of the first layer, on the held-out example {case.words}"
     arrives = f"{title}. From the loss arrives {neuron.grad:.4g}"
     yield Entry(
         "neuron.svg", "one neuron: how the gradient flows to it from the loss",
         lambda path: visualize.render(visualize.draw(loss, parameters=weights, title=title), path),
+    )  # fmt: skip
+    yield Entry(
+        "backprop.svg", "the same as a film: forward, and the gradient back from the loss",
+        lambda path: visualize.animate(loss, path, parameters=weights, title=title),
     )  # fmt: skip
     yield Entry(
         "neuron.html", "one neuron, to walk through step by step in a browser",
@@ -300,21 +337,22 @@ def _decision(model: MLP) -> Callable[[Any], float]:
 
 
 def gradient_flow(
-    model: MLP, x: Sequence[float], target: float, terms: int = 3, loss: Loss | None = None
+    model: MLP, x: Sequence[float], target: float, terms: int = 3, loss: Loss | None = None, names: Sequence[str] = ()
 ) -> tuple[Value, list[Value]]:
     """One neuron of the first layer and the loss, after a backward pass: the neuron through which most gradient flows
     on this example.
 
     Its `terms` strongest products are spelled out; the others stand together as one. From the neuron to the loss it is
     one step, in which all other neurons stay as they are; so the gradient that arrives is the real one, of the loss of
-    example `x` with class `target`, or of another loss. Returns the loss and the neuron's parameters.
+    example `x` with class `target`, or of another loss. names: of the inputs; x1, x2 and so on if there are none.
+    Returns the loss and the neuron's parameters.
     """
     x = [float(number) for number in x]
     loss = loss or (cross_entropy if model.widths[-1] > 1 else binary_cross_entropy)
     given = [Value(v.data) for v in model.layers[0](x)]
     slopes = autograd.grad(_loss_from(model, given, target, loss), given)
     place = max(range(len(given)), key=lambda i: abs(slopes[i]))
-    y, parameters = _spelled_out(model.layers[0].neurons[place], x, terms)
+    y, parameters = _spelled_out(model.layers[0].neurons[place], _named(x, names), terms)
     y.label = f"neuron {place}"
 
     def rest(h: Any) -> Any:
@@ -341,13 +379,18 @@ def _loss_from(model: MLP, hidden: list[Any], target: float, loss: Loss) -> Any:
     return loss(outputs if len(outputs) > 1 else outputs[0], target)
 
 
-def _spelled_out(neuron: Neuron, x: list[float], terms: int) -> tuple[Value, list[Value]]:
+def _named(x: Sequence[float], names: Sequence[str]) -> list[Value]:
+    """The numbers of an example as leaves of a graph."""
+    return [Value(number, names[i] if names else f"x{i + 1}") for i, number in enumerate(x)]
+
+
+def _spelled_out(neuron: Neuron, x: list[Value], terms: int) -> tuple[Value, list[Value]]:
     """What a neuron gives, of its strongest products one by one and the others together; and its parameters."""
-    products = [weight.data * number for weight, number in zip(neuron.weights, x, strict=True)]
+    products = [weight.data * v.data for weight, v in zip(neuron.weights, x, strict=True)]
     strongest = sorted(sorted(range(len(x)), key=lambda i: -abs(products[i]))[:terms])
-    weights = [Value(neuron.weights[i].data, f"w{i}") for i in strongest]
+    weights = [Value(neuron.weights[i].data, f"w{i + 1}") for i in strongest]
     bias = Value(neuron.bias.data, "b")
-    z: Value = sum(weight * Value(x[i], f"x{i}") for i, weight in zip(strongest, weights, strict=True)) + bias
+    z: Value = sum(weight * x[i] for i, weight in zip(strongest, weights, strict=True)) + bias
     if len(x) > terms:
         rest = sum(product for i, product in enumerate(products) if i not in strongest)
         z = z + Value(rest, f"{len(x) - len(strongest)} other products")
@@ -387,7 +430,7 @@ def _page(model: MLP, case: Case) -> Entry:
     """A page of the loss of the network on an example; of a network that is too large for it, another one instead."""
     import visualize
 
-    loss = _loss_on(model, case.x, case.target, case.loss)
+    loss = _loss_on(model, _named(case.x, case.names), case.target, case.loss)
     if len(autograd.topological(loss)) <= READABLE:
         what, title = "the network", f"The network on the held-out example {case.words}"
     else:
@@ -398,14 +441,14 @@ def _page(model: MLP, case: Case) -> Entry:
             model, binary_cross_entropy, data.inputs, data.targets,
             optimizer=Adam(model.parameters(), 0.1), epochs=30, progress=False,
         )  # fmt: skip
-        loss = _loss_on(model, data.inputs[0].tolist(), data.targets[0].item(), binary_cross_entropy)
+        loss = _loss_on(model, _named(data.inputs[0].tolist(), ()), data.targets[0].item(), binary_cross_entropy)
     return Entry(
         "network.html", f"{what}, to walk through step by step in a browser",
         lambda path: visualize.explore(loss, path, parameters=model, title=title),
     )  # fmt: skip
 
 
-def _loss_on(model: MLP, x: list[float], target: float, loss: Loss) -> Value:
-    found: Value = loss(model([Value(number, f"x{i}") for i, number in enumerate(x)]), target)
+def _loss_on(model: MLP, x: list[Value], target: float, loss: Loss) -> Value:
+    found: Value = loss(model(x), target)
     found.label = "loss"
     return found

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from autograd.value import partials_of
+from autograd.sweep import partials_of
 from nn.evidence import Evidence, Unit, root_mean_square
 from nn.findings import Finding, count, some, times
 
@@ -67,7 +67,7 @@ def dead_relus(layers: dict[str, list[Unit]]) -> Iterator[Finding]:
     uses = min(unit.uses for units in layers.values() for unit in units)
     yield Finding(
         "dead relu",
-        "error" if worst == 1.0 else "warning" if worst >= 0.5 else "hint",
+        "hint" if uses < FEW else "error" if worst == 1.0 else "warning" if worst >= 0.5 else "hint",
         f"{some([text for _, text in found])}: off {'in' if uses == 1 else 'in all'} {count(uses, 'use')} of each, so "
         "no gradient comes through.",
         "take a smaller learning rate, bring the inputs to around 0, use leaky_relu, or start anew with another seed.",

@@ -21,7 +21,7 @@ from autograd._files import atomic_write
 from autograd.display import html_table
 from autograd.elsewhere import LOSSES, advised
 from nn.losses import Loss
-from nn.module import Module, known_parameters
+from nn.module import Module, holders_of
 from nn.optimizers import OPTIMIZERS, SGD, Optimizer, clipped, length
 from nn.stepping import Batch, Compiled, Eager, Examples, Task, evaluated, few_threads, start
 from nn.watching import Watch
@@ -69,8 +69,8 @@ class History(list[Epoch]):
 
     interrupted: whether Ctrl-C ended the training early. compiled: whether a program did the steps, at array speed;
     why_eager: if not, why model and loss were called on one example after the other. gradients: for each layer, by its
-    name such as `layers.0`, how large its gradient was in each epoch of training: the mean of |∂L/∂w| over the
-    parameters w of the layer and the steps of the epoch, before clipping.
+    name such as `layers.0`, or `Layer 2` where several Modules are held apart, how large its gradient was in each epoch
+    of training: the mean of |∂L/∂w| over the parameters w of the layer and the steps of the epoch, before clipping.
     """
 
     interrupted: bool = False
@@ -396,18 +396,12 @@ class _Sums:
 class _Layers:
     """How large the gradient of each layer is. gradients: for the History, layer to one number for each epoch.
 
-    A layer is what has parameters in one Layer of neurons, or in one array: those whose names agree up to `.neurons`,
-    or else up to the places at their ends. Parameters without a name are one layer.
+    A layer is what has parameters in one Layer of neurons, or in one array, of one Module: those whose names there
+    agree up to `neurons`, or else up to the places at their ends. Parameters of no Module are one layer.
     """
 
     def __init__(self, task: Task) -> None:
-        parameters, model = task.optimizer.parameters, task.model
-        names = {v: name for name, v in model.named_parameters()} if isinstance(model, Module) else {}
-        if not names.keys() >= set(parameters):
-            names = known_parameters(parameters)
-        self._places: dict[str, list[int]] = {}
-        for i, parameter in enumerate(parameters):
-            self._places.setdefault(_layer(names.get(parameter, "")), []).append(i)
+        self._places = _layers_of(task.optimizer.parameters, task.model)
         self.gradients: dict[str, list[float]] = {}
 
     def note(self, sums: _Sums) -> None:
@@ -416,19 +410,52 @@ class _Layers:
             self.gradients.setdefault(layer, []).append(float(sums.sizes[places].mean()) / sums.steps)
 
 
-def _layer(name: str) -> str:
-    """The layer that a parameter of such a name belongs to.
+def _layers_of(parameters: Sequence[Value], model: Any) -> dict[str, list[int]]:
+    """The places of each layer's parameters among all, by its name, in the order in which they begin."""
+    held = holders_of(parameters)
+    if isinstance(model, Module):
+        held |= {parameter: (model, name) for name, parameter in model.named_parameters()}
+    holders = {id(held[p][0]): held[p][0] for p in parameters if p in held and held[p][1]}
+    prefixes = _prefixes(list(holders.values()), model)
+    layers: dict[tuple[int, str], list[int]] = {}
+    for i, parameter in enumerate(parameters):
+        holder, name = held.get(parameter, (None, ""))
+        layers.setdefault((id(holder), _layer(name)) if name else (0, ""), []).append(i)
+    found: dict[str, list[int]] = {}
+    for (holder, layer), places in layers.items():
+        name = ".".join(filter(None, (prefixes[holder], layer))) if holder else "parameters of no Module"
+        name = name or type(holders[holder]).__name__  # the model is a Layer itself
+        while name in found:
+            name += "'"  # somebody's own name looks like one of these
+        found[name] = places
+    return found
 
-    >>> _layer("layers.0.neurons.3.weights.12"), _layer("blocks.1.query.3.7"), _layer("slope"), _layer("")
-    ('layers.0', 'blocks.1.query', 'slope', 'parameters')
+
+def _prefixes(holders: Sequence[Any], model: Any) -> dict[int, str]:
+    """What tells the layers of several Modules apart, by id: `Layer 1`, `Layer 2`, or `MLP`, if there is one of its
+    kind; nothing for the model, or the only Module.
     """
-    layer, _, rest = name.partition(".neurons.")
-    if not rest:
-        parts = name.split(".")
-        while len(parts) > 1 and parts[-1].isdecimal():
-            parts.pop()
-        layer = ".".join(parts)
-    return layer or "parameters"
+    kinds = [type(holder).__name__ for holder in holders]
+    found = {}
+    for i, (holder, kind) in enumerate(zip(holders, kinds, strict=True)):
+        number = f" {kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else ""
+        found[id(holder)] = "" if holder is model or len(holders) == 1 else kind + number
+    return found
+
+
+def _layer(name: str) -> str:
+    """The layer that a parameter of such a name belongs to; "" if it is the holder itself.
+
+    >>> _layer("layers.0.neurons.3.weights.12"), _layer("neurons.3.bias"), _layer("blocks.1.query.3.7"), _layer("slope")
+    ('layers.0', '', 'blocks.1.query', 'slope')
+    """
+    layer, found, _ = f".{name}".rpartition(".neurons.")
+    if found:
+        return layer.removeprefix(".")
+    parts = name.split(".")
+    while len(parts) > 1 and parts[-1].isdecimal():
+        parts.pop()
+    return ".".join(parts)
 
 
 def _step(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import autograd
 from autograd import Value, topological
 from autograd.debugging import OURS
-from autograd.value import recording
+from autograd.modes import recording
 from nn.causes import examine
 from nn.diagnosis import named
 from nn.evidence import gather

@@ -13,7 +13,7 @@ import numpy as np
 
 import autograd
 from autograd import Value, grad, topological
-from autograd.value import unwind
+from autograd.engine import unwind
 
 
 def chain(n):

@@ -22,7 +22,7 @@ from autograd import (
     value_and_grad,
 )
 from autograd.check import Comparison, GradientReport
-from autograd.value import record
+from autograd.engine import record
 
 
 def primitive_with_slope(slope):

@@ -16,8 +16,9 @@ from memory_limit import WORK
 import autograd
 from autograd import Value, grad, primitive, topological, trace, zero_grad
 from autograd import primitives as table
+from autograd.copies import restored
+from autograd.engine import gradients, held_elsewhere, leaves, record, unwind
 from autograd.primitive import TABLE, Primitive
-from autograd.value import gradients, held_elsewhere, leaves, restored, unwind
 
 X = Value(1.5)
 
@@ -118,7 +119,7 @@ ODD = {
     "write": (lambda: autograd.write([X, 3], "grad", [1.0, 2.0]), "write: takes Values, got 3"),
     "label": (lambda: Value(1.0, label=5), "label: must be a string, a name to show, got 5"),
     "children": (lambda: Value(1.0, (X, X)), "what a Value was computed from is recorded by the operation"),
-    "too few arguments": (lambda: autograd.value.record(table.add, (X,)), "add: takes 2 arguments, got 1"),
+    "too few arguments": (lambda: record(table.add, (X,)), "add: takes 2 arguments, got 1"),
 }  # fmt: skip
 
 

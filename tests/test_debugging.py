@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import linecache
 import math
 import os
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 import autograd
 from autograd import Value, annotate, debug, site_of
-from autograd.value import modes
+from autograd.modes import modes
 
 
 def line_of(text):
@@ -165,11 +166,20 @@ def test_wrong_use_of_annotate():
     assert not x.has_grad
 
 
-def test_code_that_cannot_be_read():
+@pytest.mark.parametrize("kept", [False, True])
+def test_code_that_cannot_be_read(monkeypatch, kept):
+    if kept:  # as Python 3.13 does with the text of python -c
+        monkeypatch.setitem(
+            linecache.cache, "<string>", (12, None, ["import other\n", "y = 1\n", "z = 2\n"], "<string>")
+        )
     names = {}
     exec("def f(x):\n    y = x * 2.0\n    return y * y\n", names)
     found = annotate(names["f"], 3.0).lines
     assert [(line.number, line.nodes, line.data) for line in found] == [(2, 1, 6.0), (3, 1, 36.0)]
+    assert {line.code for line in found} == {""}
+    with debug():
+        y = names["f"](Value(2.0))
+    assert str(site_of(y)) == 'File "<string>", line 3'
 
 
 def test_explanations_show_the_lines():

@@ -23,8 +23,8 @@ from shared import in_threads
 
 import autograd
 from autograd import DomainError, Value, engine, grad, no_grad, primitive, topological, zero_grad
+from autograd.engine import gradients, leaves, record
 from autograd.primitives import identity
-from autograd.value import leaves, record
 
 HERE = Path(__file__).resolve().parent
 SOAK = int(os.environ.get("GLASSGRAD_SOAK", "1"))
@@ -95,6 +95,28 @@ def test_the_environment_chooses_the_engine():
         assert outcome(start(name, "-c", "import autograd; print(autograd.engine())")).strip() == name
     wrong = start("fast", "-c", "import autograd")
     assert "GLASSGRAD_ENGINE must be 'python' or 'native', got 'fast'" in wrong.communicate()[1]
+
+
+@pytest.mark.skipif(engine() == "python", reason="there are no Values of another engine")
+def test_the_reference_engine_works_beside_the_native_one_but_not_with_it():
+    x, other = Value(3.0), autograd.value.Value(3.0)
+    y = other * other
+    y.backward()
+    assert (other.grad, autograd.sweep.gradients(y, [other])) == (6.0, [6.0])
+    for mixed in (
+        lambda: x * other,
+        lambda: autograd.dot([x], [other]),
+        lambda: topological(y),
+        lambda: leaves(y),
+        lambda: grad(y, x),
+        lambda: gradients(y, [x]),
+        lambda: gradients(x * x, [other]),
+        lambda: zero_grad([other]),
+        lambda: autograd.read([x, other], "data"),
+        lambda: autograd.copies.restored(9.0, "", None, y.primitive, y.args),
+    ):
+        with pytest.raises(TypeError):
+            mixed()
 
 
 # ---------------------------------------------------------------- the object

@@ -27,6 +27,8 @@ from autograd import (
     value_and_grad,
     vjp,
 )
+from autograd.engine import leaves as leaves_of
+from autograd.engine import record
 from autograd.jacobians import coloured
 
 DIGITS = 1e-10
@@ -86,9 +88,9 @@ def test_a_hessian_is_the_jacobian_of_the_gradient_and_hvp_with_unit_vectors():
 def test_random_graphs_forwards_and_backwards_and_twice(seed):
     """Every row of the table, in both modes, first and second order."""
     y = random_graph(seed, steps=6)
-    leaves = autograd.value.leaves(y)
+    leaves = leaves_of(y)
     from autograd.forward import linearised, order_of, push_forward, varying
-    from autograd.value import read_data, read_value
+    from autograd.sweep import read_data, read_value
 
     order = order_of([y])
     slopes = linearised(order, read_data, varying(order, leaves))
@@ -189,7 +191,7 @@ def test_unknowns_come_as_solve_gives_them():
 
 
 def test_a_value_gives_a_value_whatever_it_is_made_of():
-    x = autograd.value.record(autograd.TABLE["identity"], (2.0,))  # no leaf leads to it
+    x = record(autograd.TABLE["identity"], (2.0,))  # no leaf leads to it
     for found in (derivative(lambda t: t * t)(x), jacobian(lambda t: [t * t])(x)[0], hessian(lambda t: t**3)(x)):
         assert isinstance(found, Value)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import CORNERS, TABLE, Value, explain, grad, kinks, subgradient
+from autograd.engine import leaves, record
 from autograd.kinks import sides_of
 from autograd.testing import graphs
-from autograd.value import leaves, record
 
 H = 1e-6
 
@@ -151,11 +151,38 @@ def test_at_a_jump_the_convention_stays(f, at):
     assert subgradient(y, x, "left") == subgradient(y, x, "right") == grad(y, x)
 
 
-def test_where_jumps_by_its_condition_and_keeps_its_branch():
-    x, a = Value(0.0, "x"), Value(5.0, "a")
-    y = autograd.where(x, a, 2.0 * a)
-    assert [kink.sides.jumps for kink in kinks(y)] == [True]
-    assert subgradient(y, a, "right") == 2.0
+def test_where_itself_is_at_no_kink():
+    x, s, u, w = Value(0.0, "x"), Value(-5.0, "s"), Value(-1.0, "u"), Value(0.0, "w")
+    for y, by, slope in [
+        (autograd.where(autograd.step(s), w * 7.0, w * u), w, -1.0),  # at w = 0 both branches are 0
+        (autograd.where(autograd.step(s), 2.0 * s, -s), s, -1.0),
+        (autograd.where(autograd.equal(s, 3.0), 2.0 * s, -s), s, -1.0),
+        (autograd.where(x, w, 2.0 * w), w, 2.0),
+    ]:
+        assert [subgradient(y, by, side) for side in ("left", "right", "mean")] == [slope] * 3
+        assert grad(y, by) == slope
+        assert not kinks(y)
+        assert explain(y, by).why == []
+
+
+@pytest.mark.parametrize(
+    "condition", [autograd.step, lambda s: autograd.equal(s, 0.0), lambda s: 1.0 - autograd.step(s)]
+)
+def test_a_condition_at_its_jump_is_listed(condition):
+    s = Value(0.0, "s")
+    y = autograd.where(condition(s), 2.0 * s, -s)
+    (kink,) = kinks(y)
+    assert kink.name == "v1"
+    assert kink.sides.jumps
+    assert any("v1 = " in sentence for sentence in explain(y, s).why)
+    assert subgradient(y, s, "right") == grad(y, s)
+
+
+def test_an_argument_that_stays_the_same_is_at_no_kink():
+    x = Value(0.5, "x")
+    assert not kinks(autograd.relu(autograd.floor(x)) * x)  # relu(0), but floor is 0 on both sides
+    assert not kinks(x * autograd.step(autograd.step(-x)))
+    assert kinks(autograd.relu(autograd.floor(x - 0.5)) * x)
 
 
 def test_0_to_the_power_of_0():
@@ -205,12 +232,12 @@ def test_what_is_explained_is_the_gradient_to_the_last_bit(y):
         try:
             wanted = grad(y, x)
         except autograd.DomainError as error:
-            wanted, words = math.nan, [str(error)]
+            wanted, words = math.nan, str(error)
         else:
             words = None
         found = explain(y, x)
         assert repr(found.gradient) == repr(wanted)
-        assert found.why == words or words is None
+        assert len(found.why) == 1 or words is None
         assert found.why or wanted != 0.0
         assert max(map(len, str(found).splitlines())) <= 100
 
@@ -329,3 +356,41 @@ def test_many_kinks_print_in_few_lines():
     wide = str(kinks(autograd.maximum(*long) + abs(long[0])))
     assert max(map(len, wide.splitlines())) <= 100
     assert "<pre>" in found._repr_html_()
+
+
+def test_kinks_that_are_not_printed_are_asked_on_demand():
+    xs = [Value(0.0, f"x{i}") for i in range(40)]
+    y = autograd.sum([2.0 * autograd.relu(1.0 * x) for x in xs])
+    found = kinks(y)
+    for x, kink in zip(xs, found, strict=True):
+        assert [(m.by is x, m.gradient, m.left, m.right) for m in kink.moved] == [(True, 0.0, 0.0, 2.0)]
+    found = kinks(y)
+    text = str(found)
+    xs[0].data = xs[20].data = 1.0
+    assert str(found) == text
+    with pytest.raises(RuntimeError, match="was changed"):
+        _ = found[20].moved
+
+
+def test_the_sweeps_are_those_of_the_kinks_that_are_printed(monkeypatch):
+    asked = []
+    monkeypatch.setitem(kinks.__globals__, "gradients", lambda *args: asked.append(args) or [0.0] * len(args[1]))
+    str(kinks(autograd.sum([autograd.relu(Value(0.0)) for _ in range(200)])))
+    assert len(asked) <= 24
+
+
+def test_a_kink_whose_distance_fails_is_unknown():
+    def distance(x):
+        return 1.0 / x
+
+    row = autograd.Primitive(
+        "hat", lambda x: abs(x), None, (lambda x, y: autograd.sign(x),), kink=autograd.Kink(distance, "0 at 0")
+    )
+    x = Value(0.0, "x")
+    y = row(x) + x
+    found = kinks(y)
+    assert len(found) == 0
+    assert "hat is at a kink at (0) is not known: the distance of its Kink raised ZeroDivisionError" in str(found)
+    assert any("hat" in sentence and "not known" in sentence for sentence in explain(y, x).why)
+    with pytest.warns(UserWarning, match="subgradient: Whether hat is at a kink"):
+        assert subgradient(y, x, "right") == grad(y, x) == 1.0

@@ -1,10 +1,12 @@
 """`python -m nn train`: what it leaves behind, what it prints, and one clear line when it cannot go on."""
 
+import base64
 import csv
 import os
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -392,18 +394,22 @@ def test_without_safetensors_it_stops_before_the_work(capsys, tmp_path, monkeypa
 # ---------------------------------------------------------------- pictures
 
 PICTURES = [
-    "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
+    "backprop.svg", "confusion.png", "curves.png", "gradients.png", "index.html", "landscape.png", "network-after.svg",
     "network-before.svg", "network.html", "neuron.html", "neuron.svg", "step.html", "step.svg",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("data", "extra"), [("xor", "boundary.png"), ("spirals", "boundary.png"), ("digits", "predictions.png")]
-)
+    ("data", "extra"),
+    [
+        ("xor", ["boundary.png", "learning.svg"]), ("spirals", ["boundary.png", "learning.svg"]),
+        ("digits", ["predictions.png"]),
+    ],
+)  # fmt: skip
 def test_pictures(tmp_path, capsys, data, extra):
     assert main(["train", data, "--epochs", "1", "--limit", "20", "--layers", "3", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    expected = sorted([*PICTURES, extra, "history.csv", "model.safetensors"])
+    expected = sorted([*PICTURES, *extra, "history.csv", "model.safetensors"])
     assert sorted(path.name for path in tmp_path.iterdir()) == expected
     assert "not drawn" not in printed
     for path in tmp_path.iterdir():
@@ -428,14 +434,17 @@ def no_drawing(monkeypatch):
 
     monkeypatch.setattr("visualize.render", failing(visualize.RenderError("no program draws")))
     monkeypatch.setattr("visualize.explore", failing(visualize.RenderError("no program draws")))
+    monkeypatch.setattr("visualize.animate", failing(visualize.RenderError("no program draws")))
     monkeypatch.setattr("visualize.save_figure", failing(ImportError("plots need matplotlib")))
 
 
 def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
     assert main(["train", "xor", "--epochs", "1", "--limit", "20", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "index.html", "model.safetensors"]
-    assert printed.count("not drawn: no program draws") == 7
+    # A film of a training needs nothing that is not installed.
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["history.csv", "index.html", "learning.svg", "model.safetensors"]
+    assert printed.count("not drawn: no program draws") == 8
     assert printed.count("not drawn: plots need matplotlib") == 5
 
 
@@ -472,6 +481,27 @@ def test_the_network_that_was_trained_is_drawn_before_and_after(tmp_path, capsys
     title, _, _ = digest(tmp_path / "network-after.svg")
     assert case.words in title
     assert "the network, to walk through" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("heading", [["petal length", "sepal $width", "kind"], None])
+def test_inputs_have_the_same_names_in_all_pictures(tmp_path, capsys, monkeypatch, heading):
+    rows = [f"{0.1 * i},{1.0 - 0.1 * i},{'ab'[i % 2]}" for i in range(20)]
+    (tmp_path / "flowers.csv").write_text("\n".join([*([",".join(heading)] if heading else []), *rows]))
+    axes = []
+    save_figure = visualize.save_figure
+    monkeypatch.setattr(
+        "visualize.save_figure", lambda figure, path: (axes.extend(figure.axes), save_figure(figure, path))
+    )
+    out = tmp_path / "out"
+    assert main(["train", str(tmp_path / "flowers.csv"), "--epochs", "1", "--layers", "2", "--out", str(out)]) == 0
+    names = heading[:2] if heading else ["x1", "x2"]
+    assert names in [[ax.get_xlabel(), ax.get_ylabel()] for ax in axes]
+    for file in ("network-before.svg", "network-after.svg", "neuron.svg", "network.html"):
+        said = (out / file).read_text(encoding="utf-8")
+        packed = re.search(r'id="packed">(.*?)</script>', said, re.DOTALL)
+        said += zlib.decompress(base64.b64decode(packed[1])).decode() if packed and packed[1] else ""
+        assert all(name in said for name in names), file
+        assert not re.search(r"\bx0\b", said), file
 
 
 def test_a_network_that_is_too_large_for_a_page_is_told(tmp_path, capsys):
@@ -526,12 +556,12 @@ def test_gradient_flow_shows_the_real_gradient(widths, n_in):
     assert y.data == pytest.approx(neuron(x).data, rel=1e-12)
     leaves = {value.label: value for value in autograd.topological(y) if value.is_leaf}
     assert leaves["b"].grad == pytest.approx(neuron.bias.grad, rel=1e-12)
-    shown = [i for i in range(n_in) if f"w{i}" in leaves]
-    assert parameters == [*(leaves[f"w{i}"] for i in shown), leaves["b"]]
+    shown = [i for i in range(n_in) if f"w{i + 1}" in leaves]
+    assert parameters == [*(leaves[f"w{i + 1}"] for i in shown), leaves["b"]]
     assert len(shown) == min(n_in, 3)
     for i in shown:
-        assert (leaves[f"w{i}"].data, leaves[f"x{i}"].data) == (neuron.weights[i].data, x[i])
-        assert leaves[f"w{i}"].grad == pytest.approx(neuron.weights[i].grad, rel=1e-12)
+        assert (leaves[f"w{i + 1}"].data, leaves[f"x{i + 1}"].data) == (neuron.weights[i].data, x[i])
+        assert leaves[f"w{i + 1}"].grad == pytest.approx(neuron.weights[i].grad, rel=1e-12)
     # The neuron whose output the loss feels most, and its strongest products.
     hidden = len(widths) > 1  # and then it has a tanh
     felt = {n: abs(n.bias.grad / (1.0 - n(x).data ** 2 if hidden else 1.0)) for n in model.layers[0].neurons}

@@ -322,9 +322,63 @@ def test_layers_of_a_plain_function_and_of_parameters_without_names():
     model = nn.MLP(2, [2, 1], seed=1)
     w = Value(1.0)
     _, run = setup(model=lambda x: w * model(x), optimizer=nn.SGD([*model.parameters(), w], 0.1))
-    assert list(run().gradients) == ["layers.0", "layers.1", "parameters"]
+    assert list(run().gradients) == ["layers.0", "layers.1", "parameters of no Module"]
     _, run = setup(model=nn.Neuron(2, seed=1))
     assert list(run().gradients) == ["weights", "bias"]
+    _, run = setup(model=nn.MLP(2, [2, 1], seed=1).layers[0], loss=lambda y, t: (y[0] - t) ** 2)
+    assert list(run().gradients) == ["Layer"]
+
+
+def by_hand(model, parts):
+    """The mean size of the gradient in each of some lists of parameters, on the whole of the data."""
+    autograd.zero_grad([p for part in parts for p in part])
+    nn.binary_cross_entropy([model(x) for x in CORNERS], XOR).backward()
+    return [float(np.mean([abs(p.grad) for p in part])) for part in parts]
+
+
+def apart(*modules):
+    """A plain function that sends an example through some Modules, a number last, with their parameters in a list."""
+    w = Value(0.5)
+
+    def model(x):
+        for module in modules:
+            x = module(x)
+        return w * (x[0] if isinstance(x, list) else x)
+
+    return model, [*(module.parameters() for module in modules), [w]]
+
+
+@pytest.mark.parametrize(("make", "names"), [
+    (lambda: [nn.Layer(2, 3, seed=1), nn.Layer(3, 2, "tanh", seed=2)], ["Layer 1", "Layer 2"]),
+    (lambda: [nn.Layer(2, 3, seed=1), nn.MLP(3, [1], seed=2)], ["Layer", "MLP.layers.0"]),
+    (lambda: [nn.MLP(2, [2], seed=1), nn.MLP(2, [1], seed=2)], ["MLP 1.layers.0", "MLP 2.layers.0"]),
+    (lambda: [nn.MLP(2, [2], seed=1)], ["layers.0"]),
+])  # fmt: skip
+def test_layers_of_modules_that_are_held_apart_are_never_mixed(make, names):
+    model, parts = apart(*make())
+    expected = by_hand(model, parts)
+    _, run = setup(model=model, optimizer=nn.SGD([p for part in parts for p in part], 1e-12))
+    found = run(epochs=1).gradients
+    assert list(found) == [*names, "parameters of no Module"]
+    assert [sizes[0] for sizes in found.values()] == pytest.approx(expected, rel=1e-9)
+
+
+def test_parameters_beside_those_of_the_model_do_not_change_its_names():
+    class Layers(nn.Module):
+        def __init__(self):
+            self.neurons = [nn.Layer(2, 2, seed=1), nn.Layer(2, 1, seed=2)]  # a name that a Layer has as well
+
+        def __call__(self, x):
+            return self.neurons[1](self.neurons[0](x))[0] + shift(x)[0]
+
+    shift = nn.Layer(2, 1, seed=3)
+    model = Layers()
+    parts = [model.neurons[0].parameters(), model.neurons[1].parameters(), shift.parameters()]
+    expected = by_hand(model, parts)
+    _, run = setup(model=model, optimizer=nn.SGD([p for part in parts for p in part], 1e-12))
+    found = run(epochs=1).gradients
+    assert list(found) == ["neurons.0", "neurons.1", "Layer"]
+    assert [sizes[0] for sizes in found.values()] == pytest.approx(expected, rel=1e-9)
 
 
 def test_history_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):

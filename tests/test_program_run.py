@@ -18,7 +18,7 @@ from shared import in_threads
 
 import autograd
 from autograd import CORNERS, DomainError, Program, TraceError, Value, one_hot, take, trace
-from autograd.value import modes
+from autograd.modes import modes
 
 NAN, INF = math.nan, math.inf
 

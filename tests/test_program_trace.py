@@ -20,8 +20,9 @@ import pytest
 
 import autograd
 from autograd import Index, Program, TraceError, Value, one_hot, take, trace
+from autograd.engine import record as record_of
+from autograd.modes import modes
 from autograd.tree import named_numbers
-from autograd.value import modes
 
 TABLE = [1.0, 2.0, 4.0]
 OWN = random.Random(2)
@@ -137,7 +138,7 @@ def test_names_inside_are_no_way_to_a_number():
 
 def test_an_error_of_ours_inside_is_not_taken_for_text_of_a_value():
     with pytest.raises(TypeError, match=r"add: expected a real number, got \[Value"):
-        trace(lambda x: autograd.value.record(autograd.add, ([x], 1.0)), 0.5)
+        trace(lambda x: record_of(autograd.add, ([x], 1.0)), 0.5)
 
 
 # ---------------------------------------------------------------- the same each time

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from autograd import Value
 from visualize import worksheet
 from visualize.exercise import Exercise
 
@@ -238,3 +239,62 @@ def test_answers_that_cannot_be_graded_are_refused():
         ws.grade([1, 2])
     with pytest.raises(TypeError, match="a number for each key"):
         ws.grade(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "key", "wrong", "right"),
+    [
+        ("tanh(x)", {"x": 1.8318, "precision": 2}, "y", [1, 0.9, 0.96], [0.95, 0.9501]),
+        ("x*w", {"x": 0.95, "w": 10, "precision": 2}, "y", [10, 9.0, 9.4], [9.5]),
+        ("x*w", {"x": 0.993, "w": 10}, "y", [9.88, 9.98, 9.92], [9.93]),
+        ("tanh(w*x + b)", {"w": 2, "x": 0.5, "b": -1.5}, "y", ["-0.46", "0.462"], ["-0.462", "-0.4621"]),
+        ("a*b", {"a": 1e-5, "b": 1e-5}, "y", [0, -1e-10, 9e-10], [1e-10]),
+    ],
+)
+def test_right_is_to_the_digits_that_are_asked_for(text, names, key, wrong, right):
+    ws = worksheet(text, **names)
+    for answer in wrong:
+        (mark,) = [mark for mark in ws.grade({key: answer}).marks if mark.key == key]
+        assert not mark.right, answer
+    for answer in right:
+        (mark,) = [mark for mark in ws.grade({key: answer}).marks if mark.key == key]
+        assert mark.right, answer
+
+
+def test_what_follows_from_a_wrong_result_by_the_printed_formula_is_right():
+    ws = worksheet("tanh(w*x + b)", w=2, x=0.5, b=-1.5)
+    grade = ws.grade({"v1": 1, "v2": -0.5, "y": -0.6, "dv2": 0.64, "db": 0.64, "dv1": 0.64, "dx": 1.28, "dw": 0.32})
+    assert (grade.points, next(iter(grade.mistakes))) == (7, "y")
+    grade = worksheet("sigmoid(w*x)", w=2, x=0.5).grade({"v1": 1, "y": 0.6, "dv1": 0.24})
+    assert [mark.right for mark in grade.marks][:3] == [True, False, True]
+
+
+@pytest.mark.parametrize("seed", range(0, 300, 7))
+@pytest.mark.parametrize("text", ["tanh(w*x+b)", "sigmoid(w*x+b)"])
+def test_to_go_on_with_the_rounded_result_is_right(text, seed):
+    ws = worksheet(text, seed=seed)
+    y = float(f"{ws.exercise.answers['y']:.3g}")
+    slope = 1.0 - y * y if text.startswith("tanh") else y * (1.0 - y)
+    (mark,) = [mark for mark in ws.grade({"y": y, "dv2": float(f"{slope:.3g}")}).marks if mark.key == "dv2"]
+    assert mark.right
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("1 1/2", 1.5), ("-1 1/2", -1.5), ("–0.462", -0.462), ("-4.62·10^-1", -0.462), ("-4.62 * 10**-1", -0.462),
+        ("−4,62 × 10⁻¹", -0.462), ("= -0.462", -0.462), ("≈ −0.462", -0.462), ("-0.462/1", -0.462), ("1.5/2", 0.75),
+        ("\ufeff0.25\u200b", 0.25), ("- 0.5", -0.5), (Value(-0.5), -0.5), ("1e-3", 1e-3), ("0.25 V", None), ("a", None),
+        ("1/0", None), ("1 2", None),
+    ],
+)  # fmt: skip
+def test_other_ways_in_which_pupils_write_numbers(written, number):
+    from visualize.grading import _read
+
+    assert _read(written) == (None if number is None else pytest.approx(number, rel=1e-12))
+
+
+def test_numbers_that_are_far_too_large_are_wrong_and_no_error():
+    ws = worksheet("x*x + x*y", x=2, y=3)
+    for huge in (1e308, -1e308):
+        assert ws.grade(dict.fromkeys(ws.asked, huge)).points < len(ws.asked)

@@ -10,6 +10,7 @@ import autograd
 import nn
 from autograd import Value
 from visualize import plot_landscape, plot_learning_rates, save_figure
+from visualize.landscape import _Scale
 from visualize.surface import Grid, OfFunction, OfModel, Path, Plane, paths_of
 
 DATA = nn.datasets.moons(30, seed=1)
@@ -87,13 +88,12 @@ def test_directions_of_a_path_are_its_principal_components():
     model, path = trained(6)
     surface = OfModel(model, LOSS, DATA, None)
     plane = Plane.through(surface, paths_of(path, surface), 0)
-    moves = np.array(path[:-1]) - path[-1]
-    variances, vectors = np.linalg.eigh(moves.T @ moves)  # of the matrix, rather than by its singular values
+    variances, vectors = np.linalg.eigh(np.cov(np.array(path).T))  # of the matrix, rather than by singular values
     assert plane.origin == pytest.approx(path[-1])
     for k in (0, 1):
         assert abs(plane.directions[k] @ vectors[:, -1 - k]) == pytest.approx(1.0, rel=1e-6)
         share = 100.0 * variances[-1 - k] / variances.sum()
-        assert plane.labels[k] == f"direction {k + 1} ({share:.2g} % of the variance)"
+        assert plane.labels[k] == f"direction {k + 1} ({share:.1f} % of the variance)"
     assert plane.seen(np.array(path))[-1] == pytest.approx([0.0, 0.0], abs=1e-12)
     assert plane.seen(np.array(path))[0, 0] < 0.0
 
@@ -102,7 +102,7 @@ def test_a_straight_path_gets_a_direction_across():
     model, path = trained()
     surface = OfModel(model, LOSS, DATA, None)
     plane = Plane.through(surface, paths_of([path[0], path[-1]], surface), 0)
-    assert plane.labels[1] == "a random direction (the path is straight)"
+    assert plane.labels == ["direction 1 (100 % of the variance)", "a random direction (the path is straight)"]
     assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-9)
 
 
@@ -133,7 +133,7 @@ def test_two_chosen_parameters(tmp_path):
     w1, w2 = model.layers[0].neurons[0].weights
     w1.label = "$w_1$"
     figure = plot_landscape(model, LOSS, DATA, parameters=(w1, w2), path=path, resolution=7)
-    assert "$w_1$ | layers.0.neurons.0.weights.1" in drawn(figure, tmp_path)
+    assert "$w_1$\n4.8 × enlarged | layers.0.neurons.0.weights.1" in drawn(figure, tmp_path)
     line = next(line for line in figure.axes[0].get_lines() if line.get_color() != "white")
     assert line.get_xydata() == pytest.approx(np.array(path)[:, :2])
 
@@ -214,6 +214,65 @@ def test_the_numbers_on_contours_are_the_losses_there(steep, low):
     assert ("logarithmic" in bar.get_ylabel()) is (steep > 1.0)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: 1000.0 + x + y, lambda x, y: 1e9 - x, lambda x, y: 1e16 + 4.0 * (x + y), lambda x, y: x - 1e6,
+        lambda x, y: autograd.exp(9.0 * x) - 5.0, lambda x, y: 1e-300 * (x + y), lambda x, y: 1.7e308 * (x + y) / 2,
+    ],
+)  # fmt: skip
+def test_the_numbers_on_the_colour_bar_differ_and_are_right(f, monkeypatch):
+    scales = []
+    monkeypatch.setattr(_Scale, "norm", property(lambda self: scales.append(self) or norm.fget(self)))
+    bar = plot_landscape(f, resolution=31).axes[1]
+    said = [text.get_text().replace("−", "-") for text in bar.get_yticklabels()]
+    assert len(said) > 3
+    assert len(set(said)) == len(said)
+    (scale,) = scales
+    losses = [(level + scale.shift / scale.unit) for level in scale.levels]
+    every = [float(scale.said(level).replace("−", "-")) / scale.unit for level in scale.levels]
+    assert every == pytest.approx(losses, rel=1e-12, abs=0.011 * np.diff(losses).min())
+    assert set(said) <= {scale.said(level).replace("−", "-") for level in scale.levels}
+
+
+norm = _Scale.norm
+
+
+@pytest.mark.parametrize(("f", "span"), [
+    (lambda x, y: autograd.exp(300 * x) * (1 + y * y), 2), (lambda x, y: autograd.exp(1000 * x) + y * y, 3),
+    (lambda x, y: 1.7e308 * (x + y) / 2, 1), (lambda x, y: 1e-320 * (x + y), 1), (lambda x, y: 1e16 + x + y, 1),
+    (lambda x, y: autograd.exp(300 * x - 400), 1), (lambda x: autograd.exp(300 * x), 1), (lambda x: 1e307 * x, 0.4),
+])  # fmt: skip
+def test_losses_of_any_size_can_be_drawn(f, span, tmp_path):
+    drawn(plot_landscape(f, span=span, resolution=31), tmp_path)
+
+
+def test_a_curve_that_is_too_high_to_be_drawn():
+    with pytest.raises(
+        ValueError, match=r"plot_landscape: the losses reach from -1.7e\+308 to 1.7e\+308.*smaller span"
+    ):
+        plot_landscape(lambda x: 1.7e308 * x)
+
+
+def test_of_a_curve_only_what_has_no_loss_is_hatched():
+    axes = plot_landscape(lambda x: autograd.log(x * x - 0.25), span=1.0, resolution=21).axes[0]
+    (hole,) = axes.patches
+    assert (hole.get_x(), hole.get_width()) == (pytest.approx(-0.55), pytest.approx(1.1))  # steps of 0.1
+    axes = plot_landscape(lambda x: autograd.log(x), at=0.5, span=1.0, resolution=21).axes[0]
+    assert [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in axes.patches] == [
+        (-0.5, pytest.approx(0.05))
+    ]
+    axes = plot_landscape(lambda x: autograd.log(x * (1 - x)), at=0.5, span=1.0, resolution=21).axes[0]
+    assert [patch.get_x() for patch in axes.patches] == pytest.approx([-0.5, 0.95])
+
+
+def test_an_enlarged_axis_says_so():
+    axes = plot_landscape(lambda x, y: x + y, span=(1.0, 0.04), resolution=5).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y\n25 × enlarged")
+    axes = plot_landscape(lambda x, y: x + y, span=np.array([1.0, 1.4]), resolution=5).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
+
+
 def test_an_axis_along_which_nothing_changes_says_so(tmp_path):
     words = drawn(plot_landscape(lambda x, useless: x * x, resolution=5), tmp_path)
     assert "x | useless (the loss does not change with it)" in words
@@ -272,6 +331,39 @@ def test_learning_rates_too_small_right_and_too_large(tmp_path):
     assert "too small: 0.01 | right: 0.3 | too large: 1.1 (leaves the picture) | start | end" in words
 
 
+def test_rates_that_hardly_differ_are_told_apart():
+    rates = [0.1, 0.1 + 1e-9, 0.2]
+    losses = plot_learning_rates(lambda x: x * x, 1.0, rates, steps=2, resolution=5).axes[1]
+    assert [line.get_label() for line in losses.get_lines()] == ["rate: 0.1", "rate: 0.100000001", "rate: 0.2"]
+
+
+def test_arrays_and_integers_of_numpy():
+    rates, n = np.logspace(-2, -1, 3), np.int64(5)
+    losses = plot_learning_rates(lambda x, y: x + y * y, np.ones(2), rates, steps=n, resolution=n, span=n).axes[1]
+    assert [line.get_label() for line in losses.get_lines()] == ["rate: 0.01", "rate: 0.0316228", "rate: 0.1"]
+    model, _ = trained()
+    axes = plot_landscape(model, LOSS, DATA, seed=n, resolution=n, span=np.array([0.5, 0.6])).axes[0]
+    assert axes.get_xlim() == (-0.5, 0.5)
+
+
+def test_parameters_of_what_is_no_module():
+    class Line:
+        w, b = Value(1.0, label="w"), Value(0.0)
+
+        def __call__(self, x):
+            return self.w * x[0] + self.b
+
+        def parameters(self):
+            return [self.w, self.b]
+
+    data = ([[1.0], [2.0]], [1.0, 3.0])
+    axes = plot_landscape(Line(), lambda y, t: (y - t) ** 2, data, resolution=5).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("w", "parameter 2")
+    part = nn.Neuron(1, seed=1)
+    axes = plot_landscape(part, lambda y, t: (y - t) ** 2, data, parameters=part, resolution=5).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("weights.0", "bias")
+
+
 @pytest.mark.parametrize(("f", "at", "rates"), [
     (lambda x: x * x, 2.0, [0.1, 1.02]),
     (lambda x: x**4, 3.0, {"wild": 100.0}),
@@ -298,7 +390,15 @@ def wrong_uses():
         def __call__(self, x):
             return self.used * x[0]
 
+    class Torchlike:
+        def __call__(self, x):
+            return x[0]
+
+        def parameters(self):
+            return [1.0]
+
     unused, square = Unused(), lambda y, t: (y - t) ** 2
+    pairs = [([0.0, 1.0], 0), ([1.0, 0.0], 1)]
     everything = (model, LOSS, DATA)
     return [
         ((3,), {}, TypeError, "the first argument must be a model, or a function"),
@@ -320,6 +420,18 @@ def wrong_uses():
         (everything, {"span": 0.0}, ValueError, "span must be a number > 0"),
         (everything, {"span": (1.0, -1.0)}, ValueError, "span must be a number > 0"),
         (everything, {"span": math.nan}, ValueError, "span must be a number > 0"),
+        (everything, {"span": True}, ValueError, "span must be a number > 0, or two of them, got True"),
+        (everything, {"span": [1.0, 2.0, 3.0]}, ValueError, "span must be a number > 0"),
+        ((lambda x: x,), {"span": (1, 2)}, ValueError, "span must be one number, as there is one axis, x; got two"),
+        (everything, {"parameters": model}, ValueError, "one or two different ones, got 13"),
+        (everything, {"parameters": 3}, TypeError, "parameters must be one or two Values, .* got 3"),
+        (everything, {"parameters": "w"}, TypeError, "parameters must be one or two Values, .* got 'w'"),
+        (everything, {"seed": "a"}, ValueError, "seed must be a whole number of at least 0, got 'a'"),
+        (everything, {"seed": -1}, ValueError, "seed must be a whole number of at least 0, got -1"),
+        ((Torchlike(), square, DATA), {}, TypeError, r"parameters\(\) must return Values .* but 1.0 is among them"),
+        ((model, LOSS, pairs), {}, ValueError, r"all inputs and all targets.* write tuple\(zip\(\*data\)\)"),
+        (everything, {"resolution": True}, ValueError, "resolution must be a whole number"),
+        ((lambda x: x,), {"at": "abc"}, ValueError, "at must be a finite number, for x; got 'abc'"),
         (everything, {"resolution": 2}, ValueError, "resolution must be a whole number of at least 3, got 2"),
         (everything, {"resolution": 9.5}, ValueError, "resolution must be a whole number"),
         (everything, {"path": []}, TypeError, "must be a list of parameter vectors"),
@@ -352,7 +464,14 @@ def test_a_model_of_zeros_has_no_random_directions():
     ((lambda x: x, 1.0, []), {}, TypeError, "must be a list of learning rates"),
     ((lambda x: x, 1.0, 0.1), {}, TypeError, "must be a list of learning rates"),
     ((lambda x: x, 1.0, {"no": -1.0}), {}, ValueError, r"must be a number > 0, got -1.0 \(no\)"),
-    ((lambda x: x, 1.0, [0.1]), {"steps": 0}, ValueError, "steps must be a whole number"),
+    ((lambda x: x, 1.0, [0.1]), {"steps": 0}, ValueError, "plot_learning_rates: steps must be a whole number"),
+    ((lambda x: x, 1.0, [True]), {}, ValueError, "must be a number > 0, got True"),
+    ((lambda x: x, [1.0, 2.0], [0.1]), {}, ValueError, "plot_learning_rates: at must be a finite number, for x"),
+    ((lambda x: x, 1.0, [0.1]), {"span": (1, 2)}, ValueError, "plot_learning_rates: span must be one number"),
+    ((lambda x, y, z: x, 1.0, [0.1]), {}, TypeError, "plot_learning_rates: a function must take one or two"),
+    ((lambda x: "no", 1.0, [0.1]), {}, TypeError, "plot_learning_rates: the function must return"),
+    ((nn.MLP(2, [1]), [1, 2], [0.1]), {}, TypeError, "plot_learning_rates: f must be a plain function.*plot_landscape"),
+    ((3, 1.0, [0.1]), {}, TypeError, "plot_learning_rates: f must be a plain function of one or two numbers, got 3"),
     ((lambda x: autograd.log(x), -1.0, [0.1]), {}, ValueError, "the function is nan at"),
     ((lambda x: math.sin(float(x)), 1.0, [0.1]), {}, TypeError, "autograd.s own functions"),
 ])  # fmt: skip
@@ -375,3 +494,11 @@ def test_a_path_of_a_model_of_two_parameters_is_seen_along_them():
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("w", "b")
     assert Path("", np.zeros((2, 2)), 1.0, 2.0).diverges
     assert OfFunction(lambda x, y: x, None).names == ["x", "y"]
+
+
+@pytest.mark.parametrize(("f", "at"), [(lambda x: 5.0 * x, 1e6), (lambda x, y: x + y, (1e6, 0.0))])
+def test_a_span_that_floats_cannot_resolve(f, at):
+    with pytest.raises(
+        ValueError, match=r"plot_landscape: around 1e\+06 there are no 9 different numbers in so small a"
+    ):
+        plot_landscape(f, at=at, span=1e-12, resolution=9)

@@ -18,6 +18,7 @@ from autograd import Value
 from visualize import Picture, RenderError, draw_network, render
 from visualize.network import plan_network
 from visualize.network_svg import arrange_network, network_svg
+from visualize.style import text_width
 from visualize.svg import asset
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -218,14 +219,124 @@ def test_nothing_changes_in_the_model(show, swept):
     assert [(p.data, p.has_grad, p.grad) for p in model.parameters()] == state
 
 
-def test_a_model_that_does_more_than_its_layers_is_told():
-    class Doubled(nn.MLP):
-        def __call__(self, x):
-            return super().__call__(x) * 2.0
+class Ten(nn.MLP):
+    def __call__(self, x):
+        return super().__call__(x) * 10.0
 
-    assert plan_network(small(), X).notes == ()
-    (note,) = plan_network(Doubled(2, [2, 1], seed=0), X).notes
-    assert "returns something else than its layers" in note
+
+class Standardised(nn.MLP):
+    def __call__(self, x):
+        return super().__call__((x - np.array([1.0, 2.0])) / 4.0)
+
+
+class Chances(nn.MLP):
+    def __call__(self, x):
+        return nn.probabilities(super().__call__(x))
+
+
+class Timed(nn.MLP):
+    def __call__(self, x, t):
+        return super().__call__(x) * t
+
+
+class Frozen(nn.MLP):
+    """The same numbers, but no gradient reaches the first layer."""
+
+    def __call__(self, x):
+        return self.layers[1]([v.data for v in self.layers[0](x)])[0]
+
+
+@pytest.mark.parametrize("kind", [Ten, Chances])
+@pytest.mark.parametrize("widths", [[1], [2, 1]])
+def test_a_model_that_does_more_than_its_layers_is_told(kind, widths):
+    assert plan_network(nn.MLP(2, widths, seed=0), X).notes == ()
+    (note,) = plan_network(kind(2, widths, seed=0), X).notes
+    assert "returns something else than its layers one after the other" in note
+
+
+def test_it_is_told_what_the_model_returns():
+    plan = plan_network(Ten(2, [1], seed=0), X)
+    (note,) = plan.notes
+    assert plan.about.endswith(note)
+    assert f"one after the other: {Ten(2, [1], seed=0)(X).data:.4g}." in note
+
+
+def test_x_reaches_the_model_as_it_was_given():
+    model = Standardised(2, [1], seed=0)
+    (note,) = plan_network(model, np.array([3.0, 4.0])).notes
+    assert f"one after the other: {model(np.array([3.0, 4.0])).data:.4g}." in note
+
+
+def test_the_loss_is_that_of_what_the_model_returns():
+    for model in (Ten(2, [1], seed=0), Ten(2, [2, 1], seed=0), small()):
+        y = model(X)
+        loss = (y - 1.0) ** 2
+        plan = plan_network(model, X, loss=lambda y: (y - 1.0) ** 2)
+        assert plan.columns[-1].units[0].number == loss.data
+        swept = plan_network(model, X, loss=lambda y: (y - 1.0) ** 2, show="gradients")
+        assert swept.columns[-1].units[0].number == loss.data
+        weights = [w for neuron in model.layers[0].neurons for w in neuron.weights]
+        assert [line.number for line in swept.gaps[0].lines] == autograd.grad(loss, weights)
+        assert ("The loss is that of what the model returns." in " ".join(plan.notes)) == isinstance(model, Ten)
+
+
+def test_where_gradients_of_neurons_are_not_the_models_own_they_are_not_shown():
+    def loss(y):
+        return (y - 1.0) ** 2
+
+    plan = plan_network(Ten(2, [2, 1], seed=0), X, loss=loss, show="gradients")
+    assert plan.inside == "what it gives"
+    assert [unit.number for unit in plan.columns[1].units] == [v.data for v in Ten(2, [2, 1], seed=0).layers[0](X)]
+    frozen = Frozen(2, [2, 1], seed=0)
+    plan = plan_network(frozen, X, loss=loss, show="gradients")
+    assert [line.number for line in plan.gaps[0].lines] == [0.0] * 4
+    assert plan.inside == "what it gives"
+    assert plan.notes[0].startswith("The model has other gradients than its layers")
+    assert plan_network(frozen, X, loss=loss).notes == ()
+
+
+def test_a_model_that_cannot_be_called_with_x_is_drawn_as_its_layers():
+    model = Timed(2, [2, 1], seed=0)
+    layers = plan_network(list(model.layers), X, loss=lambda y: y * y)
+    plan = plan_network(model, X, loss=lambda y: y * y)
+    assert plan.columns == layers.columns
+    assert layers.notes == ()
+    (note,) = plan.notes
+    assert "cannot be called with x (TypeError: " in note
+    assert "missing 1 required positional argument: 't'" in note
+    assert "the loss too, is what its layers give" in note
+
+
+def test_a_list_that_a_model_returns_reaches_the_loss():
+    class Listed(nn.MLP):
+        def __call__(self, x):
+            return [super().__call__(x)]
+
+    plan = plan_network(Listed(2, [2, 1], seed=0), X, loss=lambda y: y[0] * y[0], show="gradients")
+    assert plan.inside.startswith("the gradient of the loss")
+    assert plan.notes == ()
+
+
+def test_activations_that_differ_within_a_layer_are_named():
+    model = nn.MLP(2, [3, 5], seed=0)
+    for neuron, name in zip(model.layers[0].neurons, ("relu", "tanh", "relu"), strict=True):
+        neuron.activation = getattr(autograd, name)
+    for neuron, name in zip(model.layers[1].neurons, ("sin", "tanh", "exp", "relu"), strict=False):
+        neuron.activation = getattr(autograd, name)
+    plan = plan_network(model)
+    assert [column.heading[1:] for column in plan.columns] == [(), ("mixed: relu, tanh",), ("mixed",)]
+    assert [unit.story.partition(":")[0] for unit in plan.columns[2].units] == [
+        "neuron 0 of layer 1, sin", "neuron 1 of layer 1, tanh", "neuron 2 of layer 1, exp",
+        "neuron 3 of layer 1, relu", "neuron 4 of layer 1",
+    ]  # fmt: skip
+
+
+def test_a_gradient_is_told_only_where_there_is_one():
+    model = small()
+    model.layers[0].neurons[1].bias.data = math.nan
+    assert "gradient" not in plan_network(model, X).columns[1].units[1].story
+    swept = plan_network(small(), X, loss=lambda y: y, show="gradients").columns[2].units[0]
+    assert swept.story.endswith(f"gives {small()(X).data!r}\ngradient of the loss 1.0")
 
 
 # ---------------------------------------------------------------- many neurons
@@ -262,6 +373,25 @@ def test_the_neurons_that_are_drawn_are_those_of_most_lines():
             count[i] += 1
     assert min(count[i] for i in plan.drawn[0]) >= max(count[i] for i in range(30) if i not in plan.drawn[0])
     assert [column.left_out for column in plan.columns] == [26, 8, 0]
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5, 30])
+@pytest.mark.parametrize("most", [3, 10])
+def test_every_neuron_of_a_large_layer_that_is_drawn_has_a_line(outputs, most):
+    plan = plan_network(nn.MLP(3, [60, 50, outputs], seed=0), most=most)
+    for c in (1, 2):
+        assert set(plan.drawn[c]) <= {line.source for line in plan.gaps[c].lines}
+        assert 3 <= len(plan.drawn[c]) <= most
+        assert len(plan.gaps[c].lines) <= 40
+
+
+def test_into_one_neuron_lead_as_many_lines_as_neurons_are_drawn():
+    model = nn.MLP(2, [50, 1], seed=0)
+    plan = plan_network(model)
+    weights = [abs(w.data) for w in model.layers[1].neurons[0].weights]
+    assert plan.drawn[1] == sorted(np.argsort(weights)[-10:])
+    assert [line.source for line in plan.gaps[1].lines] == plan.drawn[1]
+    assert "layer 1: the 10 strongest of 50 lines into each neuron" in " ".join(texts(draw_network(model)))
 
 
 def test_of_many_outputs_the_largest_are_drawn():
@@ -392,6 +522,42 @@ def test_names_and_titles_come_out_as_typed():
     assert root_of(picture).find(f"{SVG}title").text.startswith('a "title" & ')
 
 
+def test_long_names_are_cut_and_whole_in_the_tooltip():
+    long = "a name of many letters " * 20
+    picture = draw_network(small(), inputs=[long, "b"], outputs=[long], title="t" * 400)
+    assert long[:23] + "…" in texts(picture)
+    assert float(root_of(picture).get("width")) < 1000.0
+    for key in ("n0_0", "n2_0"):
+        assert groups(picture)[key].find(f"{SVG}title").text.startswith(long)
+    assert max(len(text) for text in texts(picture)) < 120
+    assert sum(text.count("t") for text in texts(picture) if set(text) == {"t"}) == 400
+
+
+def test_lines_to_the_loss_begin_at_the_outputs():
+    plan = plan_network(nn.MLP(2, [3], seed=0), X, loss=sum, outputs=["yes", "no", "neither of the two"])
+    layout = arrange_network(plan)
+    root = ET.fromstring(network_svg(plan))
+    for j in range(3):
+        (path,) = (p for p in root.iter(f"{SVG}path") if p.get("id") == f"w2_0_{j}")
+        box = layout.boxes[f"n1_{j}"]
+        x, y, bend = map(float, re.match(r"M([\d.]+) ([\d.]+)H([\d.]+)L", path.get("d")).groups())
+        assert (x, y) == (pytest.approx(box.right, abs=0.1), pytest.approx(box.y, abs=0.1))
+        (name,) = (t for t in root.iter(f"{SVG}text") if t.text == plan.columns[1].units[j].name)
+        assert float(name.get("y")) < box.y  # on the line, which goes on as far
+        assert bend >= float(name.get("x")) + text_width(name.text, 11.0)
+
+
+def test_arrays_and_their_numbers_are_arguments_too():
+    plan = plan_network(
+        small(), np.array(X), inputs=np.array(["a", "b"]), outputs=np.array(["c"]), most=np.int64(5),
+        precision=np.int64(3),
+    )  # fmt: skip
+    assert plan == plan_network(small(), X, inputs=["a", "b"], outputs=["c"], most=5, precision=3)
+    assert plan_network(small(), image_shape=np.array([1, 2])) == plan_network(small(), image_shape=(1, 2))
+    assert plan_network(small(), image_shape=np.array([], int)) == plan_network(small())
+    assert plan_network(small(), drawn=[np.array([0]), np.array([1]), np.array([0])]).drawn == [[0], [1], [0]]
+
+
 def test_it_says_what_it_is_to_those_who_do_not_see_it():
     root = root_of(draw_network(small(), X, title="A network"))
     assert root.get("role") == "img"
@@ -436,8 +602,10 @@ def test_it_is_a_picture_that_can_be_written(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.dot", "a.gv", "a.mmd", "a.jpg"])
 def test_it_is_no_graph(tmp_path, name):
-    with pytest.raises(ValueError, match=r"\.svg, \.png"):
-        draw_network(small()).save(tmp_path / name)
+    for caller, write in (("save", Picture.save), ("render", render)):
+        with pytest.raises(ValueError, match=rf"^{caller}: .* ends in \.svg, \.png or \.pdf") as caught:
+            write(draw_network(small()), tmp_path / name)
+        assert not re.search(r"\.dot,|\.gv,|\.mmd,|, \.dot|, \.mmd", str(caught.value))
     with pytest.raises(TypeError, match="precision: options are for drawing a Value"):
         render(draw_network(small()), tmp_path / "a.svg", precision=3)
     assert list(tmp_path.iterdir()) == []
@@ -483,12 +651,16 @@ def test_any_model_of_that_shape():
         ({"precision": 0}, "draw_network: precision"),
         ({"most": 2}, "at least 3"),
         ({"inputs": ["x"]}, "inputs must be a list of 2 names"),
-        ({"outputs": "y"}, "outputs must be a list of 1 names"),
+        ({"show": ["weights"]}, "'weights', 'gradients' or 'products'"),
         ({"image_shape": (2, 2)}, "rows × columns = 2"),
         ({"image_shape": (1, 2), "inputs": ["a", "b"]}, "give image_shape or inputs"),
         ({"x": [1.0]}, "x must have 2 numbers, one for each input of the model, got 1"),
         ({"x": [1.0, math.nan]}, r"x\[1\] is nan"),
         ({"x": [math.inf, 1.0]}, r"x\[0\] is inf"),
+        ({"x": [10**5000, 1]}, r"x\[0\] is too large for a float"),
+        ({"most": True}, "at least 3"),
+        ({"most": 5.0}, "at least 3"),
+        ({"image_shape": (1.0, 2.0)}, "rows × columns = 2"),
     ],
 )
 def test_wrong_options_are_refused(options, says):
@@ -501,6 +673,25 @@ def test_wrong_options_are_refused(options, says):
     [
         ({"x": "ab"}, "x must be a list of 2 numbers"),
         ({"x": 3.0}, "x must be a list of 2 numbers"),
+        ({"x": {0: 1.5, 1: 2.5}}, "x must be a list of 2 numbers, one example; got {0: 1.5"),
+        ({"x": {1.5, 2.5}}, "x must be a list of 2 numbers"),
+        ({"x": b"ab"}, "x must be a list of 2 numbers"),
+        ({"x": {0: 1.5, 1: 2.5}.values()}, "x must be a list of 2 numbers"),
+        ({"x": (i for i in range(2))}, "x must be a list of 2 numbers"),
+        ({"inputs": {"a": 1, "b": 2}}, "inputs must be a list of 2 names"),
+        ({"inputs": {"a", "b"}}, "inputs must be a list of 2 names"),
+        ({"inputs": (c for c in "abc")}, "inputs must be a list of 2 names"),
+        ({"inputs": None}, r"inputs must be a list of 2 names, one for each, or \(\) for none; got None"),
+        ({"outputs": "y"}, "outputs must be a list of 1 names"),
+        ({"outputs": np.array("y")}, "outputs must be a list of 1 names"),
+        ({"image_shape": 2}, "rows × columns = 2"),
+        ({"image_shape": {1, 2}}, "rows × columns = 2"),
+        ({"title": 3}, "title must be a string, got 3"),
+        (
+            {"x": X, "loss": nn.mean_squared_error},
+            r"needs target, too: write loss=lambda y: nn\.mean_squared_error\(y, target\)",
+        ),
+        ({"x": X, "loss": lambda y, t, u: y}, r"needs t, u, too: write loss=lambda y: loss\(y, t, u\)"),
         ({"x": np.zeros((1, 2))}, "one example"),
         ({"x": [1.0, "b"]}, r"x\[1\] is 'b'"),
         ({"x": X, "loss": 3.0}, "loss must be a function"),

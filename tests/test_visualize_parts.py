@@ -1,5 +1,6 @@
 """Parts of large graphs."""
 
+import numpy as np
 import pytest
 
 import autograd
@@ -23,6 +24,7 @@ def test_around_a_node():
     assert [box.symbol for box in drawing.scene.boxes] == ["*", "tanh", "*"]
     assert len(focus(y, kept[1000], hops=6).scene.boxes) == 14  # with w, and not through it
     assert len(focus(y, kept[1000], hops=0).scene.boxes) == 1
+    assert len(focus(y, kept[1000], hops=np.int64(1)).scene.boxes) == 3
     assert drawing.scene.notes == ("a part: 3 of 4,002 nodes, and only the arrows between them",)
     (edge, _) = drawing.scene.arrows
     assert edge.equation[1]  # contributions are shown
@@ -65,6 +67,15 @@ def test_what_has_a_name():
     assert search(y, label="nothing") == []
 
 
+def test_brackets_are_letters_of_a_label():
+    w, v, x, z = (Value(1.0, name) for name in ("w[0]", "w[1]", "x", "[x]"))
+    y = w * v + x * z
+    assert search(y, label="w[0]") == [w]
+    assert search(y, label="w[?]") == [w, v]
+    assert search(y, label="[x]") == [z]
+    assert search(y, label="[!w]*") == []
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -81,6 +92,9 @@ def test_what_has_a_name():
             "no operation 'Tanh'; in this graph there are mul",
         ),
         (lambda: search(Value(1.0), label=3), TypeError, "label must be a string"),
+        (lambda: search(Value(1.0), where=3), TypeError, "search: where must be a function of a Value"),
+        (lambda: search(Value(1.0), operation="foo"), ValueError, "no operation 'foo'; this graph is a leaf"),
+        (lambda: focus(*[Value(1.0)] * 2, hops=1.0), ValueError, "hops"),
         (lambda: path(Value(1.0), None), TypeError, "path: takes a Value"),
         (lambda: search(Value(1.0)), TypeError, "say what to look for"),
         (lambda: search(None, label="x"), TypeError, "search: takes a Value"),

@@ -22,7 +22,6 @@ from visualize import (
     plot_history,
     plot_landscape,
     plot_predictions,
-    plots,
     save_figure,
 )
 
@@ -145,6 +144,95 @@ def test_mistakes_have_a_scale_of_their_own(tmp_path):
     assert is_png(figure, tmp_path)
 
 
+@pytest.mark.parametrize(("matrix", "title", "cells"), [
+    ([[9999, 1], [0, 10_000]], "> 99.9% right, 1 of 20,000 wrong", ["1", "10,000", "9,999"]),
+    ([[99_999_997, 3], [0, 1_234_567]], "> 99.9% right, 3 of 101,234,567 wrong", ["1,234,567", "3", "99,999,997"]),
+    ([[0, 10**5], [1, 1]], "< 0.1% right, 100,001 of 100,002 wrong", ["1", "1", "100,000"]),
+    ([[7, 0], [0, 3]], "100% right, 0 of 10 wrong", ["3", "7"]),
+    ([[0.75, 0.25], [0.0, 1.0]], "87.5% right, 0.25 of 2 wrong", ["0.25", "0.75", "1"]),
+])  # fmt: skip
+def test_counts_are_whole_and_all_is_all(matrix, title, cells):
+    figure = plot_confusion_matrix(matrix)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert axes.get_title(loc="left").replace("\n", " ") == title
+    assert sorted(text.get_text() for text in axes.texts) == cells
+    cell = axes.bbox.width / 2
+    assert all(text.get_window_extent().width < cell for text in axes.texts)
+
+
+def test_large_counts_stay_in_their_cells():
+    axes = Figure(figsize=(4, 4), layout="constrained").subplots()
+    for ax in (None, axes):
+        figure = plot_confusion_matrix(np.full((8, 8), 1_234_567), ax=ax)
+        figure = axes.figure if ax else figure
+        figure.draw_without_rendering()
+        cell = figure.axes[0].bbox.width / 8
+        assert all(text.get_window_extent().width < cell for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize(("matrix", "kind", "words"), [
+    ([[1, -2], [0, 3]], ValueError, r"entry \[0, 1\] is -2, which is no count"),
+    ([[1, 2], [math.nan, 3]], ValueError, r"entry \[1, 0\] is nan"),
+    ([[0, 0], [0, 0]], ValueError, "all counts are 0"),
+    ([["a", "b"], ["c", "d"]], TypeError, "must hold numbers, got 'a'"),
+])  # fmt: skip
+def test_what_is_no_count(matrix, kind, words):
+    with pytest.raises(kind, match=f"plot_confusion_matrix: .*{words}"):
+        plot_confusion_matrix(matrix)
+
+
+def test_an_accuracy_is_all_only_if_it_is_all():
+    rows = history(accuracy=0.9999, validation_accuracy=1.0)
+    assert [text.get_text() for text in plot_history(rows).axes[1].texts] == ["> 99.9%", "100%"]
+
+
+WORDS = ["cat", "dog", "cat", "dog"]
+
+
+def test_classes_that_are_words(tmp_path):
+    figure = plot_decision_boundary(lambda x: "dog" if x[0] > 0.0 else "cat", POINTS, WORDS, resolution=21)
+    assert figure.axes[0].collections[1].get_paths()[0].vertices[:, 0] == pytest.approx(0.0, abs=0.1)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
+    words = np.array(["b", "a", "c", "c"])
+    figure = plot_decision_boundary(lambda x: "c" if x[1] > 0.5 else "ba"[x[0] > 0.0], POINTS, words, resolution=11)
+    mesh = figure.axes[0].collections[0].get_array()
+    assert [mesh[0, 0], mesh[0, -1], mesh[-1, 0]] == [1.0, 0.0, 2.0]
+    assert is_png(figure, tmp_path)
+    mixed = plot_decision_boundary(lambda x: x[0], POINTS, [1_000_001, 1_000_002] * 2, resolution=5)
+    assert [text.get_text() for text in mixed.legends[0].get_texts()] == ["class 1000001", "class 1000002"]
+
+
+def test_what_a_classifier_does_not_decide_is_hatched(tmp_path):
+    def torn(x):
+        return math.nan if x[0] > 0.5 else math.inf if x[1] > 0.5 else x[0]
+
+    figure = plot_decision_boundary(torn, POINTS, [0, 1, 0, 1], resolution=11)
+    assert figure.legends[0].get_texts()[-1].get_text() == "predicts no number\n(33 of 121 points)"
+    assert is_png(figure, tmp_path)
+    figure = plot_decision_boundary(lambda x: 7 if x[0] > 0.5 else x[1] > 0.5, POINTS, [0, 1, 2, 2], resolution=11)
+    assert figure.legends[0].get_texts()[-1].get_text() == "predicts none of these\n(33 of 121 points)"
+    assert figure.axes[0].collections[0].get_array().mask.sum() == 33
+    assert is_png(figure, tmp_path)
+    assert is_png(plot_decision_boundary(lambda x: math.inf, POINTS, [0, 1, 0, 1], resolution=np.int64(3)), tmp_path)
+    assert is_png(plot_decision_boundary(lambda x: 1e308 * x[0], POINTS, [0, 1, 0, 1], resolution=3), tmp_path)
+
+
+@pytest.mark.parametrize(("predict", "points", "classes", "options", "kind", "words"), [
+    (lambda x: math.nan, POINTS, [0, 1, 0, 1], {}, ValueError, "a number that is not nan, but it never does"),
+    (lambda x: 1, POINTS, ["a", "b", "c", "a"], {}, ValueError, "one of 'a', 'b', 'c', but it never does; .* 1"),
+    (lambda x: [1.0, 2.0], POINTS, [0, 1, 0, 1], {}, TypeError, r"must return one number, or the class.* got \[1.0"),
+    (3, POINTS, [0, 1, 0, 1], {}, TypeError, "predict must be a function"),
+    (lambda x: 1, POINTS, [0, 1, 0, 1], {"resolution": 1}, ValueError, "resolution must be a whole number"),
+    (lambda x: 1, POINTS, [0, 1, 0, 1], {"threshold": math.nan}, ValueError, "threshold must be a finite number"),
+    (lambda x: 1, [[0.0, math.nan], [1.0, 1.0]], [0, 1], {}, ValueError, r"input 0 is \[0.0, nan\]; all must be"),
+    (lambda x: 1, [[0.0, 0.0], [1.0, 1.0]], [0, math.inf], {}, ValueError, "target 1 is inf"),
+])  # fmt: skip
+def test_wrong_use_of_a_boundary(predict, points, classes, options, kind, words):
+    with pytest.raises(kind, match=f"plot_decision_boundary: .*{words}"):
+        plot_decision_boundary(predict, points, classes, **{"resolution": 5, **options})
+
+
 def test_classes_have_numbers_if_they_have_no_names():
     axes = plot_confusion_matrix(np.eye(2)).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "1"]
@@ -255,7 +343,7 @@ def test_figures_leave_nothing_behind():
     ],
 )
 def test_a_share_is_never_said_to_be_all_or_nearly_all_when_it_is_not(p, text):
-    assert plots._percentage(p) == text
+    assert figures.share(p) == text
 
 
 def test_predicted_against_actual_numbers():
@@ -268,6 +356,37 @@ def test_predicted_against_actual_numbers():
     for found, true in (([], []), ([1.0], [1.0, 2.0]), ([[1.0]], [[1.0]])):
         with pytest.raises(ValueError, match="plot_predictions: needs as many predictions as actual numbers"):
             plot_predictions(found, true)
+
+
+def test_predictions_that_are_not_finite_are_counted(tmp_path):
+    figure = plot_predictions([1.0, 2.5, math.nan, -math.inf, 3.0], [1.0, 2.0, 3.0, 4.0, 3.5])
+    assert figure.axes[0].collections[0].get_offsets().tolist() == [[1.0, 1.0], [2.0, 2.5], [3.5, 3.0]]
+    assert figure.axes[0].get_title(loc="left") == "off by 0.408 (root mean square of 3)"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["2 of 5 not drawn: nan, or beyond 1e300"]
+    assert is_png(figure, tmp_path)
+    far = plot_predictions([1e200, 0.0], [0.0, 0.0])
+    assert far.axes[0].get_title(loc="left") == "off by 7.07e+199 (root mean square)"
+    with pytest.raises(ValueError, match="none of the 2 pairs is finite"):
+        plot_predictions([math.nan, 1.0], [1.0, math.inf])
+
+
+@pytest.mark.parametrize(("labels", "chances", "options", "kind", "words"), [
+    ([0.7], [[0.5, 0.5]], {}, ValueError, "labels must be whole numbers, the true classes, got 0.7"),
+    (["0"], [[0.5, 0.5]], {}, TypeError, "labels must be n whole numbers, got .'0'"),
+    ([0], [[2.5, -1.0]], {}, ValueError, "probabilities must lie between 0 and 1, got 2.5; of logits"),
+    ([0], [[math.nan, 0.5]], {}, ValueError, "probabilities must lie between 0 and 1, got nan"),
+    ([0], [[0.5, 0.5]], {"most": 0}, ValueError, "most must be a whole number of at least 1, got 0"),
+    ([0], [[0.5, 0.5]], {"columns": 0}, ValueError, "columns must be a whole number of at least 1, got 0"),
+    ([0], [[0.5, 0.5]], {"columns": 1.5}, ValueError, "columns must be a whole number of at least 1, got 1.5"),
+])  # fmt: skip
+def test_wrong_use_of_a_sheet(labels, chances, options, kind, words):
+    with pytest.raises(kind, match=f"plot_digits: {words}"):
+        plot_digits(np.zeros((1, 2, 2)), labels, chances, **options)
+
+
+def test_a_sheet_takes_integers_of_numpy():
+    assert len(sheet(most=np.int64(2), columns=np.int32(1)).axes) == 4
+    assert len(plot_digits(np.zeros((1, 2, 2)), [1.0], [[0.5, 0.5]]).axes) == 2
 
 
 def test_a_notebook_shows_a_figure_by_itself():

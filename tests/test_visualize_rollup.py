@@ -349,3 +349,8 @@ def test_the_id_of_a_box_comes_before_a_label():
     y = autograd.mean([autograd.tanh(x) for x in xs])
     sizes = {node.id: node.group.size for node in roll_up(y).nodes}
     assert len(members(y, "c1")) == sizes["c1"]
+
+
+def test_a_leaf_alone():
+    (box,) = roll_up(Value(1.0, "a")).nodes
+    assert (box.label, box.kind, box.data, box.group.size) == ("a", "result", 1.0, 1)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from visualize.figures import save_figure
     from visualize.film import Film, Frame
     from visualize.landscape import plot_landscape, plot_learning_rates
+    from visualize.learning import animate_training
     from visualize.network import draw_network
     from visualize.parts import focus, path, search
     from visualize.plots import plot_confusion_matrix, plot_decision_boundary, plot_digits, plot_predictions
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Description", "Drawing", "Edge", "Explorer", "ExpressionError", "Film", "Frame", "GraphTooLarge", "Node",
-    "Picture", "RenderError", "Worksheet", "Worksheets", "animate", "describe", "draw", "draw_network", "evaluate",
-    "explore", "focus", "fold", "members", "mermaid", "path", "plot_confusion_matrix", "plot_decision_boundary",
-    "plot_digits", "plot_gradient_flow", "plot_histories", "plot_history", "plot_landscape", "plot_learning_rates",
-    "plot_predictions", "render", "roll_up", "save_figure", "search", "tree", "worksheet", "worksheets",
+    "Picture", "RenderError", "Worksheet", "Worksheets", "animate", "animate_training", "describe", "draw",
+    "draw_network", "evaluate", "explore", "focus", "fold", "members", "mermaid", "path", "plot_confusion_matrix",
+    "plot_decision_boundary", "plot_digits", "plot_gradient_flow", "plot_histories", "plot_history", "plot_landscape",
+    "plot_learning_rates", "plot_predictions", "render", "roll_up", "save_figure", "search", "tree", "worksheet",
+    "worksheets",
 ]  # fmt: skip
 
 _LATER = {
@@ -53,6 +55,7 @@ _LATER = {
     "animate": "animation",
     "Worksheet": "teaching",
     "Worksheets": "teaching",
+    "animate_training": "learning",
     "explore": "explorer",
     "draw": "drawing",
     "draw_network": "network",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from visualize.figures import FINE, PALETTE, Panel, keep_apart, look_of, sheet_for, typed
+from visualize.figures import FINE, PALETTE, Panel, keep_apart, look_of, share, sheet_for, typed
 from visualize.style import BLUE, INK, ORANGE
 
 __all__ = ["Curve", "draw_curves", "plot_gradient_flow", "plot_histories", "plot_history"]
@@ -28,10 +28,12 @@ class Curve(NamedTuple):
     look: Mapping[str, Any]
 
     @classmethod
-    def of(cls, name: str, xs: Sequence[float], ys: Sequence[float | None], spec: str, **look: Any) -> Curve:
-        """A line that ends with its last number, if that is finite, written as `spec` says."""
+    def of(
+        cls, name: str, xs: Sequence[float], ys: Sequence[float | None], say: Callable[[float], str], **look: Any
+    ) -> Curve:
+        """A line that ends with its last number, if that is finite, written by `say`."""
         last = next((y for y in reversed(ys) if y is not None), math.nan)
-        return cls(name, xs, ys, format(last, spec) if math.isfinite(last) else "", look)
+        return cls(name, xs, ys, say(last) if math.isfinite(last) else "", look)
 
     @property
     def points(self) -> list[tuple[float, float]]:
@@ -99,11 +101,11 @@ def plot_history(history: Sequence[Any], *, title: str = "", ax: Any = None) -> 
         sheet.result.suptitle(words, color=INK, **look_of(words))
     epochs = [row.epoch for row in rows]
     for panel, name in zip(sheet.panels, names, strict=True):
-        spec = ".3g" if name == "loss" else ".1%"
+        say = _loss if name == "loss" else _accuracy
         training, validation = ([getattr(row, kind + name) for row in rows] for kind in ("", "validation_"))
         draw_curves(panel, [
-            Curve.of("training", epochs, training, spec, color=BLUE),
-            Curve.of("validation", epochs, validation, spec, color=ORANGE, linestyle="--"),
+            Curve.of("training", epochs, training, say, color=BLUE),
+            Curve.of("validation", epochs, validation, say, color=ORANGE, linestyle="--"),
         ])  # fmt: skip
         own_title = "" if sheet.own or not title else title if name == "loss" else name
         panel.describe(own_title, "epoch", "", default=name)
@@ -130,7 +132,7 @@ def plot_histories(
     for i, (name, history) in enumerate(histories.items()):
         rows = _rows("plot_histories", history)
         epochs, losses = [row.epoch for row in rows], [row.loss for row in rows]
-        curves.append(Curve.of(str(name), epochs, losses, ".3g", color=PALETTE[i % len(PALETTE)]))
+        curves.append(Curve.of(str(name), epochs, losses, _loss, color=PALETTE[i % len(PALETTE)]))
     sheet = sheet_for("plot_histories", ax, 6.4, max(3.8, 1.4 + 0.2 * len(curves)))
     (panel,) = sheet.panels
     draw_curves(panel, curves, legend=1, logarithmic=logarithmic)
@@ -147,6 +149,14 @@ def _rows(name: str, history: Sequence[Any]) -> list[Any]:
             f"{name}: needs a history as nn.fit returns it, with a row for each epoch, got {rows[0]!r:.200}"
         )
     return rows
+
+
+def _loss(x: float) -> str:
+    return f"{x:.3g}"
+
+
+def _accuracy(x: float) -> str:
+    return share(x, 1, "%")
 
 
 def _percent(panel: Panel) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd import Value
+from autograd.engine import gradients
 from autograd.program.record import Array
-from autograd.value import gradients
 from visualize.description import CHANGED
 
 __all__ = ["called", "doubts"]

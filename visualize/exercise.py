@@ -16,8 +16,10 @@ from functools import cached_property
 from itertools import chain, count
 from typing import NamedTuple
 
+import autograd
 from autograd import Primitive, Value, topological
 from autograd import sum as sum_row
+from autograd.paths import exact_sum
 from visualize.description import contribution_of, operation_of
 from visualize.spelling import factor, partial, shown, slope_of, summand, value_of
 
@@ -101,6 +103,11 @@ class Exercise:
         """The derivative of the reader by the argument; nan where there is none."""
         row = self.quantities[use.reader].primitive
         assert row is not None
+        y = values[use.reader]
+        if row is autograd.tanh:  # as it is printed, of the result: so a pupil's own result leads on
+            return 1.0 - y * y
+        if row is autograd.sigmoid:
+            return y * (1.0 - y)
         try:
             found = row.local_derivatives(self.operands(use.reader, values), values[use.reader])[use.position]
         except (ArithmeticError, ValueError):
@@ -123,7 +130,7 @@ class Exercise:
                 found[step.keys[0]] = values[step.of]
                 continue
             parts = [self.contribution(use, values, gradients) for use in self.uses[step.of]]
-            gradients[step.of] = math.fsum(parts) if all(map(math.isfinite, parts)) else math.nan
+            gradients[step.of] = exact_sum(parts) if all(map(math.isfinite, parts)) else math.nan
             found |= zip(step.keys, [*parts, gradients[step.of]][-len(step.keys) :], strict=True)
         return found
 

@@ -6,14 +6,10 @@ The page is one file and needs no network. It computes by itself, with rules tha
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import inspect
-import json
 import math
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -21,22 +17,22 @@ from typing import Any, overload
 
 from autograd import Primitive, Value, topological
 from autograd._files import atomic_write
+from autograd.convert import number
 from autograd.forward import order_of
 from autograd.js_rules import rules
+from autograd.sweep import partials_of
 from autograd.tree import map_numbers, named_numbers
-from autograd.value import number, partials_of
 from autograd.watching import Compared, watching
 from visualize.description import Description, GraphTooLarge, describe
 from visualize.layout import arrange
+from visualize.overview import overview
+from visualize.pages import page_of
 from visualize.scene import compose
-from visualize.svg import asset, to_svg
+from visualize.svg import to_svg
 from visualize.timeline import named, steps_of
 from visualize.words import Formulas, formulas_of
 
 __all__ = ["Explorer", "called", "explore", "page_of"]
-
-LARGE = 12_000
-"""Letters: what is longer is packed, and unpacked by the browser."""
 
 FEW = 30
 PAGE, WIDE = 1280.0, 1900.0
@@ -126,8 +122,6 @@ def explore(
             whole = describe(what, parameters=parameters, limit=limit)
             text = _page(what, whole, title, seed, precision, comparisons)
         except GraphTooLarge:
-            from visualize.overview import overview
-
             text = overview(what, parameters=parameters, title=title, precision=precision)
     except (TypeError, ValueError) as error:
         raise type(error)(f"explore: {error}") from None
@@ -205,37 +199,6 @@ def _page(
         "title": title or (value.label or "a computation"),
     }
     return page_of("explorer", title=data["title"], data=data, picture=to_svg(scene, layout, alone=False), rules=text)
-
-
-def page_of(name: str, *, title: str, data: Any, picture: str, rules: str = "") -> str:
-    """A page of `visualize/page` as one file: its script and style, the data and the picture, packed if they are large.
-
-    rules: what stands before the script.
-    """
-    script = _tight(f"(async()=>{{\n{rules}\n{asset('unpack.js')}\n{asset(f'{name}.js')}\n}})();")
-    style = asset("picture.css") + asset("explorer.css")
-    # In a script, only `<` could end it; JSON knows another way to write it.
-    text_of_data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    parts = {
-        "TITLE": html.escape(title),
-        "SCRIPT_HASH": _hash(script), "STYLE_HASH": _hash(style), "STYLE": style, "SCRIPT": script,
-        "DATA": text_of_data, "PICTURE": picture, "PACKED": "",
-    }  # fmt: skip
-    if len(text_of_data) + len(picture) > LARGE:
-        packed = zlib.compress(json.dumps({"data": text_of_data, "picture": picture}).encode(), 9)
-        parts |= {"DATA": "", "PICTURE": "", "PACKED": base64.b64encode(packed).decode()}
-    pieces = asset(f"{name}.html").split("@@")  # text and names by turns, so that nothing is replaced twice
-    return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
-
-
-def _tight(script: str) -> str:
-    """A script without indentation and lines of comment."""
-    lines = (line.strip() for line in script.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("// "))
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _called_by(order: list[Value], whole: Description) -> dict[Value, str]:

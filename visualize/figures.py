@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import io
 import math
+import operator
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd._files import atomic_write
-from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, shown_label
+from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, number, shown_label
 
 __all__ = [
-    "FINE", "PALETTE", "Panel", "Sheet", "figure_for", "keep_apart", "legend_names", "look_of", "save_figure",
-    "sheet_for", "typed",
+    "FINE", "PALETTE", "Panel", "Sheet", "counted", "figure_for", "keep_apart", "legend_names", "look_of",
+    "save_figure", "share", "sheet_for", "typed", "whole_number",
 ]  # fmt: skip
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -70,6 +71,43 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     with atomic_write(path) as file:
         figure.savefig(file, format=path.suffix.lower()[1:], dpi=150)
     return path
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def whole_number(name: str, what: str, given: Any, least: int) -> int:
+    """An argument that counts, NumPy's integers too. name, what: of plot and argument, for the ValueError."""
+    try:
+        found = least - 1 if isinstance(given, bool) else operator.index(given)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"{name}: {what} must be a whole number of at least {least}, got {given!r:.200}")
+    return found
+
+
+def share(p: float, digits: int = 0, sign: str = " %") -> str:
+    """p as a percentage with so many digits after the point; never all for less than all, nor 0 for more than nothing.
+
+    >>> share(0.968, 1), share(0.9999), share(1.0, 1), share(1e-5, 1)
+    ('96.8 %', '> 99 %', '100 %', '< 0.1 %')
+    """
+    if p in (0.0, 1.0):
+        return f"{100.0 * p:.0f}{sign}"
+    least, rounded = 10.0**-digits, round(100.0 * p, digits)
+    sort, shown = ("> ", 100.0 - least) if p < 1.0 and rounded >= 100.0 else ("", 100.0 * p)
+    sort, shown = ("< ", least) if p > 0.0 and rounded <= 0.0 else (sort, shown)
+    return f"{sort}{shown:.{digits}f}{sign}"
+
+
+def counted(n: float) -> str:
+    """A count: all its digits, if it is whole.
+
+    >>> counted(12345), counted(1e6), counted(0.25)
+    ('12,345', '1,000,000', '0.25')
+    """
+    return f"{int(n):,}" if n == int(n) else number(n, 4)
 
 
 # ---------------------------------------------------------------- text
@@ -171,6 +209,15 @@ class Panel(NamedTuple):
             self.axes.spines[side].set_visible(False)
         for side in ("left", "bottom"):
             self.axes.spines[side].set_color(GREY)
+
+    def hatch(self, boxes: Iterable[tuple[tuple[float, float], tuple[float, float]]], says: str) -> tuple[Any, str]:
+        """Hatch what is seen through holes, in boxes from corner to corner; returns its entry for a legend."""
+        from matplotlib.patches import Rectangle
+
+        look: dict[str, Any] = {"facecolor": "#eef0f2", "edgecolor": GREY, "hatch": "////", "linewidth": 0.0}
+        for low, high in boxes:
+            self.axes.add_patch(Rectangle(low, high[0] - low[0], high[1] - low[1], zorder=-0.5, **look))
+        return Rectangle((0.0, 0.0), 1.0, 1.0, **look), says
 
     def limit(self, x: tuple[float, float], y: tuple[float, float]) -> None:
         """Show from where to where, and whatever was shown before."""

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from autograd.naming import SUPERSCRIPTS
 from visualize.description import Description, Edge, Group, Node, spread_of
-from visualize.style import number
+from visualize.style import cut, number
 
 __all__ = ["fold"]
 
@@ -21,9 +21,6 @@ ALIKE = 12
 
 FIRST, LAST = 3, 1
 """How many of them are drawn before the dots and after."""
-
-LETTERS = 24
-"""Labels are cut after as many."""
 
 PLACE = "□"
 """Stands for an argument that has no name which could stand inside a box."""
@@ -200,37 +197,13 @@ class _Graph:
         return found
 
     def _group(self, target: str, edges: list[Edge], readers: dict[str, list[str]], order: dict[str, int]) -> None:
-        tops = list(dict.fromkeys(edge.source for edge in edges if readers[edge.source] == [target] * 1))
-        hidden: dict[str, None] = {}
-        stack = list(reversed(tops))
-        while stack:
-            key = stack.pop()
-            if key in hidden or key not in self.nodes:
-                continue
-            hidden[key] = None
-            for edge in self.into[key]:
-                if edge.source in self.nodes and set(readers[edge.source]) <= {key, *hidden}:
-                    stack.append(edge.source)
+        """Put arguments of `target`, with what only they are computed from, into one box."""
+        tops = list(dict.fromkeys(edge.source for edge in edges if readers[edge.source] == [target]))
         if len(tops) < 2:
             return
-        data, gradients = ([getattr(self.nodes[key], name) for key in tops] for name in ("data", "gradient"))
-        content = Group(len(tops), len(hidden), spread_of(data), spread_of(gradients))
+        hidden = self._below(tops, readers)
         group = f"{target}g{min(order[key] for key in tops)}"
-        first = self.nodes[tops[0]]
-        label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
-        box = Node(
-            group,
-            "group",
-            label,
-            "",
-            first.data,
-            None,
-            (),
-            "",
-            f"{len(tops)} more like the one above",
-            tuple(tops),
-            content,
-        )
+        box = self._box_for(group, tops, len(hidden))
         outside = [
             edge for key in hidden for edge in self.into[key] if edge.source in self.nodes and edge.source not in hidden
         ]
@@ -250,11 +223,37 @@ class _Graph:
         self.nodes = dict([*before[:at], (group, box), *before[at:]])
         self.into[group] = incoming
 
+    def _below(self, tops: list[str], readers: dict[str, list[str]]) -> dict[str, None]:
+        """Some nodes with all that nothing else reads."""
+        found: dict[str, None] = {}
+        stack = list(reversed(tops))
+        while stack:
+            key = stack.pop()
+            if key in found or key not in self.nodes:
+                continue
+            found[key] = None
+            stack += [
+                edge.source for edge in self.into[key]
+                if edge.source in self.nodes and set(readers[edge.source]) <= {key, *found}
+            ]  # fmt: skip
+        return found
+
+    def _box_for(self, group: str, tops: list[str], whole: int) -> Node:
+        """The box of nodes that are alike, with all their numbers."""
+        first = self.nodes[tops[0]]
+        data, gradients = ([getattr(self.nodes[key], name) for key in tops] for name in ("data", "gradient"))
+        content = Group(len(tops), whole, spread_of(data), spread_of(gradients))
+        label = f"{len(tops)} more" + (f" {first.symbol}" if first.symbol and len(first.symbol) < 12 else "")
+        story = f"{len(tops)} more like the one above"
+        return Node(
+            group, "group", label, "", first.data, None, name=story, members=tuple(tops), group=content
+        )  # fmt: skip
+
     # ------------------------------------------------------------ back
 
     def described(self, description: Description) -> Description:
         nodes = tuple(
-            node._replace(label=_cut(node.label), name=node.name or node.label) for node in self.nodes.values()
+            node._replace(label=cut(node.label), name=node.name or node.label) for node in self.nodes.values()
         )
         edges = tuple(edge for key in self.nodes for edge in self.into[key] if edge.source in self.nodes)
         return description._replace(nodes=nodes, edges=edges)
@@ -272,10 +271,6 @@ def _together(edges: list[Edge], source: str, target: str) -> Edge:
         total,
         tuple(part for edge in edges for part in edge.parts),
     )  # fmt: skip
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
 
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "/"}

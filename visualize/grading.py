@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
-from autograd import Primitive
+from autograd import Primitive, Value
+from autograd.naming import SUPERSCRIPTS
+from autograd.paths import exact_sum
 from visualize.description import operation_of
 from visualize.exercise import Exercise, Use
 from visualize.style import number
@@ -96,11 +99,13 @@ class Grade:
 
 
 def near(x: float, y: float, precision: int) -> bool:
-    """Whether x is y, to so many significant digits: off by little more than rounding, or the same when rounded."""
+    """Whether x is y, to so many significant digits: off by half a unit of the last one, and a little."""
     if not math.isfinite(y):
         return x == y
-    off = 0.6 * 10.0 ** (1 - precision) * abs(y)
-    return abs(x - y) <= max(off, 1e-9) or number(x, precision) == number(y, precision)
+    if abs(y) < 1e-12:  # 0, but for rounding
+        return abs(x) <= 1e-9
+    unit = 10.0 ** (math.floor(math.log10(abs(y))) + 1 - precision)
+    return abs(x - y) <= 0.6 * unit or number(x, precision) == number(y, precision)
 
 
 def graded(exercise: Exercise, asked: Sequence[str], answers: Mapping[str, Any], precision: int) -> Grade:
@@ -109,17 +114,44 @@ def graded(exercise: Exercise, asked: Sequence[str], answers: Mapping[str, Any],
 
 
 def _read(answer: Any) -> float | None:
-    """A number as pupils write it: 0.25, 0,25, −1/3; None if it is none."""
+    """A number as pupils write it: 0.25, 0,25, −1/3, 1 1/2, 4.6·10⁻¹; None if it is none."""
+    if isinstance(answer, Value):
+        answer = answer.data
     if isinstance(answer, str):
+        parts = _plain(answer).split(" ")
         try:
-            return float(Fraction(answer.strip().replace(",", ".").replace("−", "-").replace(" ", "")))
+            if len(parts) == 2 and "/" in parts[1] and "/" not in parts[0]:
+                whole, rest = float(parts[0]), _fraction(parts[1])
+                return whole - rest if parts[0].startswith("-") else whole + rest
+            if any(not re.fullmatch(r"\d{3}(\.\d*)?", part) for part in parts[1:]):  # 12 345 is one number, 1 2 is none
+                return None
+            written = _fraction("".join(parts))
         except (ValueError, ZeroDivisionError, OverflowError):
             return None
+        return written if math.isfinite(written) else None
     try:
         found = None if isinstance(answer, bool) else float(answer)
     except (TypeError, ValueError, OverflowError):
         return None
     return found if found is not None and math.isfinite(found) else None
+
+
+SMALL = str.maketrans({above: digit for digit, above in SUPERSCRIPTS.items()})
+
+
+def _plain(text: str) -> str:
+    """What a pupil wrote, with the signs that Python reads."""
+    text = re.sub("[\u200b\u200c\u200d\u2060\ufeff]", "", text).strip().lstrip("=≈ ")
+    text = re.sub("[−–—]", "-", text).replace(",", ".")
+    powers = re.compile(r"\s*[·×*x]\s*10\s*(?:\^|\*\*)?\s*([-+]?[0-9⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)")
+    text = powers.sub(lambda found: "e" + found[1].translate(SMALL), text)
+    return re.sub(r"\s+", " ", re.sub(r"\s*/\s*", "/", re.sub(r"^([-+])\s+", r"\1", text)))
+
+
+def _fraction(text: str) -> float:
+    """A number, or one over another."""
+    over, line, under = text.partition("/")
+    return float(Fraction(over) / Fraction(under)) if line else float(Fraction(text))
 
 
 def _missing(answer: Any) -> bool:
@@ -199,7 +231,7 @@ class _Grader:
         uses = self.exercise.uses[slot.of]
         if slot.kind == "part" or len(uses) == 1:
             return self.exercise.contribution(uses[slot.use], numbers.values, numbers.gradients)
-        return math.fsum(self._parts(slot, numbers))
+        return exact_sum(self._parts(slot, numbers))
 
     def _parts(self, slot: Slot, numbers: _Numbers) -> list[float]:
         return [numbers[Slot("part", slot.of, k)] for k in range(len(self.exercise.uses[slot.of]))]
@@ -269,10 +301,10 @@ class _Grader:
             yield from self._mistaken_parts(uses[slot.use], numbers)
             return
         parts = self._parts(slot, numbers)
-        whole = math.fsum(parts)
+        whole = exact_sum(parts)
         for size in range(1, len(parts)):
             if size == 1 or size == len(parts) - 1:
-                yield from (("one contribution", math.fsum(few)) for few in combinations(parts, size))
+                yield from (("one contribution", exact_sum(few)) for few in combinations(parts, size))
         yield "sign", -whole
         for use, part in zip(uses, parts, strict=True):
             yield from ((mistake, whole - part + x) for mistake, x in self._mistaken_parts(use, numbers))

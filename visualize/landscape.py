@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value
 from visualize.curves import NONE, Curve, draw_curves
-from visualize.figures import PALETTE, Panel, look_of, sheet_for, typed
-from visualize.style import BLUE, GREY, INK, ORANGE, SOFT, number
+from visualize.figures import PALETTE, Panel, look_of, sheet_for, typed, whole_number
+from visualize.style import BLUE, INK, ORANGE, SOFT, number
 from visualize.surface import Grid, OfFunction, OfModel, Path, Plane, Surface, paths_of
 
 __all__ = ["plot_landscape", "plot_learning_rates"]
@@ -25,6 +25,12 @@ CIRCLES: dict[str, Any] = {"marker": "o", "markersize": 4.5, "markerfacecolor": 
 FAR = 50.0
 """Widths of the picture, beyond which nobody asks where a path is."""
 
+FARTHEST = 1e307
+"""From the lowest loss of a curve to the highest: matplotlib multiplies it."""
+
+ALIKE = 1.5
+"""How much longer one axis may be than the other before it is said."""
+
 
 def plot_landscape(
     model: Callable[..., Any],
@@ -32,7 +38,7 @@ def plot_landscape(
     data: Any = None,
     *,
     path: Any = None,
-    parameters: Sequence[Value] | Value | None = None,
+    parameters: Any = None,
     at: Sequence[float] | float | None = None,
     span: float | tuple[float, float] | None = None,
     resolution: int | None = None,
@@ -48,8 +54,8 @@ def plot_landscape(
         callback of `nn.fit` collects them. Or several paths by name. The axes are then the two directions in which most
         of it happens, its principal components, seen from its end, and are labelled with their share of its variance
         (section 7 of the paper).
-    parameters: one or two to look along instead. With neither, two random directions, in which what leads into one
-        neuron has the length of its weights (section 4), drawn with `seed`.
+    parameters: one or two Values to look along instead, or a Module of so many. With neither, two random directions, in
+        which what leads into one neuron has the length of its weights (section 4), drawn with `seed`.
     at: of a plain function, the middle; by default 0. span: how far to look to each side, or a pair for the two axes;
         by default as far as the path, or 1 (in random directions), or the parameter's own size, and at least 1. In a
         plane, a path is seen from above. resolution: points per side, by default 41, or 101 for a plain function; the
@@ -61,13 +67,14 @@ def plot_landscape(
     before anything is drawn, for what does not fit together.
     """
     sheet = sheet_for("plot_landscape", ax, 5.8, 4.6)
-    chosen = [parameters] if isinstance(parameters, Value) else None if parameters is None else list(parameters)
-    points = _checked_numbers("plot_landscape", span, resolution)
+    chosen, reach = _chosen(parameters), _checked_span("plot_landscape", span)
+    points = None if resolution is None else whole_number("plot_landscape", "resolution", resolution, 3)
+    seed = whole_number("plot_landscape", "seed", seed, 0)
     surface = _surface(model, loss, data, chosen, at)
     paths = paths_of(path, surface)
     plane = _plane(surface, chosen, paths, seed)
     points = points or (101 if isinstance(surface, OfFunction) else 41)
-    _draw(sheet.panels[0], surface, Grid.of(surface, plane, _frame(plane, paths, span), points), paths, title)
+    _draw(sheet.panels[0], surface, Grid.of(surface, plane, _frame(surface, plane, paths, reach), points), paths, title)
     return sheet.result
 
 
@@ -79,16 +86,32 @@ def _draw(panel: Panel, surface: Surface, grid: Grid, paths: Sequence[Path], tit
         picture.draw_contours(title)
 
 
-def _checked_numbers(name: str, span: Any, resolution: Any) -> int | None:
-    """The resolution, None if it is not given. Raises ValueError if that or the span is nothing to go by."""
-    spans = span if isinstance(span, tuple | list) else [1.0 if span is None else span]
-    if len(spans) not in (1, 2) or not all(isinstance(x, numbers.Real) and 0.0 < float(x) < math.inf for x in spans):
-        raise ValueError(f"{name}: span must be a number > 0, or two of them, got {span!r:.200}")
-    if resolution is None:
+def _chosen(parameters: Any) -> list[Any] | None:
+    """The parameters to look along, as a list; None if they are not given."""
+    if parameters is None or isinstance(parameters, Value):
+        return None if parameters is None else [parameters]
+    given = parameters.parameters() if hasattr(parameters, "parameters") else parameters
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise TypeError(
+            "plot_landscape: parameters must be one or two Values, as in "
+            f"parameters=model.layers[0].neurons[0].weights[:2], got {parameters!r:.200}"
+        )
+    return list(given)
+
+
+def _checked_span(name: str, span: Any) -> list[float] | None:
+    """One number or two, None if they are not given. Raises ValueError for what is nothing to go by."""
+    if span is None:
         return None
-    if isinstance(resolution, bool) or not isinstance(resolution, numbers.Integral) or resolution < 3:
-        raise ValueError(f"{name}: resolution must be a whole number of at least 3, got {resolution!r:.200}")
-    return int(resolution)
+    given = span.tolist() if hasattr(span, "tolist") else span
+    spans = given if isinstance(given, tuple | list) else [given]
+    if len(spans) not in (1, 2) or not all(_is_positive(x) for x in spans):
+        raise ValueError(f"{name}: span must be a number > 0, or two of them, got {span!r:.200}")
+    return [float(x) for x in spans]
+
+
+def _is_positive(x: Any) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, bool) and 0.0 < float(x) < math.inf
 
 
 def _surface(model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None, at: Any) -> Surface:
@@ -118,10 +141,12 @@ def _plane(surface: Surface, chosen: Sequence[Value] | None, paths: Sequence[Pat
     return Plane.through(surface, paths, seed) if paths else Plane.at_random(surface, seed)
 
 
-def _frame(plane: Plane, paths: Sequence[Path], span: Any) -> Any:
+def _frame(surface: Surface, plane: Plane, paths: Sequence[Path], span: Sequence[float] | None) -> Any:
     """From where to where to look along each axis: shape (1 or 2, 2). Paths that diverge may leave it."""
     import numpy as np
 
+    if span is not None and len(span) > len(plane.reach):
+        raise ValueError(f"{surface.asked}: span must be one number, as there is one axis, {plane.labels[0]}; got two")
     if span is not None or not paths:
         reach = plane.reach if span is None else np.broadcast_to(np.array(span, dtype=float), plane.reach.shape)
         return np.column_stack([plane.here - reach, plane.here + reach])
@@ -146,11 +171,25 @@ def _with_the_far_side(frame: Any, path: Path) -> Any:
 
 
 class _Scale(NamedTuple):
-    """How losses become colours. levels: of the contours, of losses less `shift`."""
+    """How losses become colours. levels: of the contours, as heights: losses less `shift`, divided by `unit`, which
+    brings them to where matplotlib can draw.
+    """
 
     levels: Any
     shift: float = 0.0
     logarithmic: bool = False
+    unit: float = 1.0
+
+    @classmethod
+    def of_any(cls, losses: Any, along: Any, ratio: float = math.inf) -> _Scale:
+        """For finite losses of any size; see `of`."""
+        import numpy as np
+
+        size = float(np.abs(losses).max())
+        # No smaller than this: one over it is to be finite, too.
+        unit = 1.0 if 1e-200 < size < 1e200 or not size else max(10.0 ** math.floor(math.log10(size)), 1e-300)
+        found = cls.of(losses / unit, along / unit, ratio)
+        return found._replace(shift=found.shift * unit, unit=unit)
 
     @classmethod
     def of(cls, losses: Any, along: Any, ratio: float = math.inf) -> _Scale:
@@ -166,7 +205,9 @@ class _Scale(NamedTuple):
         fraction = (np.median(losses) - low) / (high - low)
         if len(along):
             fraction = min(fraction, (float(along.max()) - low) / (high - low))
-        even = cls(np.asarray(MaxNLocator(16).tick_values(low, high)))
+        even = cls(np.unique(MaxNLocator(16).tick_values(low, high)))
+        if len(even.levels) < 2:  # as near to each other as floats can be
+            even = cls(np.array([low, high]))
         if fraction > 0.1 and not (low > 0.0 and high > ratio * low):
             return even
         shift = min(low, 0.0)
@@ -185,9 +226,37 @@ class _Scale(NamedTuple):
 
         return (LogNorm if self.logarithmic else Normalize)(self.levels[0], self.levels[-1])
 
+    def heights(self, losses: Any) -> Any:
+        """Losses as they are drawn; what is not finite is masked."""
+        import numpy as np
+
+        found = np.ma.masked_invalid(losses / self.unit - self.shift / self.unit)
+        return np.ma.maximum(found, 0.5 * self.levels[0]) if self.logarithmic else found
+
     def said(self, level: float, _: Any = None) -> str:
         """A level as the loss that it stands for."""
-        return number(level + self.shift, 4).replace("-", "−")
+        return _written(level + self.shift / self.unit, self.unit, self._digits).replace("-", "−")
+
+    @property
+    def _digits(self) -> int:
+        """How many significant digits tell each level from the next."""
+        import numpy as np
+
+        losses = self.levels + self.shift / self.unit
+        near = 0.01 * float(np.diff(losses).min())
+        return next((n for n in range(4, 17) if all(abs(float(number(x, n)) - x) <= near for x in losses)), 17)
+
+
+def _written(x: float, unit: float, digits: int) -> str:
+    """x units, a power of ten, of which a float may hold x only.
+
+    >>> _written(0.25, 1.0, 4), _written(-20.0, 1e307, 4)
+    ('0.25', '-2e308')
+    """
+    if unit == 1.0 or not x:
+        return number(x, digits)
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    return f"{number(float(mantissa), digits)}e{int(exponent) + round(math.log10(unit))}"
 
 
 class _Way(NamedTuple):
@@ -249,20 +318,17 @@ class _Picture(NamedTuple):
 
         losses = self.grid.losses[np.isfinite(self.grid.losses)]
         along = [loss for way in self.ways for loss in way.losses_of(self.grid)]
-        return _Scale.of(losses, np.array(along), 30.0 if isinstance(self.surface, OfModel) else math.inf)
+        return _Scale.of_any(losses, np.array(along), 30.0 if isinstance(self.surface, OfModel) else math.inf)
 
     def draw_contours(self, title: str) -> None:
         """Contours with their numbers, a colour bar, and the paths."""
-        import numpy as np
         from matplotlib.colors import LinearSegmentedColormap
 
         (xs, ys), axes, scale = self.grid.axes, self.panel.axes, self._scale()
-        heights = np.ma.masked_invalid(self.grid.losses - scale.shift)
+        heights = scale.heights(self.grid.losses)
         blend = LinearSegmentedColormap.from_list("heights", HEIGHTS)
         look: dict[str, Any] = {"levels": scale.levels, "norm": scale.norm}
-        if scale.logarithmic:
-            heights = np.ma.maximum(heights, 0.5 * scale.levels[0])
-        holes = self._hatch((xs[0], ys[0]), (xs[-1], ys[-1]))
+        holes = self._hatch([((xs[0], ys[0]), (xs[-1], ys[-1]))])
         filled = axes.contourf(xs, ys, heights, cmap=blend, extend="both" if scale.logarithmic else "neither", **look)
         lines = axes.contour(xs, ys, heights, colors=[INK], alpha=0.35, linewidths=0.6, levels=scale.levels)
         for text in axes.clabel(lines, scale.levels[1::2], fmt=scale.said, fontsize=7.5, colors=[INK]):
@@ -273,16 +339,22 @@ class _Picture(NamedTuple):
         self.panel.describe(title, *self._axis_labels())
         self.panel.legend([e[0] for e in entries], [e[1] for e in entries], outside="lower center")
 
-    def _hatch(self, low: tuple[float, float], high: tuple[float, float]) -> list[tuple[Any, str]]:
+    def _hatch(self, boxes: Sequence[Any]) -> list[tuple[Any, str]]:
         """What is seen through the holes, and its entry for the legend."""
-        from matplotlib.patches import Rectangle
-
         if not self.grid.holes:
             return []
-        look: dict[str, Any] = {"facecolor": "#eef0f2", "edgecolor": GREY, "hatch": "////", "linewidth": 0.0}
-        self.panel.axes.add_patch(Rectangle(low, high[0] - low[0], high[1] - low[1], zorder=-0.5, **look))
         says = f"no finite loss ({self.grid.holes:,} of {self.grid.losses.size:,} points)"
-        return [(Rectangle((0.0, 0.0), 1.0, 1.0, **look), says)]
+        return [self.panel.hatch(boxes, says)]
+
+    def _gaps(self, y: tuple[float, float]) -> list[Any]:
+        """Of a curve, boxes where there is no finite loss: half a step around each such point."""
+        import numpy as np
+
+        (xs,) = self.grid.axes
+        edges = np.concatenate([xs[:1], 0.5 * (xs[1:] + xs[:-1]), xs[-1:]])
+        missing = np.concatenate([[False], np.isnan(self.grid.losses), [False]])
+        starts, ends = (np.flatnonzero(missing[1:] & ~missing[:-1]), np.flatnonzero(missing[:-1] & ~missing[1:]))
+        return [((edges[i], y[0]), (edges[j], y[1])) for i, j in zip(starts, ends, strict=True)]
 
     def _draw_bar(self, filled: Any, scale: _Scale) -> None:
         label = self.surface.what + (" (logarithmic colours)" if scale.logarithmic else "")
@@ -334,13 +406,17 @@ class _Picture(NamedTuple):
         return [(start, "start"), (end, "end")] if ended else [(start, "start")]
 
     def _axis_labels(self) -> list[str]:
-        """The names of the axes; with a word where nothing changes along one."""
+        """The names of the axes; with a word where nothing changes along one, or where one is enlarged."""
         import numpy as np
 
         losses, labels = self.grid.losses, list(self.grid.plane.labels)
         for k, axis in enumerate(range(losses.ndim)[::-1]):
             if np.array_equal(losses, np.repeat(losses.take([0], axis), losses.shape[axis], axis), equal_nan=True):
                 labels[k] += " (the loss does not change with it)"
+        sizes = [axis[-1] - axis[0] for axis in self.grid.axes]
+        for k, size in enumerate(sizes):
+            if max(sizes) > ALIKE * size:
+                labels[k] += f"\n{number(max(sizes) / size, 2)} × enlarged"
         return labels
 
     def draw_curve(self, title: str) -> None:
@@ -348,11 +424,16 @@ class _Picture(NamedTuple):
         import numpy as np
 
         (xs,), axes, losses = self.grid.axes, self.panel.axes, self.grid.losses
+        low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
+        if not high - low < FARTHEST:
+            raise ValueError(
+                f"{self.surface.asked}: the losses reach from {low:.3g} to {high:.3g}, which is too far to be drawn; "
+                "try a smaller span, or divide the loss by a large number"
+            )
         logarithmic = self._scale().logarithmic and np.nanmax(losses) > 1000.0 * np.nanmin(losses) > 0.0
         if logarithmic:
             axes.set_yscale("log")
         entries = [(axes.plot(xs, losses, color=BLUE, linewidth=1.8)[0], self.surface.what)]
-        low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
         for way in self.ways:
             ys = np.interp(way.xys[:, 0], xs, losses, np.nan, np.nan)
             (dots,) = axes.plot(way.xys[:, 0], ys, color=way.ink, linewidth=0.8, **CIRCLES)
@@ -361,7 +442,7 @@ class _Picture(NamedTuple):
             entries += self._draw_tangent(high - low)
         room = 0.06 * (high - low) or 1.0
         y = (low / 1.3, high * 1.3) if logarithmic else (low - room, high + room)
-        entries += self._hatch((xs[0], y[0]), (xs[-1], y[1]))
+        entries += self._hatch(self._gaps(y))
         self.panel.limit((xs[0], xs[-1]), y)
         (label,) = self._axis_labels()
         what = self.surface.what + (" (logarithmic)" if logarithmic else "")
@@ -441,25 +522,30 @@ def plot_learning_rates(
     span: how far to look to each side of `at`; by default as far as the descents that do not end higher than they
     began. resolution: points per side. ax: two Axes to draw into. Returns a Figure, or `ax`.
     """
-    named = _named_rates(rates)
-    if isinstance(steps, bool) or not isinstance(steps, numbers.Integral) or steps < 1:
-        raise ValueError(f"plot_learning_rates: steps must be a whole number of at least 1, got {steps!r:.200}")
-    sheet = sheet_for("plot_learning_rates", ax, 10.4, 4.8, ("landscape", "losses"))
-    points = _checked_numbers("plot_learning_rates", span, resolution)
-    surface = OfFunction(f, at)
-    descents = {name: _Descent.of(surface, rate, int(steps)) for name, rate in named.items()}
+    asked, named = "plot_learning_rates", _named_rates(rates)
+    if not callable(f) or hasattr(f, "parameters"):
+        raise TypeError(
+            f"{asked}: f must be a plain function of one or two numbers, got {f!r:.200}; the way of a model's training "
+            "is drawn by plot_landscape(model, loss, data, path=path)"
+        )
+    sheet = sheet_for(asked, ax, 10.4, 4.8, ("landscape", "losses"))
+    steps, reach = whole_number(asked, "steps", steps, 1), _checked_span(asked, span)
+    points = 101 if resolution is None else whole_number(asked, "resolution", resolution, 3)
+    surface = OfFunction(f, at, asked)
+    descents = {name: _Descent.of(surface, rate, steps) for name, rate in named.items()}
     plane = Plane.of_parameters(surface, range(len(surface.theta)))
     paths = [descent.path(name) for name, descent in descents.items()]
-    frame = _frame(plane, paths, span)
+    frame = _frame(surface, plane, paths, reach)
     if span is None and any(path.diverges for path in paths):
         frame = _with_the_far_side(frame, min(paths, key=lambda path: math.inf if path.diverges else path.last))
-    _draw(sheet.panels[0], surface, Grid.of(surface, plane, frame, points or 101), paths, title)
+    _draw(sheet.panels[0], surface, Grid.of(surface, plane, frame, points), paths, title)
     _draw_descents(sheet.panels[1], descents)
     return sheet.result
 
 
 def _named_rates(rates: Any) -> dict[str, float]:
-    """Learning rates with their names."""
+    """Learning rates with their names, and with as many digits as tell them apart."""
+    rates = rates.tolist() if hasattr(rates, "tolist") else rates
     if not isinstance(rates, Mapping | Sequence) or isinstance(rates, str) or not len(rates):
         raise TypeError(
             "plot_learning_rates: rates must be a list of learning rates, or names with them, as in "
@@ -467,9 +553,11 @@ def _named_rates(rates: Any) -> dict[str, float]:
         )
     pairs = list(rates.items()) if isinstance(rates, Mapping) else [("rate", rate) for rate in rates]
     for name, rate in pairs:
-        if not isinstance(rate, numbers.Real) or not 0.0 < float(rate) < math.inf:
+        if not _is_positive(rate):
             raise ValueError(f"plot_learning_rates: a learning rate must be a number > 0, got {rate!r:.200} ({name})")
-    return {f"{name}: {rate:g}": float(rate) for name, rate in pairs}
+    different = {float(rate) for _, rate in pairs}
+    digits = next((n for n in range(6, 17) if len({f"{rate:.{n}g}" for rate in different}) == len(different)), 17)
+    return {f"{name}: {rate:.{digits}g}": float(rate) for name, rate in pairs}
 
 
 def _draw_descents(panel: Panel, descents: Mapping[str, _Descent]) -> None:

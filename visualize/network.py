@@ -7,23 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
-from autograd import Value, no_grad
-from visualize.network_facts import (
-    WHATS,
-    Facts,
-    Numbers,
-    example,
-    facts_of,
-    gradient_of,
-    largest_of,
-    layers_of,
-    plain,
-    size_of,
-)
+from autograd import Value
+from visualize.network_facts import GRADIENT, Facts, Numbers, facts_of, gradient_of, largest_of, layers_of, size_of
+from visualize.network_options import Show, check_options, image_shape_of, names_of
 from visualize.picture import Picture
-from visualize.style import check_precision, number, shown_label
+from visualize.style import cut, number
 
 __all__ = ["Column", "Gap", "Image", "Line", "NetworkPlan", "Unit", "draw_network", "plan_network"]
 
@@ -31,9 +22,6 @@ MANY = {"weight": "weights", "gradient": "gradients", "weight × input": "produc
 
 DENSE, STRONGEST = 40, 3
 """More lines than that between two columns hide each other; then so many are drawn into each neuron."""
-
-LEAST_IMAGE = 64
-"""A square number of inputs from this on is taken for an image."""
 
 
 class Unit(NamedTuple):
@@ -128,7 +116,7 @@ def draw_network(
     model: Any,
     x: Any = None,
     *,
-    show: str = "weights",
+    show: Show = "weights",
     loss: Callable[[Any], Any] | None = None,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
@@ -148,16 +136,17 @@ def draw_network(
     loss: a function of what the model returns, as `lambda y: nn.cross_entropy(y, 3)`; needs x, and is drawn at the end.
         With show="gradients", all gradients are then those of this loss, and stand in the neurons, too: nothing
         needs to be swept before.
-    inputs, outputs: names to write beside them.
+    inputs, outputs: names to write beside them, cut after 24 letters; the whole is in the tooltip.
     image_shape: (rows, columns), if the inputs are the pixels of an image: the first layer's weights are then drawn as
         images. If None, unnamed inputs whose number is a square, 64 or more, are taken for one; () for none.
     precision: significant digits. title: a line above.
     most: the largest number of neurons to draw in one column, at least 3. Of larger layers, those are drawn from which
-        most of the lines drawn come; of a larger last layer, those that give most, or without an x those with the
-        largest weights.
+        most of the lines drawn come, and none without one; of a larger last layer, those that give most, or without an
+        x those with the largest weights.
 
-    The model is only read: its numbers and gradients stay as they are. Raises ValueError or TypeError for what cannot
-    be drawn.
+    The model is only read: its numbers and gradients stay as they are. If it returns something else than its layers one
+    after the other, a note says so; the loss and its gradients by the weights are those of what it returns. Raises
+    ValueError or TypeError for what cannot be drawn.
     """
     from visualize.network_svg import network_svg
 
@@ -172,7 +161,7 @@ def plan_network(
     model: Any,
     x: Any = None,
     *,
-    show: str = "weights",
+    show: Show = "weights",
     loss: Callable[[Any], Any] | None = None,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
@@ -185,56 +174,22 @@ def plan_network(
     """What `draw_network` shows, as data; the options are the same. drawn: that of another plan, so that both
     show the same neurons.
     """
-    _check_options(show, precision, most)
+    check_options(show, precision, most, title)
     layers = layers_of(model)
     widths = [len(layers[0].weights[0]), *(len(layer.weights) for layer in layers)]
-    names = [_names("inputs", inputs, widths[0]), *([] for _ in layers[1:]), _names("outputs", outputs, widths[-1])]
-    shape = _image_shape(image_shape, widths[0], bool(inputs))
-    facts = facts_of(layers, None if x is None else example(x, widths[0]), show, loss)
-    places = _given(drawn, widths, shape is not None) if drawn else _chosen(facts, widths, most)
+    named = names_of("inputs", inputs, widths[0])
+    names = [named, *([] for _ in layers[1:]), names_of("outputs", outputs, widths[-1])]
+    shape = image_shape_of(image_shape, widths[0], bool(named))
+    facts = facts_of(model, layers, x, show, loss)
+    places = _given(drawn, widths, shape is not None) if len(drawn) else _chosen(facts, widths, most)
 
     columns = [_column(facts, c, place, names[c], shape) for c, place in enumerate(places)]
-    gaps = [_gap(facts, c, places[c + 1], shape if c == 0 else None) for c in range(len(layers))]
+    gaps = [_gap(facts, c, places[c + 1], shape if c == 0 else None, most) for c in range(len(layers))]
     if facts.loss is not None:
         columns.append(_loss_column(facts.loss))
         gaps.append(_wires(places[-1], widths[-1], len(columns) - 1))
-    plan = NetworkPlan(tuple(columns), tuple(gaps), _inside(show, x is not None, loss is not None), precision, title)
-    return plan._replace(notes=tuple(_notes(model, facts)), about=_about(plan))
-
-
-# ---------------------------------------------------------------- what was asked for
-
-
-def _check_options(show: str, precision: int, most: int) -> None:
-    if show not in WHATS:
-        raise ValueError(f"draw_network: show must be 'weights', 'gradients' or 'products', got {show!r}")
-    check_precision("draw_network", precision)
-    if isinstance(most, bool) or not isinstance(most, int) or most < 3:
-        raise ValueError(f"draw_network: most must be a whole number of neurons, at least 3; got {most!r}")
-
-
-def _names(what: str, names: Sequence[str], width: int) -> list[str]:
-    if isinstance(names, str) or (names and len(names) != width):
-        raise ValueError(f"draw_network: {what} must be a list of {width} names, one for each; got {names!r}")
-    return [" ".join(shown_label(str(name))) for name in names]
-
-
-def _image_shape(shape: Any, n_in: int, named: bool) -> tuple[int, int] | None:
-    """Rows and columns of the image that the inputs are; None if they are none."""
-    if shape is None:
-        side = math.isqrt(n_in)
-        return (side, side) if side * side == n_in >= LEAST_IMAGE and not named else None
-    if shape == ():
-        return None
-    whole = isinstance(shape, tuple | list) and all(isinstance(n, int) and not isinstance(n, bool) for n in shape)
-    if not whole or len(shape) != 2 or shape[0] * shape[1] != n_in or min(shape) < 1:
-        raise ValueError(
-            f"draw_network: image_shape must be (rows, columns) with rows × columns = {n_in}, the number of inputs, or "
-            f"() for no image; got {shape!r}"
-        )
-    if named:
-        raise ValueError("draw_network: inputs are either pixels of an image or have names; give image_shape or inputs")
-    return int(shape[0]), int(shape[1])
+    plan = NetworkPlan(tuple(columns), tuple(gaps), facts.stands, precision, title, tuple(_notes(facts)))
+    return plan._replace(about=_about(plan))
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -243,12 +198,13 @@ def _image_shape(shape: Any, n_in: int, named: bool) -> tuple[int, int] | None:
 def _given(drawn: Sequence[Sequence[int]], widths: list[int], pictured: bool) -> list[list[int]]:
     """The places that the caller gave, checked. pictured: the inputs are an image, so there are none of them."""
     fits = len(drawn) == len(widths) and all(
-        (len(places) > 0 or (pictured and c == 0)) and all(0 <= i < widths[c] for i in places)
+        (len(places) > 0 or (pictured and c == 0))
+        and all(isinstance(i, Integral) and 0 <= i < widths[c] for i in places)
         for c, places in enumerate(drawn)
     )
     if not fits:
         raise ValueError(f"plan_network: drawn must have places for each of {len(widths)} columns, got {drawn!r:.200}")
-    return [sorted(set(places)) for places in drawn]
+    return [sorted({int(i) for i in places}) for places in drawn]
 
 
 def _strongest(row: list[float | None], few: int) -> list[int]:
@@ -256,29 +212,34 @@ def _strongest(row: list[float | None], few: int) -> list[int]:
     return sorted(sorted(range(len(row)), key=lambda i: -size_of(row[i]))[:few])
 
 
-def _kept(lines: Numbers, targets: Sequence[int]) -> int:
-    """How many lines are drawn into each of some neurons: all, or the strongest."""
+def _kept(lines: Numbers, targets: Sequence[int], most: int) -> int:
+    """How many lines are drawn into each of some neurons: all, or the strongest, and of those so many that they come
+    from `most` neurons if no two come from the same.
+    """
     n_in = len(lines[0])
-    return n_in if n_in * len(targets) <= DENSE else min(STRONGEST, n_in)
+    return n_in if n_in * len(targets) <= DENSE else min(max(STRONGEST, math.ceil(most / len(targets))), n_in)
 
 
 def _chosen(facts: Facts, widths: list[int], most: int) -> list[list[int]]:
     """Per column, the neurons that are drawn: from the last one back, since lines lead into neurons that are drawn."""
-    places: list[list[int]] = []
-    for c in reversed(range(len(widths))):
-        worth: list[tuple[float, float]]
-        if c == len(widths) - 1:
-            shown = facts.given[c] if facts.given else [max(map(size_of, row)) for row in facts.lines[c - 1]]
-            worth = [(math.inf if math.isnan(x) else x, 0.0) for x in shown]
-        else:
-            worth = [(0.0, -1.0)] * widths[c]
-            for j in places[0]:
-                row = facts.lines[c][j]
-                for i in _strongest(row, _kept(facts.lines[c], places[0])):
-                    worth[i] = (worth[i][0] + 1.0, max(worth[i][1], size_of(row[i])))
-        order = sorted(range(widths[c]), key=lambda i: (-worth[i][0], -worth[i][1], i))
-        places.insert(0, sorted(order[:most]))
+    shown = facts.given[-1] if facts.given else [max(map(size_of, row)) for row in facts.lines[-1]]
+    order = sorted(range(widths[-1]), key=lambda i: (not math.isnan(shown[i]), -shown[i], i))
+    places = [sorted(order[:most])]
+    for c in reversed(range(len(widths) - 1)):
+        places.insert(0, _sources(facts.lines[c], places[0], most))
     return places
+
+
+def _sources(lines: Numbers, targets: list[int], most: int) -> list[int]:
+    """The neurons that are drawn before some others: all, or those from which most lines come, and none without one."""
+    if len(lines[0]) <= most:
+        return list(range(len(lines[0])))
+    found: dict[int, list[float]] = {}
+    for j in targets:
+        for i in _strongest(lines[j], _kept(lines, targets, most)):
+            found.setdefault(i, []).append(size_of(lines[j][i]))
+    order = sorted(found, key=lambda i: (-len(found[i]), -max(found[i]), i))
+    return sorted(order[:most])
 
 
 def _column(facts: Facts, c: int, places: list[int], names: list[str], shape: tuple[int, int] | None) -> Column:
@@ -297,7 +258,8 @@ def _column(facts: Facts, c: int, places: list[int], names: list[str], shape: tu
         image = Image("n0", *shape, known, story)
         return Column(tuple(heading), kind, width, (), largest_of(inside), image)
     units = tuple(
-        Unit(f"n{c}_{j}", j, inside[j], names[j] if names else "", _story_of_unit(facts, c, j)) for j in places
+        Unit(f"n{c}_{j}", j, inside[j], cut(names[j]) if names else "", _story_of_unit(facts, c, j, names))
+        for j in places
     )
     return Column(tuple(heading), kind, width, units, largest_of(inside))
 
@@ -313,7 +275,7 @@ def _wires(places: list[int], width: int, c: int) -> Gap:
     return Gap("", tuple(Line(f"w{c}_0_{i}", i, 0, None, "") for i in (*places, *hidden)), 0.0)
 
 
-def _gap(facts: Facts, c: int, targets: list[int], shape: tuple[int, int] | None) -> Gap:
+def _gap(facts: Facts, c: int, targets: list[int], shape: tuple[int, int] | None, most: int) -> Gap:
     """The weights that lead into the neurons drawn of layer c, counted from 0."""
     found, what = facts.lines[c], facts.what
     largest = largest_of(x for row in found for x in row)
@@ -323,7 +285,7 @@ def _gap(facts: Facts, c: int, targets: list[int], shape: tuple[int, int] | None
             for j in targets
         )
         return Gap(what, (), largest, images=images)
-    kept = _kept(found, targets)
+    kept = _kept(found, targets, most)
     lines = tuple(
         Line(f"w{c + 1}_{j}_{i}", i, j, found[j][i], _story_of_line(facts, c, j, i))
         for j in targets
@@ -336,18 +298,20 @@ def _gap(facts: Facts, c: int, targets: list[int], shape: tuple[int, int] | None
 # ---------------------------------------------------------------- words
 
 
-def _story_of_unit(facts: Facts, c: int, j: int) -> str:
+def _story_of_unit(facts: Facts, c: int, j: int, names: list[str]) -> str:
     """What is known about an input, or about a neuron."""
+    name = f"{names[j]}\n" if names else ""
     if c == 0:
-        return f"input {j}" + (f" = {facts.given[0][j]!r}" if facts.given else "")
-    words = [f"neuron {j} of layer {c - 1}"]
-    bias = facts.layers[c - 1].biases[j]
+        return f"{name}input {j}" + (f" = {facts.given[0][j]!r}" if facts.given else "")
+    layer = facts.layers[c - 1]
+    words = [f"{name}neuron {j} of layer {c - 1}" + (f", {layer.activations[j]}" if layer.activations[j] else "")]
+    bias = layer.biases[j]
     if bias is not None:
         words.append(_story(": bias", bias))
     if facts.given:
         words.append(f"\ngives {facts.given[c][j]!r}")
-        if facts.inside[c][j] != facts.given[c][j]:
-            words.append(f"\ngradient of the loss {facts.inside[c][j]!r}")
+    if facts.stands == GRADIENT:
+        words.append(f"\ngradient of the loss {facts.inside[c][j]!r}")
     return "".join(words)
 
 
@@ -361,14 +325,7 @@ def _story(name: str, v: Value) -> str:
     return f"{name} = {v.data!r}" + (f", gradient {v.grad!r}" if v.has_grad else "")
 
 
-def _inside(show: str, known: bool, loss: bool) -> str:
-    """What the numbers in the neurons are."""
-    if not known:
-        return "its bias" if show == "weights" else "the gradient of its bias"
-    return "the gradient of the loss by what it gives" if show == "gradients" and loss else "what it gives"
-
-
-def _notes(model: Any, facts: Facts) -> Iterator[str]:
+def _notes(facts: Facts) -> Iterator[str]:
     """What is no number, and what the picture leaves out. Layers and neurons are counted from 0, as in the names of
     parameters.
     """
@@ -384,22 +341,8 @@ def _notes(model: Any, facts: Facts) -> Iterator[str]:
             yield f"layer {c}: in neuron {lost[0]} stands {column[lost[0]]!r}{more}."
     if facts.loss is not None and not math.isfinite(facts.loss):
         yield f"The loss is {facts.loss!r}."
-    if facts.given and len(facts.layers) > 1 and callable(model) and not _same(model, facts.given):
-        yield "The model returns something else than its layers one after the other, which is what is shown here."
-
-
-def _same(model: Any, given: list[list[float]]) -> bool:
-    """Whether the model returns what its last layer gives."""
-    with no_grad():
-        y = model(given[0])
-    try:
-        found = [plain(v) for v in (y if isinstance(y, list | tuple) else [y])]
-    except (TypeError, ValueError):
-        return False
-    return len(found) == len(given[-1]) and all(
-        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(a) and math.isnan(b))
-        for a, b in zip(found, given[-1], strict=True)
-    )
+    if facts.aside:
+        yield facts.aside
 
 
 def _about(plan: NetworkPlan) -> str:
@@ -417,4 +360,4 @@ def _about(plan: NetworkPlan) -> str:
         words.append(f"In the last neurons stands, of each, {plan.inside}: {told}.")
     if loss:
         words.append(f"The loss is {number(plan.columns[-1].units[0].number or 0.0, plan.precision)}.")
-    return " ".join(words)
+    return " ".join([*words, *plan.notes])

@@ -265,6 +265,9 @@ def _gap(plan: NetworkPlan, layout: NetworkLayout, c: int, gap: Gap) -> Iterator
         yield from _images(layout, plan.columns[c], gap)
         return
     ends = _ends(plan, c, layout.boxes)
+    if not gap.what:
+        yield from _wires(plan.columns[c], gap, ends, layout.boxes)
+        return
     for line in sorted(gap.lines, key=lambda line: _weight(line, gap)):
         yield _line(line, gap, ends[line.id])
     for line in gap.lines:
@@ -286,16 +289,15 @@ def _weight(line: Line, gap: Gap) -> float:
 
 def _ends(plan: NetworkPlan, c: int, boxes: dict[str, Box]) -> dict[str, tuple[Point, Point]]:
     """Where lines begin and end: those of neurons that are not drawn at the box that stands for them, side by side."""
-    gap, column = plan.gaps[c], plan.columns[c]
+    gap = plan.gaps[c]
     hidden = sorted({line.source for line in gap.lines if f"n{c}_{line.source}" not in boxes})
     apart = min(22.0 / max(len(hidden) - 1, 1), 5.0)
-    behind = _name_room(column) if column.kind == "output" else 0.0
     found: dict[str, tuple[Point, Point]] = {}
     for line in gap.lines:
         target = boxes[f"n{c + 1}_{line.target}" if gap.what else "loss"]
         source = boxes.get(f"n{c}_{line.source}")
         if source is not None:
-            start = (source.right + behind, source.y)
+            start = (source.right, source.y)
         else:
             more, place = boxes[f"more{c}"], hidden.index(line.source) - (len(hidden) - 1) / 2.0
             start = (more.right, more.y + apart * place)
@@ -306,14 +308,23 @@ def _ends(plan: NetworkPlan, c: int, boxes: dict[str, Box]) -> dict[str, tuple[P
 def _line(line: Line, gap: Gap, ends: tuple[Point, Point]) -> str:
     (x1, y1), (x2, y2) = ends
     path = f"M{tenth(x1)} {tenth(y1)}L{tenth(x2)} {tenth(y2)}"
-    if not gap.what:
-        return f'<path class="wire" id="{line.id}" d="{path}"/>'
     size = min(_weight(line, gap), 1.0)
     return (
         f'<g class="arrow {sign_of(line.number)}" id="{line.id}"><title>{escaped(line.story)}</title>'
         f'<path class="line" d="{path}" stroke-width="{_thickness(gap, size):.2f}" '
         f'stroke-opacity="{_opacity(size)}"/></g>'
     )
+
+
+def _wires(outputs: Column, gap: Gap, ends: dict[str, tuple[Point, Point]], boxes: dict[str, Box]) -> Iterator[str]:
+    """From the outputs to the loss: straight on below the names, then to the loss."""
+    behind = max(start[0] for start, _ in ends.values())
+    if outputs.units and _name_room(outputs):
+        behind = max(behind, boxes[outputs.units[0].id].right + _name_room(outputs))
+    for line in gap.lines:
+        (x1, y1), (x2, y2) = ends[line.id]
+        bend = f"H{tenth(behind)}" if x1 < behind else ""
+        yield f'<path class="wire" id="{line.id}" d="M{tenth(x1)} {tenth(y1)}{bend}L{tenth(x2)} {tenth(y2)}"/>'
 
 
 def _images(layout: NetworkLayout, inputs: Column, gap: Gap) -> Iterator[str]:
@@ -396,7 +407,7 @@ def _column(plan: NetworkPlan, layout: NetworkLayout, c: int, column: Column) ->
         yield from _image(column.image, layout.boxes[column.image.id], column.largest)
     for unit in column.units:
         yield _unit(plan, column, unit, layout.boxes[unit.id])
-        yield from _beside(column, unit, layout.boxes[unit.id])
+        yield from _beside(column, unit, layout.boxes[unit.id], wired=c + 1 < len(plan.columns))
     if column.left_out:
         box = layout.boxes[f"more{c}"]
         at = f'x="{tenth(box.x)}" y="{tenth(box.y + 3.5)}"'
@@ -422,11 +433,14 @@ def _unit(plan: NetworkPlan, column: Column, unit: Unit, box: Box) -> str:
     return "".join([*parts, "</g>"])
 
 
-def _beside(column: Column, unit: Unit, box: Box) -> Iterator[str]:
-    """The name of an input or an output; else, if not all are drawn, which one it is."""
+def _beside(column: Column, unit: Unit, box: Box, wired: bool) -> Iterator[str]:
+    """The name of an input or an output; else, if not all are drawn, which one it is. wired: a line to the loss begins
+    there, so the name of an output stands on it.
+    """
     if unit.name:
         x, side = (box.left - 8.0, ' class="end"') if column.kind == "input" else (box.right + 8.0, "")
-        yield f'<text{side} x="{tenth(x)}" y="{tenth(box.y + 4.0)}">{escaped(unit.name)}</text>'
+        y = box.y - 4.0 if wired and column.kind == "output" else box.y + 4.0
+        yield f'<text{side} x="{tenth(x)}" y="{tenth(y)}">{escaped(unit.name)}</text>'
     elif column.left_out:
         yield f'<text class="index" x="{tenth(box.x)}" y="{tenth(box.top - 3.5)}">{unit.place}</text>'
 

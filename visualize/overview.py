@@ -8,9 +8,9 @@ from typing import Any
 
 from autograd import Value
 from visualize.description import Node, Spread, describe_nodes
-from visualize.explorer import page_of
 from visualize.folding import fold
 from visualize.layout import arrange
+from visualize.pages import page_of
 from visualize.rollup import Rolled, rolled
 from visualize.scene import bars_of, compose
 from visualize.style import number

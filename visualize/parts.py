@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from numbers import Integral
 from typing import Any, Unpack
 
 from autograd import TABLE, Value, topological
@@ -29,7 +30,7 @@ def focus(y: Value, around: Value, hops: int = 3, *, limit: int = LIMIT, **optio
     5
     """
     order = _graph_of(y, around, "focus: around")
-    if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
+    if isinstance(hops, bool) or not isinstance(hops, Integral) or hops < 0:
         raise ValueError(f"focus: hops must be a whole number of arrows, at least 0; got {hops!r}")
     near: dict[Value, list[Value]] = {v: [] for v in order}
     for v in order:
@@ -62,8 +63,8 @@ def search(
 ) -> list[Value]:
     """The nodes of the graph of `y` that fit, arguments before results.
 
-    label: as "w1" or "w*", with * and ? as in file names. operation: the name of a primitive, as "relu". where: a
-    function of a Value, such as `lambda v: abs(v.grad) > 10`.
+    label: as "w1" or "w*", where * stands for any letters and ? for one. operation: the name of a primitive, as
+    "relu". where: a function of a Value, such as `lambda v: abs(v.grad) > 10`.
 
     >>> x = Value(0.5, "x")
     >>> search((x * 2.0).tanh(), operation="tanh")
@@ -77,13 +78,19 @@ def search(
     for name, text in (("label", label), ("operation", operation)):
         if text is not None and not isinstance(text, str):
             raise TypeError(f"search: {name} must be a string, got {text!r:.200}")
+    if where is not None and not callable(where):
+        raise TypeError(
+            f"search: where must be a function of a Value, such as lambda v: v.data > 1; got {where!r:.200}"
+        )
     order = topological(y)
     if operation is not None and operation not in TABLE:
-        here = sorted({v.primitive.name for v in order if v.primitive is not None})
-        raise ValueError(f"search: there is no operation {operation!r}; in this graph there are {', '.join(here)}")
+        here = ", ".join(sorted({v.primitive.name for v in order if v.primitive is not None}))
+        found = f"in this graph there are {here}" if here else "this graph is a leaf and has none"
+        raise ValueError(f"search: there is no operation {operation!r}; {found}")
+    pattern = None if label is None else label.replace("[", "[[]")  # brackets are nothing special here
     return [
         v for v in order
-        if (label is None or fnmatchcase(v.label, label))
+        if (pattern is None or fnmatchcase(v.label, pattern))
         and (operation is None or (v.primitive is not None and v.primitive.name == operation))
         and (where is None or where(v))
     ]  # fmt: skip

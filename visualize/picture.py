@@ -22,9 +22,9 @@ class Picture:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it to `path`, which ends in .svg, .png or .pdf, whole or not at all; returns the path."""
-        from visualize.rendering import render
+        from visualize.rendering import save_picture
 
-        return render(self, path)
+        return save_picture(self, Path(path), "save")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg}

@@ -8,9 +8,10 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from visualize.deflate import deflated
 from visualize.style import relative
 
-__all__ = ["data_uri", "pixels", "png"]
+__all__ = ["BAD", "NEGATIVE", "POSITIVE", "data_uri", "indexed_uri", "pixels", "png"]
 
 # Between those of the light and those of the dark style: an image cannot know which of them is used.
 POSITIVE, NEGATIVE, BAD = bytes((46, 125, 205)), bytes((222, 98, 38)), bytes((255, 20, 80))
@@ -34,19 +35,31 @@ def pixels(numbers: Sequence[float | None], largest: float) -> bytes:
 def png(rgba: bytes, rows: int, columns: int) -> bytes:
     """Pixels, row by row, as a PNG file: https://www.w3.org/TR/png-3, colour type 6, no filter."""
     lines = b"".join(b"\0" + rgba[4 * columns * row : 4 * columns * (row + 1)] for row in range(rows))
+    return _file(zlib.compress(lines, 0), rows, columns, 6)  # stored: the same bytes from every version of zlib
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
-    return b"".join((
-        b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header),
-        chunk(b"IDAT", zlib.compress(lines, 0)),  # stored: the same bytes from every version of zlib
-        chunk(b"IEND", b""),
-    ))  # fmt: skip
+def _file(
+    lines: bytes, rows: int, columns: int, kind: int, palette: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:  # fmt: skip
+    """A PNG of compressed lines of a colour type, 8 bits a sample. palette: more chunks, each a name and its data."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
+    parts = ((b"IHDR", header), *palette, (b"IDAT", lines), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def data_uri(numbers: Sequence[float | None], largest: float, rows: int, columns: int) -> str:
     """Numbers as an image for the `href` of an SVG's image."""
     file = png(pixels(numbers, largest), rows, columns)
+    return "data:image/png;base64," + base64.b64encode(file).decode()
+
+
+def indexed_uri(places: Sequence[Sequence[int]], colours: Sequence[bytes]) -> str:
+    """Pixels row by row, each its place among at most 256 colours: red, green, blue, and how opaque. Colour type 3."""
+    lines = b"".join(b"\0" + bytes(row) for row in places)
+    palette = ((b"PLTE", b"".join(c[:3] for c in colours)), (b"tRNS", bytes(c[3] for c in colours)))
+    file = _file(deflated(lines), len(places), len(places[0]), 3, palette)
     return "data:image/png;base64," + base64.b64encode(file).decode()

@@ -8,8 +8,8 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from autograd import Value, topological
+from autograd.engine import gradients
 from autograd.formulas import factor
-from autograd.value import gradients
 from visualize.description import LIMIT, Description, GraphTooLarge, describe
 from visualize.layout import Layout, arrange
 from visualize.scene import PAD, ROW, SMALL, Box, Row, Scene, compose, sign_of

@@ -14,7 +14,7 @@ from autograd import Value
 from autograd._files import atomic_write
 from visualize.picture import Picture
 
-__all__ = ["RenderError", "content_of", "picture", "render"]
+__all__ = ["RenderError", "content_of", "picture", "render", "save_picture"]
 
 EXTENSIONS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 
@@ -42,6 +42,8 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     and RenderError says what to do.
     """
     path = Path(path)
+    if isinstance(what, Picture) and not options:
+        return save_picture(what, path, "render")
     form = EXTENSIONS.get(path.suffix.lower())
     if form is None:
         raise ValueError(
@@ -55,8 +57,6 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
         raise TypeError(
             f"render: {', '.join(options)}: options are for drawing a Value or a Program; this is drawn already"
         )
-    if isinstance(what, Picture):
-        return _render_picture(what, path, form)
     source = getattr(what, "source", None)
     if not isinstance(source, str):
         raise TypeError(
@@ -81,11 +81,14 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     return path
 
 
-def _render_picture(what: Picture, path: Path, form: str) -> Path:
+def save_picture(what: Picture, path: Path, caller: str) -> Path:
+    """Write a Picture for `caller`, which errors name."""
+    form = path.suffix.lower().removeprefix(".")
     if form not in ("svg", "png", "pdf"):
+        graphs = " (it is no graph, so there is no text of one)" if path.suffix.lower() in EXTENSIONS else ""
         raise ValueError(
-            f"render: {str(path)!r}: a picture of a {what.name} is no graph, so it cannot be written as {path.suffix}; "
-            "give a name that ends in .svg, .png or .pdf"
+            f"{caller}: {str(path)!r}: a picture of a {what.name} is written to a name that ends in .svg, .png or .pdf"
+            f"{graphs}"
         )
     content = content_of(what, form)
     with atomic_write(path) as file:

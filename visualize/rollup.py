@@ -14,8 +14,8 @@ import numpy as np
 
 from autograd import Value, topological
 from autograd import primitives as table
+from autograd.engine import read
 from autograd.program.record import Array
-from autograd.value import read
 from visualize.classes import Batch, Flat, batch_of, classes_of, depths_of, numbered
 from visualize.description import (
     Description,
@@ -133,6 +133,8 @@ class Rolled:
     def _arrows(self) -> list[_Arrows]:
         """What leads from class to class, and how much of it to each node there."""
         flat, count = self.flat, self.count
+        if not len(flat.target):
+            return []
         keys, times = np.unique(flat.target * count + self.classes[flat.source], return_counts=True)
         pairs = keys % count * count + self.classes[keys // count]
         order = np.argsort(pairs, kind="stable")

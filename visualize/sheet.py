@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visualize.exercise import Step, given
+from visualize.pages import assembled
 from visualize.spelling import partial, shown
 from visualize.svg import asset
 
@@ -70,7 +71,11 @@ def answers_of(ws: Worksheet) -> Iterator[tuple[Line, str]]:
             added(numbers[:-1]), numbers[-1],
         ]  # fmt: skip
         stages = [stage for i, stage in enumerate(stages) if stage and stage not in stages[1:i]]
-        yield line, " = ".join(stages)
+        exact = all(
+            number == repr(ws.exercise.answers[key]).removesuffix(".0").replace("-", "−")
+            for key, number in zip(line.step.keys, numbers, strict=True)
+        )
+        yield line, f"{' = '.join(stages[:-1])} {'=' if exact else '≈'} {stages[-1]}"
 
 
 def givens(ws: Worksheet) -> str:
@@ -151,9 +156,10 @@ def as_html(ws: Worksheet, answers: bool) -> str:
 def page(title: str, body: str) -> str:
     """A page of one file, for screen and paper."""
     picture = asset("picture.css").replace("@media (", "@media screen and (")  # paper is white
-    parts = {"TITLE": html.escape(title), "STYLE": picture + asset("worksheet.css"), "BODY": body}
-    pieces = asset("worksheet.html").split("@@")
-    return "".join(piece if i % 2 == 0 else parts[piece] for i, piece in enumerate(pieces))
+    return assembled("worksheet", {
+        "TITLE": html.escape(title), "POLICY": "style-src 'unsafe-inline'",
+        "STYLE": picture + asset("worksheet.css"), "SHEETS": body,
+    })  # fmt: skip
 
 
 def together(text: str) -> str:

@@ -6,10 +6,11 @@ import html
 import math
 import re
 import unicodedata
+from numbers import Integral
 
 __all__ = [
-    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "check_precision", "number", "plain", "printable",
-    "relative", "shown_label", "text", "text_width",
+    "BLUE", "DASH", "FONT", "GREY", "INK", "ORANGE", "RED", "SOFT", "check_precision", "cut", "number", "plain",
+    "printable", "relative", "shown_label", "text", "text_width",
 ]  # fmt: skip
 
 # Graphviz knows the letter widths of this one font on every machine; a list of fonts would be measured as Times.
@@ -30,7 +31,7 @@ DASH = "–"
 
 def check_precision(name: str, precision: int) -> None:
     """Raise ValueError unless `precision` is a number of significant digits that a float can have."""
-    if isinstance(precision, bool) or not isinstance(precision, int) or not 1 <= precision <= 17:
+    if isinstance(precision, bool) or not isinstance(precision, Integral) or not 1 <= precision <= 17:
         raise ValueError(f"{name}: precision must be a whole number of significant digits, 1 to 17; got {precision!r}")
 
 
@@ -90,6 +91,15 @@ def shown_label(label: str) -> list[str]:
 def printable(words: str) -> str:
     """Words as XML can hold them: what cannot be printed by a sign for it."""
     return _UNPRINTABLE.sub(_symbol, words)
+
+
+LETTERS = 24
+"""Labels and names are cut after as many."""
+
+
+def cut(label: str) -> str:
+    """A label that is not too long: the rest of it is in the tooltip."""
+    return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
 
 
 def text(label: str) -> str:

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple, Protocol
 
 import autograd
 from autograd import DomainError, Value, topological
-from autograd.value import holding
+from autograd.holding import holding
+from visualize.figures import share
 
-__all__ = ["Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "paths_of"]
+__all__ = [
+    "NO_VALUE", "Grid", "OfFunction", "OfModel", "Path", "Plane", "Surface", "checked_path", "pair_of", "paths_of",
+]  # fmt: skip
 
 Vector = Any
 """A NumPy array of n floats: all parameters."""
@@ -27,9 +30,10 @@ NO_VALUE = (DomainError, FloatingPointError, OverflowError, ZeroDivisionError)
 
 class Surface(Protocol):
     """A loss with n parameters. names: what they are called; labels: in a picture. theta: where they are now. what: the
-    name of the loss.
+    name of the loss. asked: the plot that asks, for errors.
     """
 
+    asked: str
     names: list[str]
     labels: list[str]
     theta: Vector
@@ -48,14 +52,21 @@ class Surface(Protocol):
 class OfFunction:
     """A plain function of numbers, which takes and returns Values as well."""
 
-    def __init__(self, f: Callable[..., Any], at: Sequence[float] | float | None) -> None:
+    def __init__(
+        self, f: Callable[..., Any], at: Sequence[float] | float | None, asked: str = "plot_landscape"
+    ) -> None:
         import numpy as np
 
-        self._f = f
-        self.names = _arguments(f, None if at is None else np.size(at))
-        self.theta = np.zeros(len(self.names)) if at is None else np.array(at, dtype=float).ravel()
-        if len(self.theta) != len(self.names) or not np.isfinite(self.theta).all():
-            raise ValueError(f"plot_landscape: at must be {len(self.names)} finite numbers, got {at!r:.200}")
+        self._f, self.asked = f, asked
+        self.names = _arguments(asked, f, None if at is None else np.size(at))
+        n = len(self.names)
+        try:
+            self.theta = np.zeros(n) if at is None else np.array(at, dtype=float).ravel()
+        except (TypeError, ValueError):
+            self.theta = np.zeros(0)
+        if len(self.theta) != n or not np.isfinite(self.theta).all():
+            wanted = "a finite number" if n == 1 else f"{n} finite numbers"
+            raise ValueError(f"{asked}: at must be {wanted}, for {' and '.join(self.names)}; got {at!r:.200}")
         self.labels = self.names
         name = getattr(f, "__name__", "f")
         self.what = f"{name if name.isidentifier() else 'f'}({', '.join(self.names)})"
@@ -67,7 +78,7 @@ class OfFunction:
         except NO_VALUE:
             return  # a hole, it may be
         if not isinstance(found, Value | Real):
-            raise TypeError(f"plot_landscape: the function must return a number or a Value, got {found!r:.200}")
+            raise TypeError(f"{self.asked}: the function must return a number or a Value, got {found!r:.200}")
 
     def at(self, theta: Vector) -> float:
         try:
@@ -89,7 +100,7 @@ class OfFunction:
         except NO_VALUE:
             return [math.nan] * len(arguments)
         raise TypeError(
-            f"plot_landscape: the function must return a Value computed from its arguments, got {found!r:.200}; use "
+            f"{self.asked}: the function must return a Value computed from its arguments, got {found!r:.200}; use "
             "autograd's functions, autograd.sin(x) rather than math.sin(x)"
         )
 
@@ -98,7 +109,7 @@ class OfFunction:
         yield
 
 
-def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
+def _arguments(asked: str, f: Callable[..., Any], given: int | None) -> list[str]:
     """The names of the one or two arguments of a function."""
     try:
         parts = list(inspect.signature(f).parameters.values())
@@ -109,7 +120,7 @@ def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
         names = [f"x{i + 1}" for i in range(given or len(names) or 1)]
     if len(names) not in (1, 2):
         raise TypeError(
-            f"plot_landscape: a function must take one or two numbers, but {getattr(f, '__name__', f)!s:.100} takes "
+            f"{asked}: a function must take one or two numbers, but {getattr(f, '__name__', f)!s:.100} takes "
             f"{len(names)}; of a model, give the loss and the data too: plot_landscape(model, loss, data)"
         )
     return names
@@ -118,19 +129,21 @@ def _arguments(f: Callable[..., Any], given: int | None) -> list[str]:
 class OfModel:
     """The mean loss of a model on data, by a program where it can be traced, as `nn.fit` has it."""
 
-    def __init__(self, model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None) -> None:
+    def __init__(
+        self, model: Any, loss: Any, data: Any, chosen: Sequence[Value] | None = None, caller: str = "plot_landscape"
+    ) -> None:
         from nn.losses import Loss
         from nn.optimizers import SGD
         from nn.stepping import Task, start
-        from nn.training import examples_of
 
         if not callable(loss):
             raise TypeError(
-                f"plot_landscape: the loss must be a function of output and target, such as nn.cross_entropy, "
+                f"{caller}: the loss must be a function of output and target, such as nn.cross_entropy, "
                 f"got {loss!r:.200}"
             )
-        examples = examples_of("plot_landscape", *_pair(data), model)
-        named = _parameters(model, chosen)
+        self.asked = caller
+        examples = _examples(data, model, caller)
+        named = _parameters(model, chosen, caller)
         self.parameters, self.names = list(named), list(named.values())
         self.labels = [parameter.label or name for parameter, name in named.items()]
         silent = loss._replace(decide=None) if isinstance(loss, Loss) else loss  # nobody asks for the accuracy
@@ -151,7 +164,7 @@ class OfModel:
                 return  # a hole, it may be
             if not isinstance(found, Value):
                 raise TypeError(
-                    f"plot_landscape: the loss must return a Value computed from the model's output, got {found!r:.200}"
+                    f"{self.asked}: the loss must return a Value computed from the model's output, got {found!r:.200}"
                 )
             missing -= set(topological(found))
             if not missing:
@@ -178,18 +191,28 @@ class OfModel:
             return self.at(theta)
 
     def slope(self, i: int) -> float:
+        with self.open():
+            return float(self.gradient(self.theta)[i])
+
+    def gradient(self, theta: Vector) -> Vector:
+        """The derivatives by all parameters at other ones; nan where there are none."""
+        import numpy as np
+
         from nn.stepping import Compiled
 
-        n, total = len(self._task.examples.targets), 0.0
+        n, total = len(self._task.examples.targets), np.zeros(len(theta))
         parts = [list(range(k, min(k + 500, n))) for k in range(0, n, 500)]
-        with self.open():
+        try:
+            autograd.write(self.parameters, "data", theta)
             if isinstance(self._steps, Compiled):
                 self._steps.load()
-                return float(sum(self._steps.batch(part).gradient[i] * len(part) for part in parts) / n)
+                return sum(self._steps.batch(part).gradient * len(part) for part in parts) / n
             examples = self._task.examples
             for k, target in enumerate(examples.targets):  # one after the other: the graph of all might not fit
                 loss = self._task.loss(self._task.model(examples.input(k)), target)
-                total += float(autograd.grad(loss, [self.parameters[i]])[0])
+                total += autograd.grad(loss, self.parameters)
+        except NO_VALUE:
+            return np.full(len(theta), math.nan)
         return total / n
 
     @contextmanager
@@ -204,33 +227,48 @@ class OfModel:
         return holding(self.parameters, autograd.read(self.parameters, "data"))
 
 
-def _pair(data: Any) -> tuple[Any, Any]:
+def pair_of(data: Any, caller: str) -> tuple[Any, Any]:
     """Inputs and targets."""
     if hasattr(data, "inputs") and hasattr(data, "targets"):
         return data.inputs, data.targets
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(
-            "plot_landscape: data must be a Dataset, or a pair of inputs and targets: (data.inputs, data.targets); "
+            f"{caller}: data must be a Dataset, or a pair of inputs and targets: (data.inputs, data.targets); "
             f"got {data!r:.200}"
         )
     return data[0], data[1]
 
 
-def _parameters(model: Any, chosen: Sequence[Value] | None) -> dict[Value, str]:
-    """All parameters of a model with their names; of a plain function, those that were chosen."""
-    named: dict[str, Value] = dict(model.named_parameters()) if hasattr(model, "named_parameters") else {}
-    if not named and chosen is None:
-        has_none = hasattr(model, "named_parameters")
+def _examples(data: Any, model: Any, caller: str) -> Any:
+    """The data, checked as `nn.fit` does."""
+    from nn.training import examples_of
+
+    inputs, targets = pair_of(data, caller)
+    try:
+        return examples_of(caller, inputs, targets, model)
+    except ValueError as error:
+        if not all(isinstance(part, tuple | list) and len(part) == 2 for part in (inputs, targets)):
+            raise
         raise ValueError(
-            "plot_landscape: the model has no parameters"
-            if has_none
-            else "plot_landscape: a plain function does not tell its parameters; choose one or two: parameters=(w, b)"
+            f"{error}. Data is a pair of all inputs and all targets; if yours is two examples, each with its target, "
+            "write tuple(zip(*data))"
+        ) from None
+
+
+def _parameters(model: Any, chosen: Sequence[Value] | None, caller: str) -> dict[Value, str]:
+    """All parameters of a model with their names; of a plain function, those that were chosen."""
+    known = _named(model)
+    own = bool(known)
+    if not known and chosen is None:
+        raise ValueError(
+            f"{caller}: the model has no parameters"
+            if hasattr(model, "parameters")
+            else f"{caller}: a plain function does not tell its parameters; choose one or two: parameters=(w, b)"
         )
-    known = {parameter: name for name, parameter in named.items()}
     for i, parameter in enumerate(chosen or ()):
         if not isinstance(parameter, Value) or not parameter.is_leaf:
             raise TypeError(f"plot_landscape: parameters must be Values that were not computed, got {parameter!r:.200}")
-        if named and parameter not in known:
+        if own and parameter not in known:
             raise ValueError(
                 f"plot_landscape: parameters[{i}], {parameter!r:.100}, is none of this model's; choose from "
                 "model.parameters(), such as model.layers[0].neurons[0].bias"
@@ -242,6 +280,20 @@ def _parameters(model: Any, chosen: Sequence[Value] | None) -> dict[Value, str]:
             "all of them, leave that away"
         )
     return known
+
+
+def _named(model: Any) -> dict[Value, str]:
+    """What a model says that its parameters are, with their names: a Module, or anything with `parameters()`."""
+    if hasattr(model, "named_parameters"):
+        return {parameter: name for name, parameter in model.named_parameters()}
+    given = list(model.parameters()) if hasattr(model, "parameters") else []
+    for parameter in given:
+        if not isinstance(parameter, Value) or not parameter.is_leaf:
+            raise TypeError(
+                "plot_landscape: the model's parameters() must return Values that were not computed, but "
+                f"{parameter!r:.200} is among them"
+            )
+    return {parameter: parameter.label or f"parameter {i}" for i, parameter in enumerate(given, 1)}
 
 
 # ---------------------------------------------------------------- paths
@@ -271,12 +323,13 @@ def paths_of(given: Any, surface: Surface) -> list[Path]:
     several = given if isinstance(given, Mapping) else {"": given}
     if not several:
         raise ValueError("plot_landscape: path must not be empty")
-    found = [_checked_path(str(name), points, len(surface.theta)) for name, points in several.items()]
+    found = [checked_path(str(name), points, len(surface.theta)) for name, points in several.items()]
     with surface.open():
         return [path._replace(first=surface.at(path.points[0]), last=surface.at(path.points[-1])) for path in found]
 
 
-def _checked_path(name: str, given: Any, n: int) -> Path:
+def checked_path(name: str, given: Any, n: int, caller: str = "plot_landscape") -> Path:
+    """A path as it was given, up to its first vector with a number that is not finite; its losses are not known yet."""
     import numpy as np
 
     what = f"path {name!r}" if name else "path"
@@ -286,7 +339,7 @@ def _checked_path(name: str, given: Any, n: int) -> Path:
     )
     if isinstance(given, str) or not hasattr(given, "__len__") or not len(given):
         raise TypeError(
-            f"plot_landscape: {what} must be a list of parameter vectors, got {given!r:.200} of "
+            f"{caller}: {what} must be a list of parameter vectors, got {given!r:.200} of "
             f"{type(given).__name__}; {remedy}"
         )
     points = []
@@ -298,13 +351,13 @@ def _checked_path(name: str, given: Any, n: int) -> Path:
         if vector is None or vector.shape != (n,):
             got = "no such numbers" if vector is None else f"shape {vector.shape}"
             raise ValueError(
-                f"plot_landscape: each entry of {what} must hold the {n} parameters, but entry {i} has {got}; {remedy}"
+                f"{caller}: each entry of {what} must hold the {n} parameters, but entry {i} has {got}; {remedy}"
             )
         points.append(vector)
     good = [bool(np.isfinite(point).all()) for point in points]
     whole = good.index(False) if False in good else len(points)
     if whole < 2:
-        raise ValueError(f"plot_landscape: {what} needs at least two entries of finite numbers, got {whole}; {remedy}")
+        raise ValueError(f"{caller}: {what} needs at least two entries of finite numbers, got {whole}; {remedy}")
     return Path(name, np.array(points[:whole]), cut=whole < len(points))
 
 
@@ -357,19 +410,20 @@ class Plane(NamedTuple):
     def through(cls, surface: Surface, paths: Sequence[Path], seed: int) -> Plane:
         """Through the end of a path, in the two directions in which most of it happens.
 
-        Li et al. 2018, section 7: the principal components of θᵢ - θₙ. Of several paths, all points count but those of
-        such that diverge, and the end is that with the lowest loss.
+        Li et al. 2018, section 7: the principal components of θᵢ - θₙ; as in the authors' code, these are about the
+        mean, so that shares are of the variance. Of several paths, all points count but those of such that diverge, and
+        the end is that with the lowest loss.
         """
         import numpy as np
 
         good = [path for path in paths if not path.diverges] or list(paths)
         end = min(good, key=lambda path: path.last if math.isfinite(path.last) else math.inf).points[-1]
         moves = np.concatenate([path.points for path in good]) - end
-        _, lengths, directions = np.linalg.svd(moves, full_matrices=False)
+        _, lengths, directions = np.linalg.svd(moves - moves.mean(axis=0), full_matrices=False)
         if not lengths[0]:
             raise ValueError("plot_landscape: all entries of the path are the same, so it leads nowhere; train longer")
         shares = (lengths / lengths[0]) ** 2 / ((lengths / lengths[0]) ** 2).sum()
-        labels = [f"direction {i + 1} ({100.0 * share:.2g} % of the variance)" for i, share in enumerate(shares[:2])]
+        labels = [f"direction {i + 1} ({share(part, 1)} of the variance)" for i, part in enumerate(shares[:2])]
         if len(lengths) < 2 or lengths[1] < 1e-9 * lengths[0]:  # a straight line
             across = _by_filters(np.random.default_rng(seed), surface.names, end)
             across = across - (across @ directions[0]) * directions[0]
@@ -420,13 +474,19 @@ class Grid(NamedTuple):
         import numpy as np
 
         axes = [np.linspace(low, high, resolution) for low, high in frame]
+        for axis in axes:
+            if len(np.unique(axis)) < resolution:
+                raise ValueError(
+                    f"{surface.asked}: around {axis[0]:.6g} there are no {resolution} different numbers in so small a "
+                    "span; take a larger one"
+                )
         with surface.open():
             found = [surface.at(plane.theta(*point[::-1])) for point in _points(axes[::-1])]
         losses = np.array(found).reshape([resolution] * len(axes))
         grid = cls(plane, axes, np.where(np.isfinite(losses), losses, np.nan))
         if not np.isfinite(losses).any():
             raise ValueError(
-                "plot_landscape: the loss has no finite value anywhere around there; try a smaller span, or other "
+                f"{surface.asked}: the loss has no finite value anywhere around there; try a smaller span, or other "
                 "parameters"
             )
         return grid

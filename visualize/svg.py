@@ -222,15 +222,19 @@ def below(keys: Sequence[tuple[str, str]], width: float, top: float) -> tuple[li
 
 
 def wrapped(words: str, size: float, width: float) -> Iterator[str]:
-    """Words in lines that fit between the margins."""
+    """Words in lines that fit between the margins; a word that is longer than a line goes on in the next."""
+    room = width - 2.0 * MARGIN
     line = ""
     for word in words.split():
         longer = f"{line} {word}" if line else word
-        if line and text_width(longer, size) > width - 2.0 * MARGIN:
+        if line and text_width(longer, size) > room:
             yield line
-            line = word
-        else:
-            line = longer
+            longer = word
+        line = longer
+        while text_width(line, size) > room:
+            fits = max(n for n in range(1, len(line)) if n == 1 or text_width(line[:n], size) <= room)
+            yield line[:fits]
+            line = line[fits:]
     if line:
         yield line
 

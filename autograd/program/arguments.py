@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.convert import number
+from autograd.engine import Value
 from autograd.program.record import Array, same
 from autograd.program.tracing import Index, TraceError
 from autograd.tree import (
@@ -25,7 +27,6 @@ from autograd.tree import (
     shape_of,
     written,
 )
-from autograd.value import Value, number
 
 __all__ = ["Fixed", "Slot", "arguments_of", "collect", "describe", "plain_arguments_of", "rebuild", "slots_of"]
 

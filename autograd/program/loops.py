@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.engine import engine
 from autograd.primitive import TABLE
 from autograd.program.record import Array
 from autograd.symbol import SLOPE, VALUE
-from autograd.value import engine
 
 OPS: dict[str, int] = {}
 WIDE = False  # whether the loops are for the widest vectors that the processor has

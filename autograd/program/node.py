@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.engine import Value, gradients
+from autograd.engine import record as make
+from autograd.modes import mode_of_this_thread, modes
 from autograd.primitive import DomainError, Primitive
 from autograd.primitives import identity
 from autograd.program.bind import Wanted
 from autograd.program.path import Path
 from autograd.program.record import SIGNS, Array, Record
 from autograd.program.tracing import Index, Recorder
-from autograd.value import Value, gradients, mode_of_this_thread, modes
-from autograd.value import record as make
 
 if TYPE_CHECKING:
     from autograd.program.run import Program

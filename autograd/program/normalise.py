@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd import primitives as table
+from autograd.engine import Value, unwind
 from autograd.primitive import Primitive
 from autograd.program.record import Array, Record
-from autograd.value import Value, unwind
 
 __all__ = [
     "BATCHED", "CONSTANT", "INPUT", "PARAMETER", "Graph", "Terms", "graph_of", "normalise", "products", "ranges",
@@ -294,25 +295,12 @@ def terms_of(graph: Graph, *, brackets: bool = False, fewest: int = FEWEST) -> t
     n, first, args, owner = len(graph.op), graph.first, graph.args, graph.owner
     is_neg, is_dot = graph.which(table.neg) & (not brackets), graph.which(table.dot)
     is_product = is_dot | graph.which(table.mul)
-    joins = graph.which(table.add, table.sum) if brackets else graph.which(table.sub, table.add, table.sum)
-    uses = np.bincount(args, minlength=first + n)
-    uses[graph.wanted] += 2
-    entries = np.arange(len(args))
-    entry = np.zeros(first + n, dtype=np.int64)
-    entry[args] = entries
-    once, entry = uses[first:] == 1, entry[first:]
-    user = owner[entry]
-
-    # A sum that is used once, as what another one begins with, is the beginning of it.
-    absorbed = joins & once & joins[user] & (brackets | (entry == graph.start[user]))
-    root = np.where(absorbed, user, np.arange(n))
-    while not np.array_equal(root, root[root]):
-        root = root[root]
+    joins, once, absorbed, root = _chains(graph, brackets)
 
     # Every other argument of a sum is a term: also that of a negation, and a product, which are used for nothing else.
     inner = np.append(np.full(first, -1), np.arange(n))[args]  # as an operation; of a leaf, the last one: see below
     is_term = joins[owner] & ~((args >= first) & absorbed[inner])
-    at = entries[is_term]
+    at = np.flatnonzero(is_term)
     at = at[np.lexsort((at, graph.rank[owner[at]], root[owner[at]]))]
     sign = np.where(graph.which(table.sub)[owner[at]] & (at > graph.start[owner[at]]), -1, 1)
     node = args[at]
@@ -349,6 +337,34 @@ def terms_of(graph: Graph, *, brackets: bool = False, fewest: int = FEWEST) -> t
     run = np.append(run, run.max(initial=-1) + 1 + np.arange(len(alone)))
     into, sign, node = np.append(into, alone), np.append(sign, np.ones(len(alone), int)), np.append(node, alone)
     return _taken_apart(graph, Terms(into, sign, node, np.full(len(into), -1), run), product), whole, gone
+
+
+class _Chains(NamedTuple):
+    """Of each operation: whether it can join a chain of additions; whether it is used once; whether it is the beginning
+    of another one, or with brackets a part of it; and the operation that its chain is.
+    """
+
+    joins: Array
+    once: Array
+    absorbed: Array
+    root: Array
+
+
+def _chains(graph: Graph, brackets: bool) -> _Chains:
+    """A sum that is used once, as what another one begins with, is the beginning of it."""
+    n, first = len(graph.op), graph.first
+    joins = graph.which(table.add, table.sum) if brackets else graph.which(table.sub, table.add, table.sum)
+    uses = np.bincount(graph.args, minlength=first + n)
+    uses[graph.wanted] += 2
+    entry = np.zeros(first + n, dtype=np.int64)
+    entry[graph.args] = np.arange(len(graph.args))
+    once, entry = uses[first:] == 1, entry[first:]
+    user = graph.owner[entry]
+    absorbed = joins & once & joins[user] & (brackets | (entry == graph.start[user]))
+    root = np.where(absorbed, user, np.arange(n))
+    while not np.array_equal(root, root[root]):
+        root = root[root]
+    return _Chains(joins, once, absorbed, root)
 
 
 def _taken_apart(graph: Graph, terms: Terms, product: Array) -> Terms:

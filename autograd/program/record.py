@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.engine import Value, gradients
+from autograd.engine import record as make
+from autograd.modes import mode_of_this_thread
 from autograd.primitive import DomainError, Primitive
 from autograd.tree import parts_of
-from autograd.value import Value, evaluate, gradients, mode_of_this_thread
-from autograd.value import record as make
+from autograd.value import evaluate
 
 __all__ = ["FAILS", "Array", "Guard", "Record", "follows", "narrow", "replay", "same"]
 

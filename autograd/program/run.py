@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd.bulk import as_floats
 from autograd.display import html_details, html_text, picture_of
+from autograd.engine import Value, read, write
+from autograd.holding import holding
+from autograd.modes import mode_of_this_thread
 from autograd.primitive import DomainError
 from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
 from autograd.program.bind import Bound, Results, Wanted
@@ -25,7 +29,6 @@ from autograd.program.record import FAILS, Array, same
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.tracing import TraceError, trace_once, trace_path
 from autograd.tree import map_leaves
-from autograd.value import Value, as_floats, holding, mode_of_this_thread, read, write
 
 __all__ = ["Program", "trace"]
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import primitives as table
+from autograd.engine import engine
 from autograd.primitive import _BUILT_IN
 from autograd.program.bind import NotFinite, Wanted
 from autograd.program.loops import aligned
 from autograd.program.record import SIGNS, Array, Record, follows
-from autograd.value import engine
 
 KINDS: dict[str, int] = {}  # what there is C for, and its number there
 if engine() == "native":

@@ -25,22 +25,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.engine import Value, held_elsewhere, read, topological, unwind
+from autograd.modes import Tape, mode_of_this_thread, modes, no_grad
 from autograd.primitive import Primitive
 from autograd.primitives import equal, sum, where
 from autograd.program.record import FAILS, SIGNS, Guard, Record, same
 from autograd.tree import is_array, is_number, map_leaves, plain_array
-from autograd.value import (
-    Number,
-    Tape,
-    Value,
-    held_elsewhere,
-    mode_of_this_thread,
-    modes,
-    no_grad,
-    read,
-    topological,
-    unwind,
-)
+from autograd.value import Number
 
 __all__ = ["Index", "TraceError", "flatten", "one_hot", "take", "trace_once", "trace_path"]
 

@@ -5,7 +5,7 @@ import random
 import autograd
 import nn
 from autograd import TABLE, DomainError, Value
-from autograd.value import leaves
+from autograd.engine import leaves
 
 OVERFLOWING = 1e6  # beyond, sums of random graphs would hide everything else
 

@@ -412,3 +412,33 @@ def test_numbers_are_written_as_python_writes_them(page, tmp_path):
 
     for label, text in shown:
         assert text == number(xs[int(label[1:])], 4), label
+
+
+def test_a_gradient_that_arrives_from_outside_is_that_of_something_outside(page, tmp_path):
+    w, x = Value(2.0, "w"), Value(0.5, "x")
+    y = tanh(w * x)
+    y.label = "unit"
+    slope = 1.0 - y.data**2
+    page.open(explore(y, tmp_path / "page.html", seed=-1.5))
+    steps = page.run("return explorer.steps")
+    told = [
+        page.run("explorer.go(arguments[0]); return document.getElementById('told').textContent", k)
+        for k in range(steps)
+    ]
+    assert any("∂loss/∂unit = -1.5" in text for text in told)
+    assert any("∂loss/∂w += ∂loss/∂v1" in text for text in told)
+    assert not any("∂unit/∂w" in text for text in told)
+    page.run(
+        "explorer.go(explorer.steps);"
+        "document.querySelector('.box.leaf').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    about = page.text("about")
+    assert f"{-1.5 * slope * 0.5:.4g}" in about.replace("−", "-")
+    assert "· (-1.5) = -0.315" in about
+
+
+def test_the_name_of_what_is_outside_is_free(page, tmp_path):
+    y = Value(2.0, "loss") * 3.0
+    page.open(explore(y, tmp_path / "page.html", seed=2.0))
+    page.run("explorer.go(3)")
+    assert "∂(loss′)/∂loss" in page.text("told")

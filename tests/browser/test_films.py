@@ -8,8 +8,10 @@ import pytest
 from graphs import diamond, kinds, neuron
 from test_pictures_are_legible import FONTS, collisions
 
+import autograd
+import nn
 from autograd import Value
-from visualize import Film, animate
+from visualize import Film, animate, animate_training
 
 AT = """
 const animations = document.getAnimations();
@@ -154,3 +156,98 @@ def test_a_notebook_gets_an_image():
     film = animate(x * x)
     data = film._repr_html_().split("base64,")[1].split('"')[0]
     assert base64.b64decode(data).decode() == film.svg
+
+
+# ---------------------------------------------------------------- a network learns
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    data, model = nn.datasets.moons(80, seed=1), nn.MLP(2, [4, 1], seed=0)
+    path = [autograd.read(model.parameters(), "data")]
+    nn.fit(
+        model, nn.binary_cross_entropy, data.inputs, data.targets, optimizer=nn.Adam(model.parameters(), 0.05),
+        epochs=10, callbacks=[lambda epoch, model: path.append(autograd.read(model.parameters(), "data"))],
+    )  # fmt: skip
+    return animate_training(model, nn.binary_cross_entropy, data, path=path, title="A network learns")
+
+
+WIDTHS = """
+return Object.fromEntries([...document.querySelectorAll(".weight")]
+  .map(line => [line.id, parseFloat(getComputedStyle(line).strokeWidth)]));
+"""
+PAGES = """
+return [...document.querySelectorAll("image[id]")].map(i => [i.id, Number(getComputedStyle(i.parentNode).opacity)])
+  .filter(([, opacity]) => opacity > 0.02);
+"""
+
+
+def weights(svg):
+    return {
+        line.get("id"): float(line.get("stroke-width"))
+        for line in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
+        if line.get("class", "").startswith("weight")
+    }
+
+
+def test_at_every_epoch_the_network_is_that_of_the_still_picture(page, tmp_path, lesson):
+    page.open(lesson.save(tmp_path / "learning.svg"))
+    for k, frame in enumerate(lesson.frames):
+        page.run(AT, 0.8 + 8.7 * k / 10)
+        assert sorted(seen[0] for seen in page.run(SEEN)) == texts(frame.svg), k
+        assert page.run(WIDTHS) == pytest.approx(weights(frame.svg), abs=0.12), k
+        assert page.run(PAGES) == [[f"e{k}", pytest.approx(1.0, abs=0.02)]], k
+    page.run(AT, 0.1)
+    assert sorted(seen[0] for seen in page.run(SEEN)) == texts(lesson.frames[0].svg)
+    page.run(AT, 11.99)
+    assert sorted(seen[0] for seen in page.run(SEEN)) == texts(lesson.frames[-1].svg)
+
+
+def test_the_loss_is_covered_where_the_film_is_not_yet(page, tmp_path, lesson):
+    page.open(lesson.save(tmp_path / "learning.svg"))
+    right = 'return document.querySelector("rect.paper.m").getBoundingClientRect().left'
+    point = 'const r = document.querySelector(".point").getBoundingClientRect(); return (r.left + r.right) / 2'
+    places = []
+    for time in (0.0, 0.8, 3.0, 6.0, 9.5, 11.9):
+        page.run(AT, time)
+        places.append(page.run(point))
+        assert page.run(right) == pytest.approx(places[-1], abs=5.0)
+    assert places == [pytest.approx(x, abs=0.1) for x in (places[0], places[0], *places[2:5], places[4])]
+    assert places[1] + 100 < places[2] < places[3] - 100 < places[4] - 200
+
+
+def test_who_prefers_less_motion_sees_the_network_that_has_learned(page, tmp_path, lesson):
+    features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page.open(lesson.save(tmp_path / "learning.svg"))
+    assert page.run("return document.getAnimations().length") == 0
+    assert sorted(seen[0] for seen in page.run(SEEN)) == texts(lesson.frames[-1].svg)
+    assert page.run(WIDTHS) == pytest.approx(weights(lesson.frames[-1].svg), abs=0.02)
+    assert page.run(PAGES) == [["e10", 1.0]]
+
+
+def test_dots_run_forwards_then_back(page, tmp_path, lesson):
+    page.open(lesson.save(tmp_path / "learning.svg"))
+    dots = """
+    return [...document.querySelectorAll(".pulse")].map(p => [p.classList.contains("back"), getComputedStyle(p)])
+      .map(([back, s]) => [back, -parseFloat(s.strokeDashoffset), parseFloat(s.strokeWidth)])
+      .filter(([, at, width]) => at >= 0 && at <= 1 && width > 0);
+    """
+    ways = []
+    for time in (2.2, 2.6, 3.2, 3.7):
+        page.run(AT, time)
+        ways.append([(back, len(page.run(dots))) for back, *_ in page.run(dots)[:1]])
+    assert ways == [[(False, 8)], [(False, 4)], [(True, 4)], [(True, 8)]]
+    page.run(AT, 10.3)
+    assert page.run(dots) == []
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_texts_of_a_lesson_keep_apart(page, tmp_path, lesson, font):
+    forced = f"<style>.glassgrad, .glassgrad text {{ font-family: '{font}' !important }}</style>"
+    file = tmp_path / "film.html"
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{forced}<body>{lesson.svg}", encoding="utf-8")
+    page.open(file)
+    page.run(AT, 5.0)
+    assert collisions([seen[:6] for seen in page.run(SEEN)]) == []
+    assert all(seen[1] >= 8 and seen[3] <= 838 for seen in page.run(SEEN))

@@ -71,6 +71,14 @@ def networks():
         ),
         "784-30-10": draw_network(nn.MLP(784, [30, 10], seed=0)),
         "lines": draw_network(nn.MLP(100, [120, 40], seed=0), image_shape=()),
+        "named": draw_network(
+            nn.MLP(2, [3, 12], seed=0),
+            [0.5, -0.25],
+            inputs=["W" * 99, "a name " * 9],
+            loss=lambda y: nn.cross_entropy(y, 1),
+            outputs=["a name with jumping letters " * 3, *(f"W{i}" * 12 for i in range(11))],
+            title="title" * 80,
+        ),
         "one": draw_network(nn.Neuron(1, "leaky_relu", seed=0)),
     }
 

@@ -16,8 +16,8 @@ import numpy as np
 
 import autograd
 from autograd import CORNERS, TABLE, Value, no_grad, primitive, value_and_grad, zero_grad
+from autograd.engine import gradients, leaves, read, record, topological, write
 from autograd.transforms import derivative
-from autograd.value import gradients, leaves, read, record, topological, write
 
 ORDINARY = [0.5, 1.0, 2.0, 3.0, -1.0, -0.25, -2.0, 0.1, 1 / 3, 0.999, 1.7]
 SPECIAL = [

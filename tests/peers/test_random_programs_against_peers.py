@@ -14,7 +14,7 @@ import torch
 
 import autograd
 from autograd import TABLE, DomainError, Value
-from autograd.value import leaves
+from autograd.engine import leaves
 
 jax.config.update("jax_enable_x64", True)
 

@@ -64,3 +64,6 @@ assert_type(Line()([1.0]), Value)
 
 def draw(what: Value) -> Any:
     return visualize.draw(what)
+
+
+picture: visualize.Picture = visualize.draw_network(model, [0.0, 1.0], show="products", inputs=["a", "b"])

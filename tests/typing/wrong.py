@@ -2,6 +2,7 @@
 
 import autograd
 import nn
+import visualize
 from autograd import Value, derivative, tanh
 
 x = Value(0.5)
@@ -30,3 +31,4 @@ autograd.trace(3.0)  # wrong
 autograd.trace(lambda a: a, 1.0).value_and_grad(1.0, wrt=3)  # wrong
 autograd.value_and_grad(lambda a: a, argnums="a")  # wrong
 autograd.check_gradients(lambda a: a, 1.0, rtol="1e-3")  # wrong
+visualize.draw_network(nn.MLP(2, [1]), show="foo")  # wrong

@@ -15,6 +15,10 @@ const arrows = DATA.arrows.map(([source, target, parts], k) => {
   arrowsInto[a.target].push(a);
   return a;
 });
+// What gradients are of: the result; or if one that is not 1 arrives there, something outside that is computed from it.
+const ARRIVES = read(DATA.seed);
+let OF = ARRIVES === 1 ? NAMES[ROOT] : "loss";
+while (ARRIVES !== 1 && NAMES.includes(OF)) OF += "′";
 const nameOf = b => b.m ? b.l : NAMES[b.i];
 
 function format(x, digits = DATA.precision) {
@@ -87,7 +91,7 @@ function backward() {
   grad = [];
   slopes = [];
   if (val[ROOT] === undefined) return;
-  grad[ROOT] = read(DATA.seed);
+  grad[ROOT] = ARRIVES;
   for (let i = ROOT; i >= 0; i--) {
     const n = nodes[i];
     if (!n.a) continue;
@@ -291,9 +295,8 @@ function tell() {
     if (nodes[b.i].z) say("This primitive of your own cannot be computed on a page: it keeps its number.");
   } else if (s.kind === "seed") {
     head("Backward pass: the beginning");
-    const one = grad[ROOT] === 1;
-    say(one ? `How much does ${L} grow with ${L} itself?` : `The gradient that arrives at ${L} is given.`);
-    say(one ? `${d(L, L)} = 1` : format(grad[ROOT]), "big");
+    say(ARRIVES === 1 ? `How much does ${L} grow with ${L} itself?` : `The gradient that arrives at ${L}, from a ${OF} that is computed from it, is given.`);
+    say(`${d(OF, L)} = ${format(grad[ROOT])}`, "big");
     say("From here the gradient flows back along the arrows.");
   } else {
     const a = s.arrow, from = boxes[a.source], c = contribution(a), so = gradientAt(a.source, now), before = gradientAt(a.source, now - 1) || 0;
@@ -307,13 +310,13 @@ function tell() {
       head(`Chain rule: from ${nameOf(target)} back to ${x}`);
       say(`The gradient that arrives at ${y}, times the slope of ${y} by ${x}:`);
       const formula = nodes[t].s[k];
-      say(`${d(L, x)} += ${d(L, y)} · ${formula ? wrapped(formula) : d(y, x)}`, "sum");
+      say(`${d(OF, x)} += ${d(OF, y)} · ${formula ? wrapped(formula) : d(y, x)}`, "sum");
       if (pending) {
-        say(`${d(L, y)} = ${format(up)}; ${inputs(t)}; ${y} = ${format(val[t])}`);
-        say(`${d(L, x)} is ${format(before)} so far. What is it after this step?`, "big");
+        say(`${d(OF, y)} = ${format(up)}; ${inputs(t)}; ${y} = ${format(val[t])}`);
+        say(`${d(OF, x)} is ${format(before)} so far. What is it after this step?`, "big");
       } else {
         say(`${format(up)} · ${signed(s_)} = ${format(c)}`, "big");
-        say(before && so !== undefined && arrowsFrom[a.source].length > 1 ? `so far ${d(L, x)} = ${format(before)} + ${signed(c)} = ${format(so)}` : `so far ${d(L, x)} = ${format(so)}`);
+        say(before && so !== undefined && arrowsFrom[a.source].length > 1 ? `so far ${d(OF, x)} = ${format(before)} + ${signed(c)} = ${format(so)}` : `so far ${d(OF, x)} = ${format(so)}`);
       }
     }
   }
@@ -621,13 +624,13 @@ function describe() {
     say(`inputs: ${inputs(i)}`, "sum");
   } else say(`a leaf: ${val[i]}`, "sum");
   if (byId("asking").checked && now < LAST) { say("Its gradient: that is for you to find out, as long as the quiz is on."); return; }
-  about.append(element("h3", `gradient ${d(L, NAMES[i])} = ${grad[i] === undefined ? "–" : grad[i]}`));
-  if (i === ROOT) { say("the result itself", "sum"); return; }
+  about.append(element("h3", `gradient ${d(OF, NAMES[i])} = ${grad[i] === undefined ? "–" : grad[i]}`));
+  if (i === ROOT) { say(ARRIVES === 1 ? "the result itself" : "given", "sum"); return; }
   say(`= ${arrowsFrom[chosen].map(a => a.parts.length > 1 ? signed(contribution(a)) : `${format(grad[a.parts[0][0]])} · ${signed(slopes[a.parts[0][0]] && slopes[a.parts[0][0]][a.parts[0][1]])}`).join(" + ") || "0: nothing uses it"}`, "sum");
   about.append(element("h3", `over ${pathCount[i] === 1 ? "the one path" : `all ${pathCount[i].toLocaleString("en")} paths`} to ${L}`));
   const list = element("ul"), few = paths(i, 8);
   for (const [way, product] of few)
-    list.append(element("li", `${[NAMES[i], ...way.filter(([t]) => !nodes[t].h).map(([t]) => NAMES[t])].join(" → ")}: ${way.map(([t, k]) => signed(slopes[t] && slopes[t][k])).join(" · ")} = ${format(product)}`));
+    list.append(element("li", `${[NAMES[i], ...way.filter(([t]) => !nodes[t].h).map(([t]) => NAMES[t])].join(" → ")}: ${[...way.map(([t, k]) => signed(slopes[t] && slopes[t][k])), ...(ARRIVES === 1 ? [] : [signed(ARRIVES)])].join(" · ")} = ${format(product * ARRIVES)}`));
   if (pathCount[i] > few.length) list.append(element("li", `and ${(pathCount[i] - few.length).toLocaleString("en")} more`));
   about.append(list);
 }
