@@ -94,6 +94,15 @@ def test_what_has_no_value_counts_only_where_it_is_needed(n):
 # ---------------------------------------------------------------- narrow numbers
 
 
+def test_powers_in_float32_are_not_asked_one_by_one(monkeypatch):
+    """Their slopes compare with numbers that float32 does not have."""
+    program = trace(lambda x, y: (x * x + 1.0) ** y, 1.0, 1.0, dtype=np.float32)
+    monkeypatch.setattr(paths, "replay", lambda *args: pytest.fail("asked one by one"))
+    _, (by_x, by_y) = program.value_and_grad([0.5, 2.0], [1.5, 2.0], wrt="inputs")
+    np.testing.assert_allclose(by_x, [1.5 * 1.25**0.5, 2.0 * 5.0 * 4.0], rtol=1e-6)
+    np.testing.assert_allclose(by_y, [1.25**1.5 * np.log(1.25), 25.0 * np.log(5.0)], rtol=1e-6)
+
+
 def test_what_is_too_large_for_float32_is_an_error():
     program = trace(lambda x: autograd.exp(x), 1.0, dtype=np.float32)
     with pytest.raises(DomainError, match=r"2\.68812e\+43 is too large for float32; trace with dtype=float64"):

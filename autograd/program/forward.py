@@ -33,7 +33,7 @@ from autograd.program.loops import (
     value_of,
 )
 from autograd.program.normalise import CONSTANT, INPUT
-from autograd.program.record import Array
+from autograd.program.record import Array, narrow
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import SLOPE, VALUE, Symbol, factored
 
@@ -138,10 +138,10 @@ class Forward:
     def _compute(self, formula: Any, names: Mapping[str, Any], out: Array | None = None) -> Any:
         """Emit the steps for a formula of the table; returns the array, or the number, that will hold its value."""
         if not isinstance(formula, Symbol):
-            return self._into(float(formula), out)
+            return self._into(self._number(formula), out)
         shared, formula = factored(formula)
         if not isinstance(formula, Symbol):
-            return self._into(float(formula), out)
+            return self._into(self._number(formula), out)
         if not shared:
             return self._compute_once(formula, names, out)
         names = dict(names)
@@ -151,6 +151,10 @@ class Forward:
         for name, _ in shared:
             self._release(names[name])
         return found
+
+    def _number(self, x: float) -> float:
+        """A constant of a formula. One that is too large for the numbers here is infinite to them: `abs(y) < 1e250`."""
+        return float(narrow(float(x), self.dtype)[0])
 
     def _compute_once(self, formula: Symbol, names: Mapping[str, Any], out: Array | None) -> Any:
         """The same for a formula that uses no part of it twice."""
