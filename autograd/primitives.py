@@ -586,7 +586,7 @@ minimum: Primitive = row(
     lambda x1, x2, y: _share(x1 > x2, x1 < x2, x1, x2),
     symbol="min", chooses=True,
     domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
-    formula=("the smaller of x1 and x2", "1 if x1 < x2, else 0", "1 if x2 < x1, else 0"),
+    formula=("the smaller of x1 and x2", "1 if x1 < x2, ½ at a tie, else 0", "1 if x2 < x1, ½ at a tie, else 0"),
 )  # fmt: skip
 
 maximum: Primitive = row(
@@ -595,7 +595,7 @@ maximum: Primitive = row(
     lambda x1, x2, y: _share(x1 < x2, x1 > x2, x1, x2),
     symbol="max", chooses=True,
     domain=TWO_NUMBERS, kink=Kink(lambda x1, x2: x1 - x2, "half each at a tie, as PyTorch and JAX"),
-    formula=("the larger of x1 and x2", "1 if x1 > x2, else 0", "1 if x2 > x1, else 0"),
+    formula=("the larger of x1 and x2", "1 if x1 > x2, ½ at a tie, else 0", "1 if x2 > x1, ½ at a tie, else 0"),
 )  # fmt: skip
 
 
@@ -614,7 +614,7 @@ clip: Primitive = row(
         (ORDINARY, (-2.0, -0.5), (0.5, 2.0)), "Call it as clip(x, low, high).",
     ),
     kink=Kink(lambda x, low, high: minimum(abs(x - low), abs(high - x)), "1 for x at a bound, as PyTorch"),
-    formula=("x, at least low and at most high", "1 between low and high, else 0", "1 below low, else 0",
+    formula=("x, at least low and at most high", "1 from low to high, else 0", "1 below low, else 0",
              "1 above high, else 0"),
 )  # fmt: skip
 
@@ -863,7 +863,7 @@ largest: Primitive = row(
     rule=lambda xs, y: _shares([equal(x, y) for x in xs]),
     symbol="max", chooses=True, domain=SOME, public=False,
     kink=Kink(lambda *xs: _lead(xs), "an equal share each at a tie"),
-    formula=("the largest of xs", "1 for the largest, else 0"),
+    formula=("the largest of xs", "1 for the largest, an equal share at a tie, else 0"),
 )  # fmt: skip
 
 _BUILT_IN.update(TABLE)

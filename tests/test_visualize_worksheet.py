@@ -30,7 +30,16 @@ FUNCTIONS = REFERENCE | {
     "π": mpmath.pi, "Φ": mpmath.ncdf, "φ": mpmath.npdf,
 }  # fmt: skip
 UP, DOWN = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"
-SIGNS = [("·", "*"), ("−", "-"), ("^", "**"), (", else", " else"), ("≠", "!="), ("⌊", "floor("), ("⌋", ")")]
+SIGNS = [
+    ("·", "*"),
+    ("−", "-"),
+    ("^", "**"),
+    (", else", " else"),
+    ("≠", "!="),
+    ("≤", "<="),
+    ("⌊", "floor("),
+    ("⌋", ")"),
+]
 
 
 def python_of(formula):
@@ -38,12 +47,13 @@ def python_of(formula):
     formula = re.sub(f"[{UP}]+", lambda m: f"**({m[0].translate(str.maketrans(UP, DOWN))})", formula)
     formula = re.sub(r"∂(\w+)/∂(\w+)", r"D_\1_\2", formula)
     formula = re.sub(r"\|(\w+)\|", r"abs(\1)", re.sub(r"√(\w+|\(.*?\))", r"sqrt(\1)", formula))
+    formula = re.sub(r"(\w+) ([<>]) (\w+), ½ at a tie", r"\1 \2 \3 else 0.5 if \1 == \3", formula)
     for sign, python in SIGNS:
         formula = formula.replace(sign, python)
-    return formula
+    return re.sub(r"( if [^,()]*), (?=[^()]* if )", r"\1 else ", formula)
 
 
-def by_hand(ws):
+def by_hand(ws, names=()):
     """Every number of a sheet, by the formulas that are printed on it."""
     known = {q.name: mpmath.mpf(q.value) for q in ws.exercise.leaves}
     root = ws.exercise.quantities[-1].name
@@ -51,7 +61,7 @@ def by_hand(ws):
     numbers = {}
     for step in ws.exercise.steps:
         sign = python_of(ws.exercise.sign(step))
-        known[sign] = eval(python_of(ws.exercise.formula(step)), {**FUNCTIONS}, known)
+        known[sign] = eval(python_of(ws.exercise.formula(step)), {**FUNCTIONS, **dict(names)}, known)
         numbers[step.keys[-1]] = float(known[sign])
     return numbers
 
@@ -225,7 +235,7 @@ def test_every_function_is_spelled_explained_and_right(row):
         for n, x, (low, high) in zip(names, shares, row.domain.samples, strict=False)
     }
     ws = worksheet(f"{row.name}({', '.join(names)}) * 1.5", at=point)
-    plain = ["v1", "y", "if", "else", "π", "φ"]
+    plain = ["v1", "y", "if", "else", "π", "φ", "½", "at", "a", "tie"]
     for step in ws.exercise.steps:
         assert set(WORD.findall(ws.exercise.formula(step))) <= {*NOTES, *names, *plain}
     for key, x in by_hand(ws).items():
@@ -250,6 +260,21 @@ def test_a_corner_is_told():
         "relu(v1) is at a corner, where the derivative is a convention: 0 at x = 0"
         in worksheet("relu(w*x)+b", w=0, x=1, b=2).text()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("maximum(a, b)*3", {"a": 2, "b": 2}), ("minimum(a, b)*3", {"a": -2, "b": -2}), ("abs(a)*3", {"a": 0}),
+        ("relu(a)*3", {"a": 0}), ("clip(a, b, c)*3", {"a": 1, "b": 1, "c": 2}), ("clip(a, 0, 2)*3", {"a": 2}),
+        ("leaky_relu(a, 0.1)*3", {"a": 0}), ("where(a, b, c)*3", {"a": 0, "b": 1, "c": 2}), ("sign(a)*3", {"a": 0}),
+    ],
+)  # fmt: skip
+def test_at_a_corner_the_printed_formula_gives_what_the_key_says(text, numbers):
+    ws = worksheet(text, **numbers)
+    names = {"leaky_relu": lambda x, slope: x if x > 0 else slope * x, "clip": lambda x, a, b: min(max(x, a), b)}
+    for key, number in by_hand(ws, names).items():
+        assert number == ws.answers[key], key
 
 
 # ---------------------------------------------------------------- writing

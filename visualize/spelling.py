@@ -18,10 +18,10 @@ ATOM = re.compile(r"[\w.\[\]⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+")
 
 # Where the table's formula is for those who write rows: slopes, by the operation and the argument's place.
 SLOPES = {
-    ("relu", 0): "1 if x > 0, else 0", ("abs", 0): "1 if x > 0, else -1",
+    ("relu", 0): "1 if x > 0, else 0", ("abs", 0): "1 if x > 0, -1 if x < 0, else 0",
     ("leaky_relu", 0): "1 if x > 0, else slope", ("leaky_relu", 1): "0 if x > 0, else x",
     ("elu", 0): "1 if x > 0, else alpha · exp(x)", ("elu", 1): "0 if x > 0, else exp(x) - 1",
-    ("clip", 0): "1 if low < x < high, else 0", ("clip", 1): "1 if x < low, else 0",
+    ("clip", 0): "1 if low ≤ x ≤ high, else 0", ("clip", 1): "1 if x < low, else 0",
     ("clip", 2): "1 if x > high, else 0",
     ("where", 1): "1 if condition ≠ 0, else 0", ("where", 2): "0 if condition ≠ 0, else 1",
     ("silu", 0): "sigmoid(x) · (1 + x · sigmoid(-x))", ("sinc", 0): "(cos(π · x) - y) / x",
