@@ -16,7 +16,7 @@ import numpy as np
 from autograd.convert import number
 from autograd.engine import Value
 from autograd.program.record import Array, same
-from autograd.program.tracing import Index, TraceError
+from autograd.program.recorder import Index, TraceError
 from autograd.tree import (
     is_number,
     leaves_of,

@@ -26,8 +26,9 @@ from autograd.program.node import ProgramRow, on_values
 from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, same
+from autograd.program.recorder import TraceError
 from autograd.program.show import Equation, Stats, equations, text
-from autograd.program.tracing import TraceError, trace_once, trace_path
+from autograd.program.tracing import trace_once, trace_path
 from autograd.tree import map_leaves
 
 __all__ = ["Program", "trace"]

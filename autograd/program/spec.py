@@ -1,0 +1,69 @@
+"""Spec: what must hold of a record, as code that runs: on each one that is traced, so that its readers rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autograd.primitive import Primitive
+from autograd.program.record import FAILS, SIGNS, Guard, Record
+
+__all__ = ["check"]
+
+
+def check(record: Record) -> None:
+    """Raise AssertionError, which says what is wrong, unless the record is whole."""
+    for fault in _faults(record):
+        raise AssertionError(f"record: {fault}")
+
+
+def _faults(record: Record) -> Iterator[str]:
+    """What is wrong, one after the other. What comes later relies on what came before."""
+    rows, op, start, args, n = record.primitives, record.op, record.start, record.args, len(record)
+    for name in ("op", "start", "args", "outputs"):
+        if getattr(record, name).dtype.kind != "i" or getattr(record, name).ndim != 1:
+            yield f"{name} must be a vector of whole numbers"
+    if len(start) != len(op) + 1 or start[0] != 0 or start[-1] != len(args):
+        yield "start must have an entry for each operation, the first one 0, and then the number of all arguments"
+    length = start[1:] - start[:-1]
+    if (length <= 0).any():
+        yield f"start must increase, and does not at operation {np.argmax(length <= 0)}"
+    if len(op) and not 0 <= op.min() <= op.max() < len(rows):
+        yield f"op must be places among {len(rows)} primitives"
+    if len(set(rows)) < len(rows) or not np.bincount(op, minlength=len(rows)).all():
+        yield "the primitives must be those that occur, each once"
+    arity = np.array([-1 if row.rule is not None else row.arity for row in rows], dtype=np.int64)[op]
+    wrong = (arity >= 0) & (arity != length)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        yield f"operation {k}, {rows[op[k]].name}, takes {arity[k]} arguments and has {length[k]}"
+    late = (args < 0) | (args >= np.repeat(np.arange(record.first, n), length))
+    if late.any():
+        k = int(np.searchsorted(start, np.argmax(late), side="right")) - 1
+        yield f"operation {k}, {rows[op[k]].name}, must have arguments that were made before it"
+    if not _are_nodes(record.outputs.tolist(), n):
+        yield "every output must be a node"
+    for k, guard in enumerate(record.guards):
+        if not _is_whole(guard, n):
+            yield f"guard {k} must be a comparison of two nodes, or a primitive of nodes that has no value: {guard}"
+    for place, size in record.bounds:
+        if not (0 <= place < record.n_inputs and size > 0):
+            yield f"a bound must be of an input, and of a table that is not empty: {(place, size)}"
+
+
+def _are_nodes(numbers: Sequence[int], n: int) -> bool:
+    return all(0 <= i < n for i in numbers)
+
+
+def _is_whole(guard: Guard, n: int) -> bool:
+    row, count = guard.primitive, len(guard.args)
+    if row is None:
+        fits = guard.sign in SIGNS and count == 2
+    else:
+        fits = guard.sign == FAILS and guard.outcome and _fits(row, count)
+    return fits and _are_nodes(guard.args, n)
+
+
+def _fits(row: Primitive, count: int) -> bool:
+    return count > 0 if row.rule is not None else count == row.arity
