@@ -374,8 +374,9 @@ class Program:
             )
         if len(self.paths) >= self.max_paths:
             raise TraceError(
-                f"program: the branches of the function lead along more than {self.max_paths} paths; write "
-                "where(condition, a, b), maximum or softmax instead of if and max, or raise max_paths"
+                f"program: the branches of the function lead along more than {self.max_paths} paths; for max and min "
+                "write maximum, minimum or softmax, and for x if a > b else y, or where(a > b, x, y), which compares "
+                "as well, write where(step(a - b), x, y); or raise max_paths"
             )
         known = self._leaves if self._leaves is not None else []
         numbers = row.tolist()
