@@ -101,7 +101,7 @@ EDITS = [
     Edit("autograd/program/bind.py", "self._finite and all(map(", "all(map(", "test_program_run test_program_limits"),
     Edit("autograd/program/bind.py", "(self.theta, self.frozen, self._padded)", "(self.theta, self._padded)", "test_program_run test_program_limits"),
     Edit("autograd/program/loops.py", "math.isfinite(flat.dot(flat))", "True", "test_program_run test_program_limits"),
-    Edit("autograd/program/normalise.py", "FEWEST = 4", "FEWEST = 40", "test_program_order test_program_show"),
+    Edit("autograd/program/terms.py", "FEWEST = 4", "FEWEST = 40", "test_program_order test_program_show"),
     Edit("autograd/symbol.py", "if uses[id(part)] > 1:", "if False:", "test_program_loops", "native"),
     Edit("autograd/linalg.py", "sign = -sign", "pass", "test_linalg"),
     Edit("autograd/linalg.py", "key=lambda i: abs(rows[i][k])", "key=lambda i: -i", "test_linalg"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
-from autograd.program.normalise import INPUT, Graph, ranges, starts_of
+from autograd.program.graph import INPUT, Graph, ranges, starts_of
 from autograd.program.record import Array
 
 __all__ = ["Instruction", "Plan", "Ref", "roll", "strides_of"]
