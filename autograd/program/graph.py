@@ -176,6 +176,11 @@ class Builder:
         self.n = len(graph.op)
         self.added: list[Operations] = []
 
+    @property
+    def next(self) -> int:
+        """The node number of the operation that is added next."""
+        return self.base.first + self.n
+
     def add(
         self, primitive: Primitive | Array, length: Array | int, args: Array, rank: Array, stands_for: Array | int = -1
     ) -> Array:
@@ -184,8 +189,9 @@ class Builder:
         count = len(rank)
         op, length, stands_for = (np.broadcast_to(x, count) for x in (op, length, stands_for))
         self.added.append(Operations(op, length, args, rank, stands_for))
+        numbers = self.next + np.arange(count)
         self.n += count
-        return self.base.first + self.n - count + np.arange(count)
+        return numbers
 
     def graph(self, keep: Array, args: Array | None = None) -> Graph:
         """The graph with those of its operations that are kept, and the new ones. args: of the old ones, if changed."""

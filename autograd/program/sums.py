@@ -85,11 +85,6 @@ class _Parts:
         """Places of the terms of some parts."""
         return self.terms[ranges(self.start[which], self.count[which])]
 
-    def by_place(self) -> list[Array]:
-        """The parts that are the first of their chain, then those that are the second, and so on."""
-        order = np.argsort(self.place, kind="stable")
-        return np.split(order, np.cumsum(np.bincount(self.place))[:-1])
-
 
 MANY = 3  # numbers that are worth a sum of their own; fewer are added one by one
 
@@ -126,21 +121,26 @@ class _Adder:
 
     def add_up(self) -> None:
         """Add all of them."""
-        parts, graph = self.parts, self.build.base
-        first = parts.terms[parts.start]
-        minus = (self.terms.sign[first] < 0) & (parts.place > 0)
-        op = np.where(minus, graph.number(table.sub), graph.number(table.add))
-        total = self._products()
+        nodes = self._products()
         self._turn_signs()
-        total = np.where(parts.pair, total, self.terms.x1[first])  # so far, a number alone
-        for k, of_place in enumerate(parts.by_place()):
-            lists, rest = of_place[self.several[of_place]], of_place[~self.several[of_place]]
-            args, length = self.terms.x1[parts.terms_in(lists)], parts.count[lists]
-            if k:  # each goes on from the part before
-                args, length = np.insert(args, starts_of(length)[:-1], total[lists - 1]), length + 1
-                both = pairs(total[rest - 1], total[rest])
-                total[rest] = self.build.add(op[rest], 2, both, self.rank[rest], self.stands_for[rest])
-            total[lists] = self.build.add(table.sum, length, args, self.rank[lists], self.stands_for[lists])
+        parts, x1, graph = self.parts, self.terms.x1, self.build.base
+        first = parts.terms[parts.start]
+        nodes = np.where(parts.pair, nodes, x1[first])  # of a product, or a number alone
+        minus = self.terms.sign[first] < 0
+        op = np.where(self.several, graph.number(table.sum), graph.number(table.add))
+        op[~self.several & minus] = graph.number(table.sub)
+        made = np.flatnonzero(self.several | (parts.place > 0))
+        total = nodes.copy()  # so far, behind each part
+        total[made] = self.build.next + np.arange(len(made))
+        several, goes_on = self.several[made], parts.place[made] > 0
+        own = np.where(several, parts.count[made], 1)
+        start = starts_of(own + goes_on)
+        args = np.empty(start[-1], dtype=np.int64)
+        args[start[:-1][goes_on]] = total[made[goes_on] - 1]
+        start = start[:-1] + goes_on
+        args[ranges(start[several], own[several])] = x1[parts.terms_in(made[several])]
+        args[start[~several]] = nodes[made[~several]]
+        self.build.add(op[made], own + goes_on, args, self.rank[made], self.stands_for[made])
 
     def _products(self) -> Array:
         """The node of each part that is of products; of others, none."""
