@@ -174,9 +174,7 @@ class _Roller:
         main = operands[:, int(np.argmax(graph.space[operands[0]]))]
         order = np.lexsort((graph.rank[group], self.row[main]))
         group, operands = group[order], operands[order]
-        refs = [self._ref(column) for column in operands.T]
-        shape = _shape([ref.rows for ref in refs])
-        row = self._emit("map", group, tuple(Ref(ref.space, ref.rows.reshape(shape)) for ref in refs), shape)
+        row = self._emit("map", group, tuple(self._ref(column) for column in operands.T), (len(group),))
         self._set(group, row + np.arange(len(group)))
 
     def _lists(self, primitive: Primitive, group: Array) -> None:
@@ -199,9 +197,7 @@ class _Roller:
         graph = self.graph
         group = group[np.argsort(graph.rank[group], kind="stable")]
         half = graph.length[group] // 2
-        lengths = np.unique(half).tolist()
-        rest = [self._matrices(group[half == k], k, 0 if len(lengths) <= 4 else 4096) for k in lengths]
-        group = np.concatenate(rest)
+        group = np.concatenate([self._matrices(group[half == k], k) for k in np.unique(half).tolist()])
         if not len(group):
             return
         half = graph.length[group] // 2
@@ -213,19 +209,14 @@ class _Roller:
         row = self._emit("dot", group, (self._ref(left), self._ref(right)), (len(group),), starts)
         self._set(group, row + np.arange(len(group)))
 
-    def _matrices(self, group: Array, k: int, small: int) -> Array:
-        """Emit matrix products for those dots, each of k products, that are entries of one; returns the others.
-
-        small: stacks of fewer products of numbers are not worth a call.
-        """
+    def _matrices(self, group: Array, k: int) -> Array:
+        """Emit matrix products for those dots, each of k products, that are entries of one; returns the others."""
         graph = self.graph
         left = graph.args[graph.start[group][:, None] + np.arange(k)]
         right = graph.args[graph.start[group][:, None] + k + np.arange(k)]
         both = graph.space[left[0, 0]] >= INPUT and graph.space[right[0, 0]] >= INPUT
         alone = np.ones(len(group), dtype=bool)
         for found in products_of(left, right, lone=not both):
-            if found.left.size * found.right.shape[1] < small:
-                continue
             row = self._emit("matmul", group, (self._ref(found.left), self._ref(found.right)), found.shape)
             self._set(group[found.dots], row + found.place)
             alone[found.dots] = False
@@ -261,15 +252,3 @@ def strides_of(rows: Array) -> tuple[int, ...] | None:
         strides.append(stride)
         grid = grid[..., None] + np.arange(size) * stride
     return tuple(strides) if np.array_equal(grid, rows) else None
-
-
-def _shape(operands: list[Array]) -> tuple[int, ...]:
-    """(n,), or (p, q) if that makes some operand's rows even: x scaled by one number in each of p groups of q."""
-    for rows in operands:
-        steps = np.diff(rows)
-        breaks = np.flatnonzero(steps != steps[:1])
-        if len(breaks):
-            q = int(breaks[0]) + 1
-            if len(rows) % q == 0 and strides_of(rows.reshape(-1, q)):
-                return len(rows) // q, q
-    return operands[0].shape
