@@ -53,7 +53,8 @@ class Graph:
 
     def which(self, *primitives: Primitive) -> Array:
         """Whether each operation is one of these."""
-        return np.isin(self.op, [i for i, primitive in enumerate(self.primitives) if primitive in primitives])
+        found: Array = np.array([primitive in primitives for primitive in self.primitives], dtype=bool)[self.op]
+        return found
 
     @property
     def length(self) -> Array:
@@ -147,12 +148,15 @@ class Agenda:
         self.waiting = np.bincount(owner, minlength=n)
         self.users = owner[np.argsort(producers, kind="stable")]
         self.starts = starts_of(np.bincount(producers, minlength=n))
+        self.last = np.empty(n, dtype=np.int64)
 
     def done(self, nodes: Array) -> Array:
         """The operations that are ready now that these have been done, in order."""
         touched = self.users[ranges(self.starts[nodes], self.starts[nodes + 1] - self.starts[nodes])]
         np.subtract.at(self.waiting, touched, 1)
-        return np.unique(touched[self.waiting[touched] == 0])
+        released = touched[self.waiting[touched] == 0]
+        self.last[released] = np.arange(len(released))
+        return np.sort(released[self.last[released] == np.arange(len(released))])  # each once
 
 
 @dataclass

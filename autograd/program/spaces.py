@@ -12,7 +12,8 @@ from autograd.program.record import Array
 
 __all__ = ["one_space", "with_spaces"]
 
-LEVEL = 25  # operations: about what those of one level cost together, beside what each of them costs
+LEVEL = 25  # what those of one level cost together, beside what each of them costs: as much as so many one by one
+LISTS = 0.125  # and to make lists of arrays, so that they can be done one by one, for each operation
 
 
 def with_spaces(graph: Graph) -> Graph:
@@ -27,9 +28,9 @@ def with_spaces(graph: Graph) -> Graph:
     space[len(graph.constants) : len(graph.constants) + graph.n_parameters] = PARAMETER
     copies = graph.which(table.identity)  # into a higher space
     agenda = Agenda(graph)
-    ready, level, left = np.flatnonzero((agenda.waiting == 0) & (length > 0)), 0, len(graph.op)
-    while len(ready) and level * LEVEL <= left:
-        level, left = level + 1, left - len(ready)
+    ready, level, others = np.flatnonzero((agenda.waiting == 0) & (length > 0)), 0, (1.0 + LISTS) * len(graph.op)
+    while len(ready) and level * LEVEL <= others:
+        level, others = level + 1, others - len(ready)
         entries = ranges(graph.start[ready], length[ready])
         highest = np.maximum.reduceat(space[graph.args[entries]], starts_of(length[ready])[:-1])
         space[first + ready] = np.where(highest + copies[ready] <= PARAMETER, PARAMETER, BATCHED)
