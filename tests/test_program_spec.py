@@ -1,4 +1,4 @@
-"""The spec of records: a whole one passes, and one that is broken in any way is refused with what is wrong."""
+"""The spec of records and graphs: whole ones pass; one that is broken in any way is refused with what is wrong."""
 
 from dataclasses import replace
 
@@ -7,9 +7,10 @@ import pytest
 
 import autograd
 from autograd import DomainError, Value, take, trace
-from autograd.program import tracing
+from autograd.program import normalise, spec, tracing
+from autograd.program.graph import BATCHED, INPUT, PARAMETER, Graph
 from autograd.program.record import FAILS, Guard, Record
-from autograd.program.spec import check
+from autograd.program.spec import check, check_graph
 
 w, z = Value(2.0), Value(3.0)
 
@@ -109,3 +110,90 @@ def test_every_record_that_is_traced_is_checked(monkeypatch):
     monkeypatch.setattr(tracing, "record_of", broken)
     with pytest.raises(AssertionError, match="must have arguments that were made before it"):
         trace(lambda x: x * x, 1.0)
+
+
+def graph() -> Graph:
+    """In normal form; with a dot of parameters and inputs, a list of copies and a sum of three."""
+
+    def f(x, xs):
+        pairs = [w * xs[0], z * xs[1], w * xs[2], z * xs[3]]
+        total = autograd.sum([autograd.tanh(a) for a in xs]) - autograd.exp(x)
+        return sum(pairs) + total, autograd.logsumexp([w, x * x, 2.0]), autograd.mean(xs)
+
+    found = trace(f, 0.5, [1.0, 2.0, 3.0, 4.0]).paths[0].record
+    return normalise.normalise(found, found.outputs)
+
+
+def entry(graph, name):
+    """The place among the arguments of the first one of the first operation of a primitive."""
+    return graph.start[np.argmax(graph.which(getattr(autograd.primitives, name)))]
+
+
+def with_primitive(graph, old, new):
+    rows = [getattr(autograd.primitives, new) if row.name == old else row for row in graph.primitives]
+    return replace(graph, primitives=rows)
+
+
+def of_operation(graph, field, name, number):
+    node = graph.first + int(np.argmax(graph.which(getattr(autograd.primitives, name))))
+    return replace(graph, **{field: changed(getattr(graph, field), node, number)})
+
+
+BROKEN_GRAPHS = {
+    "a late start": (lambda g: replace(g, start=changed(g.start, 0, 1)), "start must increase from 0"),
+    "an argument too many": (lambda g: replace(g, args=np.append(g.args, 0)), "start must increase from 0"),
+    "an operation of nothing": (lambda g: replace(g, start=changed(g.start, 1, 0)), "start must increase from 0"),
+    "an argument that is no node": (lambda g: replace(g, args=changed(g.args, 0, len(g.space))), "must be a node"),
+    "a negative argument": (lambda g: replace(g, args=changed(g.args, 0, -1)), "must be a node"),
+    "a wanted one that is none": (lambda g: replace(g, wanted=changed(g.wanted, 0, len(g.space))), "must be a node"),
+    "a mean": (lambda g: with_primitive(g, "sum", "mean"), "a mean, a logsumexp or a sum"),
+    "another arity": (lambda g: with_primitive(g, "tanh", "hypot"), "hypot has arguments that it does not take"),
+    "a dot of three": (lambda g: with_primitive(g, "largest", "dot"), "dot has arguments that it does not take"),
+    "a leaf of another space": (
+        lambda g: replace(g, space=changed(g.space, g.first - 1, PARAMETER)),
+        "leaves must be constants",
+    ),
+    "a deep leaf": (lambda g: replace(g, depth=changed(g.depth, 0, 1)), "leaves must be constants"),
+    "a circle": (
+        lambda g: replace(
+            g, args=changed(g.args, entry(g, "tanh"), g.first + np.argmax(g.which(autograd.primitives.tanh)))
+        ),
+        "one level deeper",
+    ),
+    "a depth too many": (lambda g: of_operation(g, "depth", "exp", 5), "one level deeper"),
+    "a lower space": (lambda g: of_operation(g, "space", "exp", INPUT), "in the space of its arguments"),
+    "a copy that is none": (lambda g: of_operation(g, "space", "identity", INPUT), "in the space of its arguments"),
+    "a mixed list": (lambda g: with_input(g, "largest"), "every list must be of one space"),
+    "a mixed half": (lambda g: with_input(g, "dot"), "every list must be of one space"),
+}
+
+
+def with_input(graph, name):
+    """The first argument of a list is an input now."""
+    return replace(graph, args=changed(graph.args, entry(graph, name), graph.first - 1))
+
+
+def test_a_graph_in_normal_form_is_whole():
+    found = graph()
+    names = {row.name for row in found.primitives if found.which(row).any()}
+    assert {"dot", "sum", "largest", "identity", "tanh", "exp"} <= names
+    assert found.which(autograd.primitives.identity).sum() == 3  # of a parameter, and twice of a constant
+    assert {int(x) for x in found.space} >= {PARAMETER, INPUT, BATCHED}
+    check_graph(found)
+
+
+@pytest.mark.parametrize("how", BROKEN_GRAPHS)
+def test_a_graph_that_is_broken_is_refused(how):
+    make, fault = BROKEN_GRAPHS[how]
+    with pytest.raises(AssertionError, match=f"^graph: .*{fault}"):
+        check_graph(make(graph()))
+
+
+def test_in_the_tests_every_graph_is_checked(monkeypatch):
+    def broken(graph):
+        return replace(graph, depth=graph.depth + 1)
+
+    monkeypatch.setattr(normalise, "one_space", broken)
+    assert spec.thorough
+    with pytest.raises(AssertionError, match="leaves must be constants"):
+        graph()

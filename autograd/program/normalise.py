@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from autograd import primitives as table
+from autograd.program import spec
 from autograd.program.graph import Builder, Graph, pairs, ranges, starts_of
 from autograd.program.record import Array, Record
 from autograd.program.spaces import one_space, with_spaces
@@ -29,6 +30,8 @@ def normalise(record: Record, wanted: Array) -> Graph:
     )  # fmt: skip
     for step in (_without_dead, _take_apart, _without_single_sums, products, flatten_sums, with_spaces, one_space):
         graph = step(graph)
+    if spec.thorough:
+        spec.check_graph(graph)
     return graph
 
 

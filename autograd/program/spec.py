@@ -1,4 +1,7 @@
-"""Spec: what must hold of a record, as code that runs: on each one that is traced, so that its readers rely on it."""
+"""Spec: what must hold of what passes between rooms, as code that runs, so that whoever reads it can rely on it.
+
+On each record that is traced; on graphs in normal form where `thorough` is set, as in the tests.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from autograd import primitives as table
 from autograd.primitive import Primitive
+from autograd.program.graph import BATCHED, CONSTANT, INPUT, PARAMETER, Graph
 from autograd.program.record import FAILS, SIGNS, Guard, Record
 
-__all__ = ["check"]
+__all__ = ["check", "check_graph", "thorough"]
+
+thorough = False
 
 
 def check(record: Record) -> None:
@@ -52,6 +59,47 @@ def _faults(record: Record) -> Iterator[str]:
             yield f"a bound must be of an input, and of a table that is not empty: {(place, size)}"
 
 
+def check_graph(graph: Graph) -> None:
+    """Raise AssertionError, which says what is wrong, unless the graph is in normal form, with spaces and depths."""
+    for fault in _faults_of_graph(graph):
+        raise AssertionError(f"graph: {fault}")
+
+
+def _faults_of_graph(graph: Graph) -> Iterator[str]:
+    """What is wrong, one after the other. What comes later relies on what came before."""
+    n, first, length = graph.first + len(graph.op), graph.first, graph.length
+    if graph.start[0] != 0 or graph.start[-1] != len(graph.args) or (length <= 0).any():
+        yield "start must increase from 0 to the number of all arguments"
+    if not (_are_nodes(graph.args.tolist(), n) and _are_nodes(graph.wanted.tolist(), n)):
+        yield "every argument must be a node, and all that is wanted"
+    if graph.which(table.mean, table.logsumexp).any() or (graph.which(table.sum) & (length == 1)).any():
+        yield "a mean, a logsumexp or a sum of one number is left"
+    for i, row in enumerate(graph.primitives):
+        if not all(_fits(row, k) for k in np.unique(length[graph.op == i]).tolist()):
+            yield f"{row.name} has arguments that it does not take"
+    known = len(graph.constants)
+    spaces = np.repeat([CONSTANT, PARAMETER, INPUT], [known, graph.n_parameters, first - known - graph.n_parameters])
+    if not np.array_equal(graph.space[:first], spaces) or graph.depth[:first].any():
+        yield "leaves must be constants, parameters and inputs, of depth 0"
+    if len(graph.op):
+        yield from _faults_of_spaces(graph)
+
+
+def _faults_of_spaces(graph: Graph) -> Iterator[str]:
+    first, start, spaces = graph.first, graph.start[:-1], graph.space[graph.args]
+    if (graph.depth[first:] != 1 + np.maximum.reduceat(graph.depth[graph.args], start)).any():
+        yield "every operation must be one level deeper than its arguments"
+    highest = np.maximum.reduceat(spaces, start) + graph.which(table.identity)
+    if (graph.space[first:] != np.where(highest <= PARAMETER, PARAMETER, BATCHED)).any():
+        yield "every operation must be in the space of its arguments, and a copy in a higher one"
+    middle = (start + graph.length // 2)[graph.which(table.dot)]
+    parts = np.unique(np.append(start, middle))
+    mixed = np.minimum.reduceat(spaces, parts) != np.maximum.reduceat(spaces, parts)
+    lists = graph.which(*(row for row in graph.primitives if row.rule is not None))
+    if (mixed & lists[graph.owner[parts]]).any():
+        yield "the arguments of every list must be of one space; of a dot, those on each side"
+
+
 def _are_nodes(numbers: Sequence[int], n: int) -> bool:
     return all(0 <= i < n for i in numbers)
 
@@ -66,4 +114,6 @@ def _is_whole(guard: Guard, n: int) -> bool:
 
 
 def _fits(row: Primitive, count: int) -> bool:
+    if row is table.dot:
+        return count > 0 and count % 2 == 0
     return count > 0 if row.rule is not None else count == row.arity
