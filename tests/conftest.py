@@ -4,6 +4,10 @@ import hypothesis
 import pytest
 
 from autograd import TABLE
+from autograd.program import spec
+
+# Graphs in normal form are looked at, too.
+spec.thorough = True
 
 # The same examples on every run, and no deadline: a busy machine is not a bug.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)

@@ -1166,11 +1166,27 @@ def test_too_many_paths_name_the_remedy_and_leave_the_program_usable():
 
     program = trace(f, [1.0] * 3, max_paths=4)
     every = [[a, b, c] for a in (1.0, -1.0) for b in (1.0, -1.0) for c in (1.0, -1.0)]
-    with pytest.raises(TraceError, match=r"more than 4 paths; write .*where.*maximum.*max_paths"):
+    with pytest.raises(TraceError, match=r"more than 4 paths; .*write maximum.*where.*max_paths"):
         program(every)
     assert len(program.paths) == 4
     assert program(every[:2]).tolist() == [3.0, 4.0]
     assert trace(f, [1.0] * 3)(every).tolist() == [3.0, 4.0, 4.0, 5.0, 4.0, 5.0, 5.0, 6.0]
+
+
+def test_the_remedy_for_too_many_paths_is_one_path_as_it_is_written():
+    def f(xs, choose):
+        return autograd.sum([choose(x, 0.5, x, -2.0 * x) for x in xs])
+
+    rows = np.random.default_rng(1).standard_normal((500, 10)).round(1)  # 0.5 is among them
+    compares = trace(lambda xs: f(xs, lambda a, b, x, y: autograd.where(a > b, x, y)), rows[0].tolist())
+    with pytest.raises(TraceError, match="more than 64 paths") as refused:
+        compares(rows)
+    (remedy,) = re.findall(r"write (where\(step.*?, x, y\))", str(refused.value))
+    program = trace(lambda xs: f(xs, eval(f"lambda a, b, x, y: {remedy}", vars(autograd))), rows[0].tolist())
+    values, slopes = program.value_and_grad(rows, wrt="inputs")
+    assert len(program.paths) == 1
+    assert values.tolist() == [f(row, lambda a, b, x, y: x if a > b else y) for row in rows.tolist()]
+    assert slopes.tolist() == np.where(rows > 0.5, 1.0, -2.0).tolist()
 
 
 def test_branches_must_return_the_same_shape():

@@ -101,6 +101,15 @@ def test_attention_is_a_stack_of_matrix_products():
     assert [(e.name, e.shape) for e in program.equations()] == [("matmul", "2 × 4 × 5 × n")]
 
 
+def test_a_triangle_of_parameters_is_a_matrix_product_for_each_length():
+    rows = [[Value(rng.random()) for _ in range(i + 1)] for i in range(8)]
+    program = trace(lambda x: [autograd.dot(row, x[: len(row)]) for row in rows], [0.5] * 8)
+    assert sorted(names(program)) == [*["matmul"] * 7, "mul"]
+    x = np.random.default_rng(1).random((3, 8))
+    triangle = np.array([[row[j].data if j < len(row) else 0.0 for j in range(8)] for row in rows])
+    assert program(x) == pytest.approx(x @ triangle.T)
+
+
 def test_print_shows_the_equations_with_their_shapes():
     program = trace(loss_with(by_sum, layers(5, 4, 4)), [0.0] * 5, [0.0] * 4)
     lines = str(program).splitlines()

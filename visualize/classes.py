@@ -15,8 +15,10 @@ import numpy as np
 
 from autograd import Value
 from autograd import primitives as table
-from autograd.program.normalise import Graph, Terms, graph_of, products, ranges, terms_of
+from autograd.program.graph import Graph, graph_of, ranges
+from autograd.program.normalise import products
 from autograd.program.record import Array
+from autograd.program.terms import Terms, terms_of
 from visualize.description import short_names
 
 __all__ = ["Batch", "Flat", "batch_of", "classes_of", "depths_of", "numbered"]

@@ -1,6 +1,7 @@
 """Programs: write the computation of one example in scalars, run it for whole batches at array speed."""
 
+from autograd.program.lists import one_hot, take
+from autograd.program.recorder import Index, TraceError
 from autograd.program.run import Program, trace
-from autograd.program.tracing import Index, TraceError, one_hot, take
 
 __all__ = ["Index", "Program", "TraceError", "one_hot", "take", "trace"]

@@ -16,7 +16,7 @@ import numpy as np
 from autograd.convert import number
 from autograd.engine import Value
 from autograd.program.record import Array, same
-from autograd.program.tracing import Index, TraceError
+from autograd.program.recorder import Index, TraceError
 from autograd.tree import (
     is_number,
     leaves_of,
@@ -146,22 +146,28 @@ def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Valu
     """What the function is to be called with for one row of numbers, and the Values in it, in order."""
     inputs: list[Value] = []
 
-    def number_at(x: float, whole: bool) -> Any:
-        item = Index(int(x)) if whole else Value(x)
-        inputs.append(item.value if isinstance(item, Index) else item)
-        return item
+    def made(numbers: Sequence[float], whole: bool) -> list[Any]:
+        if whole:
+            indices = [Index(int(x)) for x in numbers]
+            inputs.extend([index.value for index in indices])
+            return indices
+        values = [Value(x) for x in numbers]
+        inputs.extend(values)
+        return values
 
-    return _arguments(description, row, number_at), inputs
+    return _arguments(description, row, made), inputs
 
 
 def plain_arguments_of(description: Any, row: Sequence[float]) -> Any:
     """The same with plain numbers, as in the example."""
-    return _arguments(description, row, lambda x, whole: int(x) if whole else x)
+    return _arguments(description, row, lambda numbers, whole: [int(x) if whole else x for x in numbers])
 
 
-def _arguments(description: Any, row: Sequence[float], number_at: Callable[[float, bool], Any]) -> Any:
-    def made(slot: Slot) -> Any:
-        found = [number_at(x, slot.whole) for x in row[slot.place]]
+def _arguments(description: Any, row: Sequence[float], made: Callable[[Sequence[float], bool], list[Any]]) -> Any:
+    """made: what stands for some numbers, indices or not."""
+
+    def of_slot(slot: Slot) -> Any:
+        found = made(row[slot.place], slot.whole)
         if slot.template is None:
             if not any(isinstance(x, Value | Index) for x in found):
                 return np.array(found, dtype=int if slot.whole else float).reshape(slot.shape)
@@ -171,7 +177,7 @@ def _arguments(description: Any, row: Sequence[float], number_at: Callable[[floa
             return array.reshape(slot.shape)
         return _filled(slot.template, iter(found))
 
-    return rebuild(description, made, Fixed.given)
+    return rebuild(description, of_slot, Fixed.given)
 
 
 def _filled(template: Any, items: Iterator[Any]) -> Any:

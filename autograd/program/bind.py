@@ -22,6 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 from autograd import primitives as table
 from autograd.primitive import _BUILT_IN, Primitive
 from autograd.program.forward import DOUBLE_PRODUCT, Forward, matrices, view_of
+from autograd.program.graph import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.loops import (
     Step,
     add_batch,
@@ -36,7 +37,6 @@ from autograd.program.loops import (
     put_rows,
     take_rows,
 )
-from autograd.program.normalise import BATCHED, CONSTANT, INPUT, PARAMETER
 from autograd.program.record import Array
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import SLOPE, Symbol

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
+from autograd.program.graph import CONSTANT, INPUT
 from autograd.program.loops import (
     LINE,
     Step,
@@ -32,7 +33,6 @@ from autograd.program.loops import (
     take_rows,
     value_of,
 )
-from autograd.program.normalise import CONSTANT, INPUT
 from autograd.program.record import Array, narrow
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 from autograd.symbol import SLOPE, VALUE, Symbol, factored

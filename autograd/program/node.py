@@ -22,7 +22,7 @@ from autograd.primitives import identity
 from autograd.program.bind import Wanted
 from autograd.program.path import Path
 from autograd.program.record import SIGNS, Array, Record
-from autograd.program.tracing import Index, Recorder
+from autograd.program.recorder import Index, Recorder
 
 if TYPE_CHECKING:
     from autograd.program.run import Program

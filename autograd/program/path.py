@@ -12,7 +12,8 @@ from autograd import primitives as table
 from autograd.engine import Value, read
 from autograd.primitive import TooLarge
 from autograd.program.bind import Bound, NotFinite, Wanted
-from autograd.program.normalise import BATCHED, Graph, normalise
+from autograd.program.graph import BATCHED, Graph
+from autograd.program.normalise import normalise
 from autograd.program.record import Array, Record, narrow, replay
 from autograd.program.roll import Plan, roll
 from autograd.program.straight import QUICK, Follower, Straight, best_lanes, is_possible

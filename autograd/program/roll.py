@@ -7,13 +7,15 @@ in which they are likely to be read. A row is one number (per example, in the sp
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from autograd import primitives as table
 from autograd.primitive import Primitive
-from autograd.program.normalise import INPUT, Graph, ranges, starts_of
+from autograd.program.graph import INPUT, Agenda, Graph, ranges, starts_of
+from autograd.program.matrices import products_of
 from autograd.program.record import Array
 
 __all__ = ["Instruction", "Plan", "Ref", "roll", "strides_of"]
@@ -89,7 +91,7 @@ class _Roller:
 
     def plan(self) -> Plan:
         graph = self.graph
-        for group in self._agenda():
+        for group in self._groups():
             primitive = graph.primitives[graph.op[group[0]]]
             if primitive is table.dot:
                 self._dots(group)
@@ -106,59 +108,38 @@ class _Roller:
 
     # ------------------------------------------------------------ what is done next
 
-    def _agenda(self) -> list[Array]:
-        """Groups of operations that can be done together: of the ready ones, always that of the lowest mean depth."""
+    def _groups(self) -> Iterator[Array]:
+        """Operations that can be done together, in turn: of the ready ones, always those of the lowest mean depth."""
         graph = self.graph
-        n = len(graph.op)
-        key = self._keys()
-        depth = graph.depth[graph.first :]
-        inner = graph.args >= graph.first
-        producers, owner = graph.args[inner] - graph.first, graph.owner[inner]
-        order = np.argsort(producers, kind="stable")
-        users = owner[order]
-        starts = np.searchsorted(producers[order], np.arange(n + 1))
-        waiting = np.bincount(owner, minlength=n)
-        ready: dict[int, list[Array]] = {}
-        depths: dict[int, tuple[float, int]] = {}
-
-        def add(nodes: Array) -> None:
-            for k in np.unique(key[nodes]).tolist():
-                mine = nodes[key[nodes] == k]
-                ready.setdefault(k, []).append(mine)
-                total, count = depths.get(k, (0.0, 0))
-                depths[k] = (total + float(depth[mine].sum()), count + len(mine))
-
-        add(np.flatnonzero(waiting == 0))
-        groups = []
-        while ready:
-            k = min(depths, key=lambda k: depths[k][0] / depths[k][1])
-            nodes = np.concatenate(ready.pop(k))
-            del depths[k]
-            groups.append(nodes)
-            touched = users[ranges(starts[nodes], starts[nodes + 1] - starts[nodes])]
-            np.subtract.at(waiting, touched, 1)
-            released = np.unique(touched[waiting[touched] == 0])
-            if len(released):
-                add(released)
-        return groups
+        key, depth = self._keys(), graph.depth[graph.first :]
+        agenda = Agenda(graph)
+        ready: dict[int, _Ready] = {}
+        released = np.flatnonzero(agenda.waiting == 0)
+        while len(released) or ready:
+            for k in np.unique(key[released]).tolist():
+                mine = released[key[released] == k]
+                ready.setdefault(k, _Ready()).add(mine, int(depth[mine].sum()))
+            nodes = np.concatenate(ready.pop(min(ready, key=lambda k: ready[k].depth)).nodes)
+            released = agenda.done(nodes)
+            yield nodes
 
     def _keys(self) -> Array:
-        """Equal numbers for operations that can be done together: of one primitive, on operands of the same spaces."""
-        graph = self.graph
+        """Equal numbers for operations that can be done together: of one primitive, on operands of the same spaces, and
+        with the same constant exponent.
+        """
+        graph, start, length = self.graph, self.graph.start[:-1], self.graph.length
         spaces = graph.space[graph.args]
-        first = graph.start[:-1]
-        length = graph.length
-        key = graph.op * 4**3
-        lists = np.isin(graph.op, [i for i, row in enumerate(graph.primitives) if row.rule is not None])
-        for place in range(3):  # of a dot, the first of each half tells; of other lists, the first
-            offset = np.where(
-                lists, 0 if place == 0 else np.where(graph.which(table.dot) & (place == 1), length // 2, 0), place
-            )
-            has = np.where(lists, place < 2, place < length)
-            key = key + np.where(has, spaces[np.minimum(first + offset, len(spaces) - 1)], 0) * 4**place
+        dots = graph.which(table.dot)
+        lists = graph.which(*(row for row in graph.primitives if row.rule is not None))
+        # Of a dot, the first of each half tells; of other lists, the first.
+        telling, step = np.where(dots, 2, np.where(lists, 1, length)), np.where(dots, length // 2, 1)
         powers = np.flatnonzero(graph.which(table.pow))
-        exponent = graph.args[first[powers] + 1] + 1
-        key[powers] += 4**3 * len(graph.primitives) * np.where(exponent <= len(graph.constants), exponent, 0)
+        exponent = graph.args[start[powers] + 1] + 1
+        key = graph.op.copy()
+        key[powers] += len(graph.primitives) * np.where(exponent <= len(graph.constants), exponent, 0)
+        for place in (2, 1, 0):
+            entry = np.minimum(start + place * step, len(spaces) - 1)
+            key = 4 * key + np.where(place < telling, spaces[entry], 0)
         return np.unique(key, return_inverse=True)[1]
 
     # ------------------------------------------------------------ what becomes of it
@@ -193,9 +174,7 @@ class _Roller:
         main = operands[:, int(np.argmax(graph.space[operands[0]]))]
         order = np.lexsort((graph.rank[group], self.row[main]))
         group, operands = group[order], operands[order]
-        refs = [self._ref(column) for column in operands.T]
-        shape = _shape([ref.rows for ref in refs])
-        row = self._emit("map", group, tuple(Ref(ref.space, ref.rows.reshape(shape)) for ref in refs), shape)
+        row = self._emit("map", group, tuple(self._ref(column) for column in operands.T), (len(group),))
         self._set(group, row + np.arange(len(group)))
 
     def _lists(self, primitive: Primitive, group: Array) -> None:
@@ -218,14 +197,7 @@ class _Roller:
         graph = self.graph
         group = group[np.argsort(graph.rank[group], kind="stable")]
         half = graph.length[group] // 2
-        rest = []
-        lengths = np.unique(half).tolist()
-        for k in lengths:
-            mine = group[half == k]
-            left = graph.args[graph.start[mine][:, None] + np.arange(k)]
-            right = graph.args[graph.start[mine][:, None] + k + np.arange(k)]
-            rest.append(self._matrices(mine, left, right, 0 if len(lengths) <= 4 else 4096))
-        group = np.concatenate(rest)
+        group = np.concatenate([self._matrices(group[half == k], k) for k in np.unique(half).tolist()])
         if not len(group):
             return
         half = graph.length[group] // 2
@@ -237,42 +209,37 @@ class _Roller:
         row = self._emit("dot", group, (self._ref(left), self._ref(right)), (len(group),), starts)
         self._set(group, row + np.arange(len(group)))
 
-    def _matrices(self, group: Array, left: Array, right: Array, small: int) -> Array:
-        """Emit matrix products for those dots that are entries of one; returns the others.
+    def _matrices(self, group: Array, k: int) -> Array:
+        """Emit matrix products for those dots, each of k products, that are entries of one; returns the others."""
+        graph = self.graph
+        left = graph.args[graph.start[group][:, None] + np.arange(k)]
+        right = graph.args[graph.start[group][:, None] + k + np.arange(k)]
+        both = graph.space[left[0, 0]] >= INPUT and graph.space[right[0, 0]] >= INPUT
+        alone = np.ones(len(group), dtype=bool)
+        for found in products_of(left, right, lone=not both):
+            row = self._emit("matmul", group, (self._ref(found.left), self._ref(found.right)), found.shape)
+            self._set(group[found.dots], row + found.place)
+            alone[found.dots] = False
+        return group[alone]
 
-        left, right: nodes, of shape (dots, length). small: stacks of fewer products of numbers are not worth a call.
-        """
-        k = left.shape[1]
-        a, lefts = _distinct(left)
-        b, rights = _distinct(right)
-        component = _components(a, b, len(lefts), len(rights))
-        of_left, of_right = np.zeros(len(lefts), dtype=np.int64), np.zeros(len(rights), dtype=np.int64)
-        of_left[a], of_right[b] = component, component
-        m, r = np.bincount(of_left), np.bincount(of_right)
-        entries = np.bincount(component[np.unique(a * len(rights) + b, return_index=True)[1]])
-        both = self.graph.space[left[0, 0]] >= INPUT and self.graph.space[right[0, 0]] >= INPUT
-        good = (3 * entries >= m * r) & ~((m * r == 1) & both)  # mostly full; a lone pair of lists is a dot
-        taken = np.zeros(len(group), dtype=bool)
-        for shape in np.unique(np.stack([m, r], axis=1)[good], axis=0).tolist():
-            these = np.flatnonzero(good & (m == shape[0]) & (r == shape[1]))
-            if len(these) * shape[0] * shape[1] * k < small:
-                continue
-            mine = np.isin(component, these)
-            taken |= mine
-            in_these = [np.flatnonzero(np.isin(of, these)) for of in (of_left, of_right)]
-            rows = []
-            for side, of, distinct in zip(in_these, (of_left, of_right), (lefts, rights), strict=True):
-                rows.append(distinct[side[np.argsort(of[side], kind="stable")]].reshape(len(these), -1, k))
-            place = []  # of each distinct row, within its component
-            for side, of in zip(in_these, (of_left, of_right), strict=True):
-                order = side[np.argsort(of[side], kind="stable")]
-                found = np.zeros(len(of), dtype=np.int64)
-                found[order] = np.arange(len(order)) % (len(order) // len(these))
-                place.append(found)
-            row = self._emit("matmul", group, (self._ref(rows[0]), self._ref(rows[1])), (len(these), *shape))
-            stack = np.searchsorted(these, component[mine])
-            self._set(group[mine], row + (stack * shape[0] + place[0][a[mine]]) * shape[1] + place[1][b[mine]])
-        return group[~taken]
+
+class _Ready:
+    """Operations of one key that can be done."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Array] = []
+        self.count = self.total = 0
+
+    def add(self, nodes: Array, depth: int) -> None:
+        """depth: of all of them together."""
+        self.nodes.append(nodes)
+        self.count += len(nodes)
+        self.total += depth
+
+    @property
+    def depth(self) -> float:
+        """The mean of all."""
+        return self.total / self.count
 
 
 def strides_of(rows: Array) -> tuple[int, ...] | None:
@@ -285,45 +252,3 @@ def strides_of(rows: Array) -> tuple[int, ...] | None:
         strides.append(stride)
         grid = grid[..., None] + np.arange(size) * stride
     return tuple(strides) if np.array_equal(grid, rows) else None
-
-
-def _shape(operands: list[Array]) -> tuple[int, ...]:
-    """(n,), or (p, q) if that makes some operand's rows even: x scaled by one number in each of p groups of q."""
-    for rows in operands:
-        steps = np.diff(rows)
-        breaks = np.flatnonzero(steps != steps[:1])
-        if len(breaks):
-            q = int(breaks[0]) + 1
-            if len(rows) % q == 0 and strides_of(rows.reshape(-1, q)):
-                return len(rows) // q, q
-    return operands[0].shape
-
-
-MIX = np.random.default_rng(1).integers(1, 2**63, size=1 << 12, dtype=np.int64) | 1
-
-
-def _distinct(rows: Array) -> tuple[Array, Array]:
-    """For each row its number among the distinct ones, in order of first appearance; and these."""
-    mix = np.resize(MIX, rows.shape[1]) * np.arange(1, 2 * rows.shape[1], 2)
-    with np.errstate(over="ignore"):
-        _, first, inverse = np.unique(rows @ mix, return_index=True, return_inverse=True)
-    if not np.array_equal(rows, rows[first[inverse]]):  # two rows of one hash: never seen, but possible
-        _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[inverse.ravel()], rows[first[order]]
-
-
-def _components(a: Array, b: Array, n_a: int, n_b: int) -> Array:
-    """The connected component, 0, 1, ..., of each edge of a graph between two sorts of nodes."""
-    label = np.arange(n_a)
-    while True:
-        of_b = np.full(n_b, n_a)
-        np.minimum.at(of_b, b, label[a])
-        better = label.copy()
-        np.minimum.at(better, a, of_b[b])
-        better = better[better]
-        if np.array_equal(better, label):
-            return np.unique(label[a], return_inverse=True)[1]
-        label = better

@@ -26,8 +26,9 @@ from autograd.program.node import ProgramRow, on_values
 from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, same
+from autograd.program.recorder import TraceError
 from autograd.program.show import Equation, Stats, equations, text
-from autograd.program.tracing import TraceError, trace_once, trace_path
+from autograd.program.tracing import trace_once, trace_path
 from autograd.tree import map_leaves
 
 __all__ = ["Program", "trace"]
@@ -373,8 +374,9 @@ class Program:
             )
         if len(self.paths) >= self.max_paths:
             raise TraceError(
-                f"program: the branches of the function lead along more than {self.max_paths} paths; write "
-                "where(condition, a, b), maximum or softmax instead of if and max, or raise max_paths"
+                f"program: the branches of the function lead along more than {self.max_paths} paths; for max and min "
+                "write maximum, minimum or softmax, and for x if a > b else y, or where(a > b, x, y), which compares "
+                "as well, write where(step(a - b), x, y); or raise max_paths"
             )
         known = self._leaves if self._leaves is not None else []
         numbers = row.tolist()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.program.arguments import Slot
-from autograd.program.normalise import CONSTANT, INPUT, PARAMETER
+from autograd.program.graph import CONSTANT, INPUT, PARAMETER
 from autograd.program.roll import Instruction, Plan, Ref, strides_of
 
 __all__ = ["Equation", "Operand", "Stats", "equations", "text"]

@@ -15,9 +15,12 @@ from programs.generator import Case, random_program
 
 import autograd
 from autograd import Program, Value
+from autograd.program import spec
 from autograd.program.record import follows, replay
 
 __all__ = ["FLOAT32", "NAN", "ROLLED", "STRAIGHT", "THOROUGH", "Kind", "Mismatch", "check", "failure", "quick"]
+
+spec.thorough = True
 
 ASKED = [(wrt, reduce) for reduce in ("mean", "sum", None) for wrt in ("parameters", "inputs", "both")]
 
