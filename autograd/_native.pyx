@@ -50,15 +50,26 @@ cdef object reference_write = bulk.write_with
 cdef extern from "Python.h":
     void incref "Py_INCREF" (PyObject *)
     void decref "Py_DECREF" (PyObject *)
-    void new_reference "_Py_NewReference" (PyObject *)
     PyObject **items_of "PySequence_Fast_ITEMS" (PyObject *)
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_of "PyFloat_AS_DOUBLE" (PyObject *)
+    PyObject *no_memory "PyErr_NoMemory" ()
     ctypedef void (*destructor)(PyObject *) noexcept
+    ctypedef void (*freefunc)(void *) noexcept
+    ctypedef PyObject *(*allocfunc)(PyTypeObject *, Py_ssize_t) noexcept
     ctypedef struct PyTypeObject:
         destructor tp_dealloc
-        destructor tp_free
+        allocfunc tp_alloc
+        freefunc tp_free
         Py_ssize_t tp_weaklistoffset
+        Py_ssize_t tp_basicsize
+
+cdef extern from "_pages.h":
+    enum:
+        NODE
+    PyObject *new_node(PyTypeObject *type)
+    void put_node(void *x)
+    bint give_up_spare_arenas()
 
 cdef extern from "_rules.h":
     enum:
@@ -685,65 +696,55 @@ cdef void wait(PyObject *x) noexcept:
     waiting = x
 
 
-# Nodes come and go by the ten thousand, so those given back are kept for the next graph.
-DEF SPARE_NODES = 1 << 16
-cdef PyObject *spare_nodes[SPARE_NODES]
-cdef size_t n_spare_nodes = 0
 cdef PyTypeObject *value_type = <PyTypeObject *>Value
 cdef destructor deallocate_with_care = value_type.tp_dealloc
 
 
 cdef void deallocate(PyObject *x) noexcept:
     """What Cython made of `__dealloc__`, for the many nodes that nothing else knows of: no label, no weak reference."""
-    global n_spare_nodes
     if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] != NULL:
         deallocate_with_care(x)
         return
     give_back(x)
-    if n_spare_nodes == SPARE_NODES:
-        value_type.tp_free(x)
-        return
-    spare_nodes[n_spare_nodes] = x
-    n_spare_nodes += 1
+    put_node(x)
 
 
+cdef PyObject *allocate(PyTypeObject *type, Py_ssize_t n) noexcept:
+    """What Python's own `tp_alloc` does, in our pages."""
+    cdef PyObject *x = new_node(type)
+    if x == NULL:
+        return no_memory()
+    memset(<char *>x + sizeof(PyObject), 0, type.tp_basicsize - sizeof(PyObject))
+    return x
+
+
+assert value_type.tp_basicsize <= NODE
+value_type.tp_alloc = allocate
+value_type.tp_free = <freefunc>put_node
 value_type.tp_dealloc = deallocate
 
 
 cdef void *reallocated(void *memory, size_t size) noexcept:
-    """Memory, larger than before; if there is none, the nodes that are kept are given up for it. NULL if even so."""
-    global n_spare_nodes
+    """Memory, larger than before; if there is none, that of the nodes which are gone is given up for it. NULL if even so.
+    """
     cdef void *found = PyMem_Realloc(memory, size)
-    if found == NULL and n_spare_nodes:
-        while n_spare_nodes:
-            n_spare_nodes -= 1
-            value_type.tp_free(spare_nodes[n_spare_nodes])
+    if found == NULL and give_up_spare_arenas():
         found = PyMem_Realloc(memory, size)
     return found
 
 
 cdef inline Value fresh():
     """A new Value, a leaf, whose numbers are still to be set."""
-    global n_spare_nodes, computed
-    cdef PyObject *x
-    if n_spare_nodes == 0:
-        return fresh_memory()
-    n_spare_nodes -= 1
-    x = spare_nodes[n_spare_nodes]
-    new_reference(x)
+    global computed
+    cdef PyObject *x = new_node(value_type)
+    if x == NULL:
+        raise MemoryError()
+    (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] = NULL
+    (<Value>x).op, (<Value>x).flags = LEAF, 0
+    (<Value>x).slot = now
+    computed = True
     cdef Value v = <Value>x
     decref(x)  # `v` holds it now
-    v.op, v.flags = LEAF, 0
-    v.slot = now
-    computed = True
-    return v
-
-
-cdef Value fresh_memory():
-    global computed
-    cdef Value v = Value.__new__(Value)
-    v.slot = now
-    computed = True
     return v
 
 
