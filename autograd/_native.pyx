@@ -54,6 +54,10 @@ cdef extern from "Python.h":
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_of "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *no_memory "PyErr_NoMemory" ()
+    bint PyLong_CheckExact(object)
+    size_t ARGUMENTS_OFFSET "PY_VECTORCALL_ARGUMENTS_OFFSET"
+    ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *) except NULL
+    ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
     ctypedef void (*destructor)(PyObject *) noexcept
     ctypedef void (*freefunc)(void *) noexcept
     ctypedef PyObject *(*allocfunc)(PyTypeObject *, Py_ssize_t) noexcept
@@ -63,11 +67,15 @@ cdef extern from "Python.h":
         freefunc tp_free
         Py_ssize_t tp_weaklistoffset
         Py_ssize_t tp_basicsize
+        vectorcallfunc tp_vectorcall
+        ternaryfunc tp_call
+    PyTypeObject python_type "PyType_Type"
 
 cdef extern from "_pages.h":
     enum:
         NODE
     PyObject *new_node(PyTypeObject *type)
+    object owned(PyObject *)
     void put_node(void *x)
     bint give_up_spare_arenas()
 
@@ -99,6 +107,7 @@ DEF CONSTANT2 = 2  # the second is, or there is none
 DEF MANY = 4       # the arguments are in an array
 DEF HAS_GRAD = 8
 DEF LABELLED = 16
+DEF WEAK_REFERENCES = 56  # where they are
 
 cdef list ROWS = [None]  # the row of each number; a user's own rows get theirs when they are first used
 cdef uint8_t ARITY[MOST]
@@ -204,7 +213,7 @@ A scalar that records what is done to it, so that `backward()` can find its grad
             watch("set", self)
         if self.op != LEAF:
             raise AttributeError(REFUSALS["data"].format(ROWS[self.op].name))
-        change(self, PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data"))
+        set_data(self, PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data"))
 
     @property
     def grad(self):
@@ -326,7 +335,7 @@ A scalar that records what is done to it, so that `backward()` can find its grad
         results were computed; no gradient has changed then.
         """
         cdef Graph graph
-        cdef double start = seed_number(seed)
+        cdef double start = seed_of(seed)
         if modes:
             watch("backward", self)
         try:
@@ -564,6 +573,12 @@ A scalar that records what is done to it, so that `backward()` can find its grad
         return record(table.elu, (self, alpha))
 
 
+cdef double seed_of(object seed) except? -1.0:
+    if is_float(<PyObject *>seed) and float_of(<PyObject *>seed) == float_of(<PyObject *>seed):
+        return float_of(<PyObject *>seed)
+    return seed_number(seed)
+
+
 cdef object comparable(object x):
     if type(x) is Value:
         return (<Value>x).value
@@ -593,13 +608,18 @@ cdef inline bint is_same(double a, double b) noexcept:
 
 def change(Value leaf, double data):
     """Give a leaf another number."""
+    set_data(leaf, data)
+
+
+cdef int set_data(Value leaf, double data) except -1:
     if is_same(leaf.value, data):
-        return
+        return 0
     if data != data and leaf.value == leaf.value:
         diverged(leaf, leaf.value, leaf._grad)
     tick()
     leaf.value = data
     set_moment(<PyObject *>leaf, now)
+    return 0
 
 
 def put_back(Value leaf, double data, uint32_t moment):
@@ -702,7 +722,7 @@ cdef destructor deallocate_with_care = value_type.tp_dealloc
 
 cdef void deallocate(PyObject *x) noexcept:
     """What Cython made of `__dealloc__`, for the many nodes that nothing else knows of: no label, no weak reference."""
-    if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] != NULL:
+    if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + WEAK_REFERENCES))[0] != NULL:
         deallocate_with_care(x)
         return
     give_back(x)
@@ -718,7 +738,7 @@ cdef PyObject *allocate(PyTypeObject *type, Py_ssize_t n) noexcept:
     return x
 
 
-assert value_type.tp_basicsize <= NODE
+assert value_type.tp_basicsize == NODE and value_type.tp_weaklistoffset == WEAK_REFERENCES
 value_type.tp_alloc = allocate
 value_type.tp_free = <freefunc>put_node
 value_type.tp_dealloc = deallocate
@@ -733,19 +753,43 @@ cdef void *reallocated(void *memory, size_t size) noexcept:
     return found
 
 
-cdef inline Value fresh():
-    """A new Value, a leaf, whose numbers are still to be set."""
+cdef inline PyObject *begun(int op, uint8_t flags, double y) except NULL:
+    """A new Value, whose arguments are still to be set; a leaf has none."""
     global computed
-    cdef PyObject *x = new_node(value_type)
-    if x == NULL:
+    cdef PyObject *v = new_node(value_type)
+    if v == NULL:
         raise MemoryError()
-    (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] = NULL
-    (<Value>x).op, (<Value>x).flags = LEAF, 0
-    (<Value>x).slot = now
+    (<Value>v).value = y
+    (<Value>v).slot = now
+    (<Value>v).op = op
+    (<Value>v).flags = flags
+    (<PyObject **>(<char *>v + WEAK_REFERENCES))[0] = NULL
     computed = True
-    cdef Value v = <Value>x
-    decref(x)  # `v` holds it now
     return v
+
+
+cdef Value leaf_of(double data):
+    return owned(begun(LEAF, 0, data))
+
+
+cdef PyObject *leaf_from(PyObject *type, PyObject **args, size_t n, PyObject *names) except NULL:
+    """`Value(data)` for a float; Python's own way is a tuple, a dict and two calls."""
+    if names == NULL and n & ~ARGUMENTS_OFFSET == 1 and is_float(args[0]) and not modes:
+        return begun(LEAF, 0, float_of(args[0]))
+    return called_with_care(type, args, n & ~ARGUMENTS_OFFSET, names)
+
+
+cdef PyObject *called_with_care(PyObject *type, PyObject **args, size_t n, PyObject *names) except NULL:
+    cdef size_t i
+    cdef tuple given = tuple([<object>args[i] for i in range(n)])
+    cdef dict named = {}
+    if names != NULL:
+        for i, name in enumerate(<tuple>names):
+            named[name] = <object>args[n + i]
+    return python_type.tp_call(type, <PyObject *>given, <PyObject *>named)
+
+
+value_type.tp_vectorcall = leaf_from
 
 
 # ---------------------------------------------------------------- recording
@@ -760,56 +804,89 @@ cdef Value noted(Value v):
             (<list>mode).append(v)
     if type(mode) is not int:
         return v
-    leaf = fresh()
-    leaf.value = v.value
-    return leaf
+    return leaf_of(v.value)
 
 
-cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
-    """A new node with one or two arguments, p and q as numbers."""
+cdef Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
+    """A new node with one or two arguments, p and q as numbers, in the cases that take more than arithmetic."""
     cdef double y = rule_value(op, p, q)
     cdef Value v
     if not isfinite(y):  # an error, a user's own row, or really infinite: Python knows
         y = evaluate(ROWS[op], (x1, x2)[: ARITY[op]], (p, q)[: ARITY[op]])
-    v = fresh()
-    v.value = y
-    v.op, v.flags = op, flags
+    v = owned(begun(op, flags, y))
     if op >= N_RULES:
         hold_row(op)
-    if flags & CONSTANT1:
-        v.a.constant = p
-    else:
-        incref(<PyObject *>x1)  # owned by v from here on
-        v.a.value = <PyObject *>x1
-    if flags & CONSTANT2:
-        v.b.constant = q
-    else:
-        incref(<PyObject *>x2)  # as above
-        v.b.value = <PyObject *>x2
+    give_arguments(<PyObject *>v, flags, <PyObject *>x1, <PyObject *>x2, p, q)
     return noted(v) if modes else v
 
 
-cdef Value unary(int op, Value x):
-    return node(op, CONSTANT2, x, None, x.value, 0.0)
+cdef inline void give_arguments(PyObject *v, uint8_t flags, PyObject *x1, PyObject *x2, double p, double q) noexcept:
+    """v owns a reference to each argument that is a Value, from here on."""
+    if flags & CONSTANT1:
+        (<Value>v).a.constant = p
+    else:
+        incref(x1)
+        (<Value>v).a.value = x1
+    if flags & CONSTANT2:
+        (<Value>v).b.constant = q
+    else:
+        incref(x2)
+        (<Value>v).b.value = x2
 
 
-cdef object binary(int op, object x1, object x2):
-    if type(x1) is Value:
-        if type(x2) is Value:
-            return node(op, 0, x1, x2, (<Value>x1).value, (<Value>x2).value)
-        if PyFloat_CheckExact(x2):
-            return node(op, CONSTANT2, x1, x2, (<Value>x1).value, PyFloat_AS_DOUBLE(x2))
-    elif PyFloat_CheckExact(x1):
-        return node(op, CONSTANT1, x1, x2, PyFloat_AS_DOUBLE(x1), (<Value>x2).value)
-    # Some other kind of number on one side.
-    for x in (x1, x2):
-        if type(x) is not Value and not isinstance(x, (float, int, numbers.Real)):
-            return NotImplemented  # Python then asks the other side, or raises TypeError
-    if op == OP_add and type(x1) is int and x1 == 0:
+cdef inline object unary(int op, Value x):
+    cdef double y = rule_value(op, x.value, 0.0)
+    cdef PyObject *v
+    if modes or not isfinite(y):
+        return node(op, CONSTANT2, x, None, x.value, 0.0)
+    v = begun(op, CONSTANT2, y)
+    give_arguments(v, CONSTANT2, <PyObject *>x, NULL, x.value, 0.0)
+    return owned(v)
+
+
+cdef inline object binary(int op, object x1, object x2):
+    """x1 + x2 and the like, of which one is a Value: the methods below are made of it, each for its own operation."""
+    cdef uint8_t flags = 0
+    cdef double p, q, y
+    cdef PyObject *v
+    if is_value(<PyObject *>x1):
+        p = (<Value>x1).value
+    elif is_float(<PyObject *>x1):
+        p = float_of(<PyObject *>x1)
+        flags = CONSTANT1
+    else:
+        return of_other_numbers(op, x1, x2)
+    if is_value(<PyObject *>x2):
+        q = (<Value>x2).value
+    elif is_float(<PyObject *>x2):
+        q = float_of(<PyObject *>x2)
+        flags |= CONSTANT2
+    else:
+        return of_other_numbers(op, x1, x2)
+    y = rule_value(op, p, q)
+    if modes or not isfinite(y):
+        return node(op, flags, x1, x2, p, q)
+    v = begun(op, flags, y)
+    give_arguments(v, flags, <PyObject *>x1, <PyObject *>x2, p, q)
+    return owned(v)
+
+
+cdef object of_other_numbers(int op, object x1, object x2):
+    """`binary` where one side is neither a Value nor a float."""
+    if PyLong_CheckExact(x1) and op == OP_add and x1 == 0:
         return x2  # the 0 that the built-in sum() starts from
+    if not PyLong_CheckExact(x1) and not PyLong_CheckExact(x2):
+        for x in (x1, x2):
+            if type(x) is not Value and not isinstance(x, (float, int, numbers.Real)):
+                return NotImplemented  # Python then asks the other side, or raises TypeError
     if type(x1) is Value:
-        return binary(op, x1, float(x2))
-    return binary(op, float(x1), x2)
+        return any_of_two(op, x1, float(x2))
+    return any_of_two(op, float(x1), x2)
+
+
+cdef object any_of_two(int op, object x1, object x2):
+    """`binary` for an operation that only the caller knows."""
+    return binary(op, x1, x2)
 
 
 cdef inline int append(Value v, object arg) except -1:
@@ -829,7 +906,7 @@ cdef inline int append(Value v, object arg) except -1:
 
 
 cdef Value with_room(int op, size_t n):
-    cdef Value v = fresh()
+    cdef Value v = leaf_of(0.0)
     v.a.many = <Argument *>reallocated(NULL, (n or 1) * sizeof(Argument))
     if v.a.many == NULL:
         raise MemoryError()
@@ -884,8 +961,7 @@ cdef Value made_of(int op, primitive, args):
         for arg in args:
             append(v, arg)
         return v
-    v = fresh()
-    v.op, v.flags = op, CONSTANT1 | CONSTANT2
+    v = owned(begun(op, CONSTANT1 | CONSTANT2, 0.0))
     if op >= N_RULES:
         hold_row(op)
     x1, x2 = args[0], args[1] if len(args) == 2 else 0.0
@@ -943,7 +1019,7 @@ def shortcut(primitive, tuple args):
             found = True
         elif not PyFloat_CheckExact(arg):
             return NotImplemented
-    return binary(op, args[0], args[1]) if found else NotImplemented
+    return any_of_two(op, args[0], args[1]) if found else NotImplemented
 
 
 cdef object of_lists(int op, tuple args):
@@ -1083,20 +1159,6 @@ cdef inline void see(Graph *graph, PyObject *x) noexcept:
     graph.n_seen += 1
 
 
-cdef inline void visit(Graph *graph, PyObject *x) noexcept:
-    """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
-    if is_seen(graph, x):
-        return
-    if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
-        see(graph, x)
-        if graph.with_leaves:
-            graph.order[graph.n] = x
-            graph.n += 1
-    else:
-        graph.stack[graph.n_stack] = <size_t>x
-        graph.n_stack += 1
-
-
 cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
     """`visit` for each argument that is a Value. The counters live in registers: most arguments of a dot are leaves."""
     cdef PyObject **seen = graph.seen
@@ -1128,11 +1190,29 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
     graph.n, graph.n_seen = n, n_seen
 
 
-cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
-    """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
+cdef inline void visit_two(Graph *graph, PyObject *x) noexcept:
+    if not (<Value>x).flags & CONSTANT1:
+        visit(graph, (<Value>x).a.value)
+    if not (<Value>x).flags & CONSTANT2:
+        visit(graph, (<Value>x).b.value)
+
+
+cdef inline void visit(Graph *graph, PyObject *x) noexcept:
+    """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
+    if is_seen(graph, x):
+        return
+    if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
+        see(graph, x)
+        if graph.with_leaves:
+            graph.order[graph.n] = x
+            graph.n += 1
+    else:
+        graph.stack[graph.n_stack] = <size_t>x
+        graph.n_stack += 1
+
+
+cdef int begin(Graph *graph, Value root, bint with_leaves) except -1:
     global turns, active
-    cdef size_t top, i, n_args, steps = 0
-    cdef PyObject *x
     memcpy(graph, &spare, sizeof(spare))
     memset(&spare, 0, sizeof(spare))
     turns += 1
@@ -1146,6 +1226,14 @@ cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
         make_stack_room(graph, 1)
     graph.stack[0] = <size_t><PyObject *>root
     graph.n_stack = 1
+    return 0
+
+
+cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
+    """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
+    cdef size_t top, n_args, n_before, steps = 0
+    cdef PyObject *x
+    begin(graph, root, with_leaves)
     while graph.n_stack:
         top = graph.stack[graph.n_stack - 1]
         x = <PyObject *>(top & ~<size_t>1)
@@ -1171,13 +1259,15 @@ cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
             continue
         if graph.moments[graph.n_seen - 1] != now:
             graph.old = True
+        n_before = graph.n_stack
         if (<Value>x).flags & MANY:
             visit_many(graph, (<Value>x).a.many, n_args)
         else:
-            if not (<Value>x).flags & CONSTANT1:
-                visit(graph, (<Value>x).a.value)
-            if not (<Value>x).flags & CONSTANT2:
-                visit(graph, (<Value>x).b.value)
+            visit_two(graph, x)
+        if graph.n_stack == n_before:  # its arguments are done as it is
+            graph.n_stack -= 1
+            graph.order[graph.n] = x
+            graph.n += 1
     return 0
 
 
@@ -1264,11 +1354,8 @@ cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) exc
 cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     cdef size_t i = graph.n
     cdef int op
-    cdef uint8_t flags
-    cdef double c, x1, x2, y, p
+    cdef double c
     cdef PyObject *x
-    cdef PyObject *a
-    cdef PyObject *b
     graph.cotangents[root.slot] = seed if seed != 0.0 else -0.0
     while i:
         i -= 1
@@ -1279,27 +1366,35 @@ cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) e
         if c == 0.0 and signbit(c):
             continue
         op = (<Value>x).op
-        flags = (<Value>x).flags
-        if op == LEAF:  # the root may be one
-            continue
-        if flags & MANY:
+        if op == OP_add:  # what most nodes are; the compiler knows its rule then
+            pass_on_two(graph, x, OP_add, c, within)
+        elif op == OP_mul:
+            pass_on_two(graph, x, OP_mul, c, within)
+        elif (<Value>x).flags & MANY:
             sweep_many(graph, x, c, within)
-            continue
-        a = NULL if flags & CONSTANT1 else (<Value>x).a.value
-        b = NULL if flags & CONSTANT2 else (<Value>x).b.value
-        x1 = (<Value>a).value if a != NULL else (<Value>x).a.constant
-        x2 = (<Value>b).value if b != NULL else (<Value>x).b.constant
-        y = (<Value>x).value
-        if a != NULL and (within == NULL or within[(<Value>a).slot]):
-            p = rule_partial1(op, x1, x2, y)
-            if not isfinite(p):
-                p = asked(graph, x, 0)
-            add_to(graph, x, 0, a, c, p)
-        if b != NULL and (within == NULL or within[(<Value>b).slot]):
-            p = rule_partial2(op, x1, x2, y)
-            if not isfinite(p):
-                p = asked(graph, x, 1)
-            add_to(graph, x, 1, b, c, p)
+        elif op != LEAF:  # the root may be one
+            pass_on_two(graph, x, op, c, within)
+    return 0
+
+
+cdef inline int pass_on_two(Graph *graph, PyObject *x, int op, double c, const uint8_t *within) except -1:
+    """The same for one node with one or two arguments."""
+    cdef uint8_t flags = (<Value>x).flags
+    cdef PyObject *a = NULL if flags & CONSTANT1 else (<Value>x).a.value
+    cdef PyObject *b = NULL if flags & CONSTANT2 else (<Value>x).b.value
+    cdef double x1 = (<Value>a).value if a != NULL else (<Value>x).a.constant
+    cdef double x2 = (<Value>b).value if b != NULL else (<Value>x).b.constant
+    cdef double y = (<Value>x).value, p
+    if a != NULL and (within == NULL or within[(<Value>a).slot]):
+        p = rule_partial1(op, x1, x2, y)
+        if not isfinite(p):
+            p = asked(graph, x, 0)
+        add_to(graph, x, 0, a, c, p)
+    if b != NULL and (within == NULL or within[(<Value>b).slot]):
+        p = rule_partial2(op, x1, x2, y)
+        if not isfinite(p):
+            p = asked(graph, x, 1)
+        add_to(graph, x, 1, b, c, p)
     return 0
 
 

@@ -151,3 +151,6 @@ static inline PyObject *new_node(PyTypeObject *type) {
     return x;
 #endif
 }
+
+/* For Cython, to which this returns a reference that the caller had. */
+static inline PyObject *owned(PyObject *x) { return x; }
