@@ -12,6 +12,7 @@ pointers to Values are borrowed from a graph that the caller holds.
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.contextvars cimport PyContextVar_Reset, PyContextVar_Set, get_value_no_default
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -36,7 +37,7 @@ from autograd.convert import (
 from autograd.copies import restored, state_of
 from autograd.modes import compared, made, modes as modes_of_threads, watch
 from autograd.moments import changed_since, diverged
-from autograd.primitive import TABLE
+from autograd.primitive import TABLE, Primitive
 from autograd.sweep import gradients_along, partials_of, pull_back, read_data, read_value
 from autograd.value import evaluate
 
@@ -83,7 +84,8 @@ cdef extern from "_rules.h":
     enum:
         OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
         OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
-        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, N_RULES
+        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, OP_identity
+        N_RULES
     const unsigned long RULES_FINGERPRINT
     double rule_value(int op, double x1, double x2) nogil
     double rule_partial1(int op, double x1, double x2, double y) nogil
@@ -884,9 +886,13 @@ cdef object of_other_numbers(int op, object x1, object x2):
     return any_of_two(op, float(x1), x2)
 
 
+cdef object any_of_one(int op, Value x):
+    """`unary` for an operation that only the caller knows."""
+    return unary(op, x)
+
+
 cdef object any_of_two(int op, object x1, object x2):
-    """`binary` for an operation that only the caller knows."""
-    return binary(op, x1, x2)
+    return binary(op, x1, x2)  # as above
 
 
 cdef inline int append(Value v, object arg) except -1:
@@ -1001,9 +1007,37 @@ def record(primitive, args):
     return noted(v) if modes else v
 
 
-def shortcut(primitive, tuple args):
-    """`primitive(*args)` for the ordinary case, Values and floats; NotImplemented for all others."""
-    cdef int op = primitive.opcode
+cdef PyObject *call_row(PyObject *row, PyObject *args, PyObject *named) except NULL:
+    """`row(*args)`: at once in the ordinary case, Values and floats, and by `Primitive.__call__` in all others."""
+    if named == NULL:
+        y = of_values(known_number(row), <tuple>args)
+        if y is not NotImplemented:
+            incref(<PyObject *>y)
+            return <PyObject *>y
+    return call_with_care(row, args, named)
+
+
+cdef PyTypeObject *row_type = <PyTypeObject *>Primitive
+cdef ternaryfunc call_with_care = row_type.tp_call
+row_type.tp_call = call_row
+
+cdef uint16_t numbers_by_address[256]  # a guess, held against ROWS
+
+
+cdef inline int known_number(PyObject *row) except -2:
+    """The number of a row, -1 if it has none yet. Asking the row itself is as slow as the whole operation."""
+    cdef uint16_t *guess = &numbers_by_address[<size_t>row // 64 % 256]
+    cdef int op
+    if items_of(<PyObject *>ROWS)[guess[0]] == row:
+        return guess[0]
+    op = (<object>row).opcode
+    if op >= 0:
+        guess[0] = op
+    return op
+
+
+cdef object of_values(int op, tuple args):
+    """A row of Values and floats, at least one of them a Value; NotImplemented for all else."""
     cdef size_t n = len(args)
     cdef bint found = False
     if op < 0:
@@ -1013,7 +1047,7 @@ def shortcut(primitive, tuple args):
     if n != ARITY[op] or n > 2:
         return NotImplemented
     if n == 1:
-        return unary(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
+        return any_of_one(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
     for arg in args:
         if type(arg) is Value:
             found = True
@@ -1073,6 +1107,8 @@ cdef struct Graph:
     size_t n, n_seen, room, n_stack, stack_room
     size_t turn         # which exploration this is, of all
     bint old            # whether a leaf was changed since one of the Values was computed
+    size_t n_leaves     # Values that were made directly
+    size_t n_ends       # and with them the results of constants alone: all that the others are computed from
     Graph *outer        # the exploration that is under way besides, and began before
 
 # Memory is kept from one sweep to the next, unless it is a lot: a training loop sweeps over a like graph each time.
@@ -1168,10 +1204,12 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
     cdef bint with_leaves = graph.with_leaves
     cdef size_t i, slot, n = graph.n, n_seen = graph.n_seen
     cdef PyObject *x
+    cdef bint any_value = False
     for i in range(count):
         x = args[i].value
         if x == NULL:
             continue
+        any_value = True
         slot = (<Value>x).slot
         if slot < n_seen and seen[slot] == x:
             continue
@@ -1184,15 +1222,20 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
         moments[n_seen] = <uint32_t>slot if graph.outer == NULL else moment_of(graph.outer, x)
         (<Value>x).slot = <uint32_t>n_seen
         n_seen += 1
+        graph.n_leaves += (<Value>x).op == LEAF
+        graph.n_ends += 1
         if with_leaves:
             order[n] = x
             n += 1
     graph.n, graph.n_seen = n, n_seen
+    graph.n_ends += not any_value
 
 
 cdef inline void visit_two(Graph *graph, PyObject *x) noexcept:
     if not (<Value>x).flags & CONSTANT1:
         visit(graph, (<Value>x).a.value)
+    elif (<Value>x).flags & CONSTANT2:
+        graph.n_ends += 1
     if not (<Value>x).flags & CONSTANT2:
         visit(graph, (<Value>x).b.value)
 
@@ -1203,6 +1246,8 @@ cdef inline void visit(Graph *graph, PyObject *x) noexcept:
         return
     if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
         see(graph, x)
+        graph.n_leaves += (<Value>x).op == LEAF
+        graph.n_ends += 1
         if graph.with_leaves:
             graph.order[graph.n] = x
             graph.n += 1
@@ -1218,7 +1263,7 @@ cdef int begin(Graph *graph, Value root, bint with_leaves) except -1:
     turns += 1
     graph.turn = turns
     graph.with_leaves = with_leaves
-    graph.n = graph.n_seen = 0
+    graph.n = graph.n_seen = graph.n_leaves = graph.n_ends = 0
     graph.old = False
     graph.outer = active
     active = graph
@@ -1256,6 +1301,7 @@ cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
         see(graph, x)
         graph.stack[graph.n_stack - 1] |= 1
         if (<Value>x).op == LEAF:
+            graph.n_leaves = graph.n_ends = 1
             continue
         if graph.moments[graph.n_seen - 1] != now:
             graph.old = True
@@ -1572,57 +1618,137 @@ def leaves(y):
 def gradients(y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
-    cdef size_t i, k, n
-    cdef uint8_t *within = NULL
-    cdef uint8_t leads
-    cdef PyObject *x
-    cdef PyObject **items
     cdef list wanted, found
     check_values("gradients", y, one=True)
     cdef Value start = y
     wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
     all_values("gradients", items_of(<PyObject *>wanted), len(wanted))
-    seed = seed_number(seed)
+    cdef double start_seed = seed_of(seed)
     if recorded:
         order = topological(y)
         reference_of_one_moment(order, now)
-        return gradients_along(order, wanted, seed, read_value)
+        return gradients_along(order, wanted, start_seed, read_value)
     # From here to the end nothing makes a list or a tuple: the collector would run, and with it perhaps a finalizer.
     found = [0.0] * len(wanted)
-    n, items = len(wanted), items_of(<PyObject *>wanted)
     try:
         explore(&graph, start, False)
-        of_one_moment(&graph)
-        within = <uint8_t *>reallocated(NULL, graph.n_seen)
-        if within == NULL:
-            raise MemoryError()
-        memset(within, 0, graph.n_seen)
-        for i in range(n):
-            if is_seen(&graph, items[i]):
-                within[(<Value>items[i]).slot] = 1
-        for i in range(graph.n):
-            x = graph.order[i]
-            if (<Value>x).op == LEAF or within[(<Value>x).slot]:
-                continue
-            leads = 0
-            if (<Value>x).flags & MANY:
-                for k in range((<Value>x).b.count):
-                    if (<Value>x).a.many[k].value:
-                        leads |= within[(<Value>(<Value>x).a.many[k].value).slot]
-            else:
-                if not (<Value>x).flags & CONSTANT1:
-                    leads |= within[(<Value>(<Value>x).a.value).slot]
-                if not (<Value>x).flags & CONSTANT2:
-                    leads |= within[(<Value>(<Value>x).b.value).slot]
-            within[(<Value>x).slot] = leads
-        sweep(&graph, start, seed, within)
-        number_again(&graph)
-        for i in range(n):
-            if is_seen(&graph, items[i]):
-                found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
+        read_gradients(&graph, start, start_seed, wanted, found)
         return found
     finally:
+        forget(&graph)
+
+
+cdef int read_gradients(Graph *graph, Value root, double seed, list xs, list found) except -1:
+    """Sweep, and put the cotangent of each of `xs` into `found`. Only what lies between them and the root counts."""
+    cdef size_t i, n = len(xs)
+    cdef PyObject **items = items_of(<PyObject *>xs)
+    cdef uint8_t *within = NULL
+    of_one_moment(graph)
+    try:
+        if not lead_from_all_ends(graph, items, n):
+            within = between(graph, items, n)
+        sweep(graph, root, seed, within)
+    finally:
         PyMem_Free(within)
+    number_again(graph)
+    for i in range(n):
+        if is_seen(graph, items[i]):
+            found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
+    return 0
+
+
+cdef bint lead_from_all_ends(Graph *graph, PyObject **xs, size_t n) noexcept:
+    """Whether all ends of the graph are among `xs`, and so everything lies between these and the root."""
+    cdef size_t i, n_found = 0
+    cdef PyObject *x
+    for i in range(n):
+        x = xs[i]
+        if not is_seen(graph, x) or graph.cotangents[(<Value>x).slot] == 1.0:
+            continue
+        if (<Value>x).op == LEAF or (<Value>x).flags & (CONSTANT1 | CONSTANT2) == CONSTANT1 | CONSTANT2:
+            graph.cotangents[(<Value>x).slot] = 1.0  # for the moment: counted
+            n_found += 1
+    for i in range(n):
+        if is_seen(graph, xs[i]):
+            graph.cotangents[(<Value>xs[i]).slot] = -0.0
+    return n_found == graph.n_ends
+
+
+cdef uint8_t *between(Graph *graph, PyObject **xs, size_t n) except NULL:
+    """For each Value, by slot, whether it is computed from one of `xs`, or is one. The caller frees it."""
+    cdef size_t i, k
+    cdef uint8_t leads
+    cdef PyObject *x
+    cdef uint8_t *within = <uint8_t *>reallocated(NULL, graph.n_seen)
+    if within == NULL:
+        raise MemoryError()
+    memset(within, 0, graph.n_seen)
+    for i in range(n):
+        if is_seen(graph, xs[i]):
+            within[(<Value>xs[i]).slot] = 1
+    for i in range(graph.n):
+        x = graph.order[i]
+        if (<Value>x).op == LEAF or within[(<Value>x).slot]:
+            continue
+        leads = 0
+        if (<Value>x).flags & MANY:
+            for k in range((<Value>x).b.count):
+                if (<Value>x).a.many[k].value:
+                    leads |= within[(<Value>(<Value>x).a.many[k].value).slot]
+        else:
+            if not (<Value>x).flags & CONSTANT1:
+                leads |= within[(<Value>(<Value>x).a.value).slot]
+            if not (<Value>x).flags & CONSTANT2:
+                leads |= within[(<Value>(<Value>x).b.value).slot]
+        within[(<Value>x).slot] = leads
+    return within
+
+
+def at_floats(f, tuple args, around):
+    """The value of f at n floats and its slopes by them, in the ordinary case, without a call of Python but that of f.
+
+    around: the variables of the derivatives that are being taken around this point; see `transforms`. Returns the value
+    and the n slopes, two in all. If the result depends on more than the n variables that were made, or is no Value:
+    these variables and the result, in a list, to be gone on with. None if nothing was done, because the arguments are no
+    floats or the thread does something else than record.
+    """
+    cdef list variables = []
+    cdef list found
+    cdef PyObject *v
+    if modes or not args:
+        return None
+    for arg in args:
+        if not PyFloat_CheckExact(arg):
+            return None
+    for arg in args:
+        v = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(<PyObject *>arg))
+        give_arguments(v, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(<PyObject *>arg), 0.0)
+        variables.append(owned(v))
+    cdef tuple given = tuple(variables)
+    cdef object enclosing = get_value_no_default(around, ())
+    token = PyContextVar_Set(around, enclosing + given if enclosing else given)
+    try:
+        y = f(*given)
+        if type(y) is not Value or enclosing:
+            return [variables, y]
+        found = [0.0] * len(variables)
+        if not slopes_of(<Value>y, variables, found):
+            return [variables, y]
+        return (<Value>y).value, tuple(found)
+    finally:
+        PyContextVar_Reset(around, token)
+
+
+cdef bint slopes_of(Value y, list variables, list found) except -1:
+    """Put d y / d variable into `found` for each; False if y depends on any leaf, too."""
+    cdef Graph graph
+    try:
+        explore(&graph, y, False)
+        if graph.n_leaves:
+            return False
+        read_gradients(&graph, y, 1.0, variables, found)
+        return True
+    finally:
         forget(&graph)
 
 
@@ -1747,7 +1873,6 @@ def one_by_one(primitive, const double[::1] x, double[::1] out):
 
 
 VALUES.add(Value)
-primitive_module.shortcut = shortcut
 primitive_module.one_by_one = one_by_one
 
 
