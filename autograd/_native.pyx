@@ -77,6 +77,8 @@ cdef extern from "_pages.h":
         NODE
     PyObject *new_node(PyTypeObject *type)
     object owned(PyObject *)
+    void fetch_older(const void *x) nogil
+    void fetch(const void *x) nogil
     void put_node(void *x)
     bint give_up_spare_arenas()
 
@@ -727,6 +729,7 @@ cdef void deallocate(PyObject *x) noexcept:
     if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + WEAK_REFERENCES))[0] != NULL:
         deallocate_with_care(x)
         return
+    fetch_older(x)
     give_back(x)
     put_node(x)
 
@@ -1104,7 +1107,7 @@ cdef struct Graph:
     uint32_t *moments   # by slot
     bint with_leaves    # whether `order` holds the leaves, too; a sweep has nothing to do there
     size_t *stack       # Values still to be looked at; with the lowest bit set, those whose arguments are done
-    size_t n, n_seen, room, n_stack, stack_room
+    size_t n, n_seen, room, stack_room
     size_t turn         # which exploration this is, of all
     bint old            # whether a leaf was changed since one of the Values was computed
     size_t n_leaves     # Values that were made directly
@@ -1187,22 +1190,24 @@ cdef inline bint is_seen(Graph *graph, PyObject *x) noexcept:
     return (<Value>x).slot < graph.n_seen and graph.seen[(<Value>x).slot] == x
 
 
-cdef inline void see(Graph *graph, PyObject *x) noexcept:
-    graph.seen[graph.n_seen] = x
-    graph.cotangents[graph.n_seen] = -0.0
-    graph.moments[graph.n_seen] = (<Value>x).slot if graph.outer == NULL else moment_of(graph.outer, x)
-    (<Value>x).slot = <uint32_t>graph.n_seen
-    graph.n_seen += 1
+cdef inline void see(Graph *graph, PyObject *x, size_t *n_seen) noexcept:
+    graph.seen[n_seen[0]] = x
+    graph.cotangents[n_seen[0]] = -0.0
+    graph.moments[n_seen[0]] = (<Value>x).slot if graph.outer == NULL else moment_of(graph.outer, x)
+    (<Value>x).slot = <uint32_t>n_seen[0]
+    n_seen[0] += 1
 
 
-cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
+cdef void visit_many(Graph *graph, PyObject *node, size_t *seen_so_far, size_t *stacked) noexcept:
     """`visit` for each argument that is a Value. The counters live in registers: most arguments of a dot are leaves."""
+    cdef Argument *args = (<Value>node).a.many
+    cdef size_t count = (<Value>node).b.count
     cdef PyObject **seen = graph.seen
     cdef PyObject **order = graph.order
     cdef double *cotangents = graph.cotangents
     cdef uint32_t *moments = graph.moments
     cdef bint with_leaves = graph.with_leaves
-    cdef size_t i, slot, n = graph.n, n_seen = graph.n_seen
+    cdef size_t i, slot, n = graph.n, n_seen = seen_so_far[0], n_stack = stacked[0]
     cdef PyObject *x
     cdef bint any_value = False
     for i in range(count):
@@ -1214,8 +1219,8 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
         if slot < n_seen and seen[slot] == x:
             continue
         if (<Value>x).op != LEAF and not ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
-            graph.stack[graph.n_stack] = <size_t>x
-            graph.n_stack += 1
+            graph.stack[n_stack] = <size_t>x
+            n_stack += 1
             continue
         seen[n_seen] = x
         cotangents[n_seen] = -0.0
@@ -1227,33 +1232,25 @@ cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
         if with_leaves:
             order[n] = x
             n += 1
-    graph.n, graph.n_seen = n, n_seen
+    graph.n, seen_so_far[0], stacked[0] = n, n_seen, n_stack
     graph.n_ends += not any_value
 
 
-cdef inline void visit_two(Graph *graph, PyObject *x) noexcept:
-    if not (<Value>x).flags & CONSTANT1:
-        visit(graph, (<Value>x).a.value)
-    elif (<Value>x).flags & CONSTANT2:
-        graph.n_ends += 1
-    if not (<Value>x).flags & CONSTANT2:
-        visit(graph, (<Value>x).b.value)
-
-
-cdef inline void visit(Graph *graph, PyObject *x) noexcept:
+cdef inline void visit(Graph *graph, PyObject *x, size_t *n_seen, size_t *n_stack) noexcept:
     """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
-    if is_seen(graph, x):
+    cdef size_t slot = (<Value>x).slot
+    if slot < n_seen[0] and graph.seen[slot] == x:
         return
     if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
-        see(graph, x)
+        see(graph, x, n_seen)
         graph.n_leaves += (<Value>x).op == LEAF
         graph.n_ends += 1
         if graph.with_leaves:
             graph.order[graph.n] = x
             graph.n += 1
     else:
-        graph.stack[graph.n_stack] = <size_t>x
-        graph.n_stack += 1
+        graph.stack[n_stack[0]] = <size_t>x
+        n_stack[0] += 1
 
 
 cdef int begin(Graph *graph, Value root, bint with_leaves) except -1:
@@ -1270,50 +1267,64 @@ cdef int begin(Graph *graph, Value root, bint with_leaves) except -1:
     if graph.stack_room == 0:
         make_stack_room(graph, 1)
     graph.stack[0] = <size_t><PyObject *>root
-    graph.n_stack = 1
     return 0
 
 
 cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
     """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
-    cdef size_t top, n_args, n_before, steps = 0
+    cdef size_t top, n_before, steps = 0, n_stack, n_seen = 0  # the counters live in registers
     cdef PyObject *x
     begin(graph, root, with_leaves)
-    while graph.n_stack:
-        top = graph.stack[graph.n_stack - 1]
+    n_stack = 1
+    while n_stack:
+        top = graph.stack[n_stack - 1]
         x = <PyObject *>(top & ~<size_t>1)
+        n_stack -= 1
         if top & 1:
-            graph.n_stack -= 1
             graph.order[graph.n] = x
             graph.n += 1
             continue
-        if is_seen(graph, x):
-            graph.n_stack -= 1
+        fetch_older(x)
+        if (<Value>x).slot < n_seen and graph.seen[(<Value>x).slot] == x:
             continue
-        n_args = (<Value>x).b.count if (<Value>x).flags & MANY else 2
-        if graph.n_seen + n_args + 1 > graph.room:
-            make_room(graph, graph.n_seen + n_args + 1)
-        if graph.n_stack + n_args > graph.stack_room:
-            make_stack_room(graph, graph.n_stack + n_args)
         steps += 1
-        if steps & 0xFFFF == 0:
-            let_signals_through(graph)
-        see(graph, x)
-        graph.stack[graph.n_stack - 1] |= 1
-        if (<Value>x).op == LEAF:
-            graph.n_leaves = graph.n_ends = 1
-            continue
-        if graph.moments[graph.n_seen - 1] != now:
+        if n_seen + 3 > graph.room or n_stack + 3 > graph.stack_room or (<Value>x).flags & MANY or not steps & 0xFFFF:
+            graph.n_seen = n_seen
+            prepare(graph, x, n_stack, steps)
+        see(graph, x, &n_seen)
+        if graph.moments[n_seen - 1] != now:
             graph.old = True
-        n_before = graph.n_stack
+        graph.stack[n_stack] = top | 1
+        n_before = n_stack
+        n_stack += 1
         if (<Value>x).flags & MANY:
-            visit_many(graph, (<Value>x).a.many, n_args)
+            visit_many(graph, x, &n_seen, &n_stack)
+        elif (<Value>x).op != LEAF:
+            if not (<Value>x).flags & CONSTANT1:
+                visit(graph, (<Value>x).a.value, &n_seen, &n_stack)
+            elif (<Value>x).flags & CONSTANT2:
+                graph.n_ends += 1
+            if not (<Value>x).flags & CONSTANT2:
+                visit(graph, (<Value>x).b.value, &n_seen, &n_stack)
         else:
-            visit_two(graph, x)
-        if graph.n_stack == n_before:  # its arguments are done as it is
-            graph.n_stack -= 1
+            graph.n_leaves = graph.n_ends = 1  # the root
+        if n_stack == n_before + 1:  # nothing has to be done before it
+            n_stack = n_before
             graph.order[graph.n] = x
             graph.n += 1
+    graph.n_seen = n_seen
+    return 0
+
+
+cdef int prepare(Graph *graph, PyObject *x, size_t n_stack, size_t steps) except -1:
+    """Room for x and its arguments; and, once in a while, an ear for what comes from outside."""
+    cdef size_t n_args = (<Value>x).b.count if (<Value>x).flags & MANY else 2
+    if graph.n_seen + n_args + 1 > graph.room:
+        make_room(graph, graph.n_seen + n_args + 1)
+    if n_stack + n_args + 1 > graph.stack_room:
+        make_stack_room(graph, n_stack + n_args + 1)
+    if not steps & 0xFFFF:
+        let_signals_through(graph)
     return 0
 
 
@@ -1380,21 +1391,24 @@ cdef inline bint is_zero(Argument *x) noexcept:
 
 cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
-    cdef size_t i
-    cdef bint found = False
     try:
         pass_on(graph, root, seed, within)
     except (ArithmeticError, ValueError):
-        for i in range(graph.n_seen):
-            found = found or graph.cotangents[i] != graph.cotangents[i]
-        if found:  # it came first, and the reference engine would have said so then
+        if any_nan(graph):  # it came first, and the reference engine would have said so then
             explain(graph, root, seed, within)
         raise
-    for i in range(graph.n_seen):
-        if graph.cotangents[i] != graph.cotangents[i]:
-            explain(graph, root, seed, within)
-            break
+    if any_nan(graph):
+        explain(graph, root, seed, within)
     return 0
+
+
+cdef bint any_nan(Graph *graph) noexcept:
+    cdef double *cotangents = graph.cotangents
+    cdef size_t i
+    cdef int64_t found = 0
+    for i in range(graph.n_seen):
+        found |= cotangents[i] != cotangents[i]  # without a branch the compiler takes several at once
+    return found != 0
 
 
 cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
@@ -1408,6 +1422,7 @@ cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) e
         if i & 0xFFFF == 0xFFFF:
             let_signals_through(graph)
         x = graph.order[i]
+        fetch(graph.order[i - 8 if i > 8 else 0])
         c = graph.cotangents[(<Value>x).slot]
         if c == 0.0 and signbit(c):
             continue
@@ -1581,6 +1596,7 @@ cdef void commit(Graph *graph) noexcept:
     cdef double c
     graph.n_seen = 0  # the slots are given back here, while the Values are at hand
     for i in range(n):
+        fetch(seen[i + 8 if i + 8 < n else i])
         c = cotangents[i] + 0.0  # where nothing arrived, the gradient is 0
         if (<Value>seen[i]).flags & HAS_GRAD and (<Value>seen[i]).op == LEAF:
             c += (<Value>seen[i]).slope

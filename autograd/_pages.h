@@ -154,3 +154,14 @@ static inline PyObject *new_node(PyTypeObject *type) {
 
 /* For Cython, to which this returns a reference that the caller had. */
 static inline PyObject *owned(PyObject *x) { return x; }
+
+/* Have memory brought nearer that will soon be read. */
+static inline void fetch(const void *x) {
+#if defined(__GNUC__)
+    __builtin_prefetch(x);
+#endif
+    (void)x;
+}
+
+/* The same for what is somewhat older than a node: its arguments are likely to be there. */
+static inline void fetch_older(const void *x) { fetch((const char *)x - 8 * NODE); }
