@@ -46,7 +46,7 @@ if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
 else:
     native = [
         Extension(
-            "autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h"],
+            "autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h", "autograd/_pages.h"],
             extra_compile_args=FLAGS + EXACT,
         ),
         Extension(

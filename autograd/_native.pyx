@@ -12,6 +12,7 @@ pointers to Values are borrowed from a graph that the caller holds.
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.contextvars cimport PyContextVar_Reset, PyContextVar_Set, get_value_no_default
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -36,7 +37,7 @@ from autograd.convert import (
 from autograd.copies import restored, state_of
 from autograd.modes import compared, made, modes as modes_of_threads, watch
 from autograd.moments import changed_since, diverged
-from autograd.primitive import TABLE
+from autograd.primitive import TABLE, Primitive
 from autograd.sweep import gradients_along, partials_of, pull_back, read_data, read_value
 from autograd.value import evaluate
 
@@ -50,21 +51,43 @@ cdef object reference_write = bulk.write_with
 cdef extern from "Python.h":
     void incref "Py_INCREF" (PyObject *)
     void decref "Py_DECREF" (PyObject *)
-    void new_reference "_Py_NewReference" (PyObject *)
     PyObject **items_of "PySequence_Fast_ITEMS" (PyObject *)
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_of "PyFloat_AS_DOUBLE" (PyObject *)
+    PyObject *no_memory "PyErr_NoMemory" ()
+    bint PyLong_CheckExact(object)
+    size_t ARGUMENTS_OFFSET "PY_VECTORCALL_ARGUMENTS_OFFSET"
+    ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *) except NULL
+    ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
     ctypedef void (*destructor)(PyObject *) noexcept
+    ctypedef void (*freefunc)(void *) noexcept
+    ctypedef PyObject *(*allocfunc)(PyTypeObject *, Py_ssize_t) noexcept
     ctypedef struct PyTypeObject:
         destructor tp_dealloc
-        destructor tp_free
+        allocfunc tp_alloc
+        freefunc tp_free
         Py_ssize_t tp_weaklistoffset
+        Py_ssize_t tp_basicsize
+        vectorcallfunc tp_vectorcall
+        ternaryfunc tp_call
+    PyTypeObject python_type "PyType_Type"
+
+cdef extern from "_pages.h":
+    enum:
+        NODE
+    PyObject *new_node(PyTypeObject *type)
+    object owned(PyObject *)
+    void fetch_older(const void *x) nogil
+    void fetch(const void *x) nogil
+    void put_node(void *x)
+    bint give_up_spare_arenas()
 
 cdef extern from "_rules.h":
     enum:
         OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
         OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
-        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, N_RULES
+        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, OP_identity
+        N_RULES
     const unsigned long RULES_FINGERPRINT
     double rule_value(int op, double x1, double x2) nogil
     double rule_partial1(int op, double x1, double x2, double y) nogil
@@ -88,6 +111,7 @@ DEF CONSTANT2 = 2  # the second is, or there is none
 DEF MANY = 4       # the arguments are in an array
 DEF HAS_GRAD = 8
 DEF LABELLED = 16
+DEF WEAK_REFERENCES = 56  # where they are
 
 cdef list ROWS = [None]  # the row of each number; a user's own rows get theirs when they are first used
 cdef uint8_t ARITY[MOST]
@@ -193,7 +217,7 @@ A scalar that records what is done to it, so that `backward()` can find its grad
             watch("set", self)
         if self.op != LEAF:
             raise AttributeError(REFUSALS["data"].format(ROWS[self.op].name))
-        change(self, PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data"))
+        set_data(self, PyFloat_AS_DOUBLE(data) if PyFloat_CheckExact(data) else number(data, "data"))
 
     @property
     def grad(self):
@@ -315,7 +339,7 @@ A scalar that records what is done to it, so that `backward()` can find its grad
         results were computed; no gradient has changed then.
         """
         cdef Graph graph
-        cdef double start = seed_number(seed)
+        cdef double start = seed_of(seed)
         if modes:
             watch("backward", self)
         try:
@@ -553,6 +577,12 @@ A scalar that records what is done to it, so that `backward()` can find its grad
         return record(table.elu, (self, alpha))
 
 
+cdef double seed_of(object seed) except? -1.0:
+    if is_float(<PyObject *>seed) and float_of(<PyObject *>seed) == float_of(<PyObject *>seed):
+        return float_of(<PyObject *>seed)
+    return seed_number(seed)
+
+
 cdef object comparable(object x):
     if type(x) is Value:
         return (<Value>x).value
@@ -582,13 +612,18 @@ cdef inline bint is_same(double a, double b) noexcept:
 
 def change(Value leaf, double data):
     """Give a leaf another number."""
+    set_data(leaf, data)
+
+
+cdef int set_data(Value leaf, double data) except -1:
     if is_same(leaf.value, data):
-        return
+        return 0
     if data != data and leaf.value == leaf.value:
         diverged(leaf, leaf.value, leaf._grad)
     tick()
     leaf.value = data
     set_moment(<PyObject *>leaf, now)
+    return 0
 
 
 def put_back(Value leaf, double data, uint32_t moment):
@@ -685,66 +720,81 @@ cdef void wait(PyObject *x) noexcept:
     waiting = x
 
 
-# Nodes come and go by the ten thousand, so those given back are kept for the next graph.
-DEF SPARE_NODES = 1 << 16
-cdef PyObject *spare_nodes[SPARE_NODES]
-cdef size_t n_spare_nodes = 0
 cdef PyTypeObject *value_type = <PyTypeObject *>Value
 cdef destructor deallocate_with_care = value_type.tp_dealloc
 
 
 cdef void deallocate(PyObject *x) noexcept:
     """What Cython made of `__dealloc__`, for the many nodes that nothing else knows of: no label, no weak reference."""
-    global n_spare_nodes
-    if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + value_type.tp_weaklistoffset))[0] != NULL:
+    if (<Value>x).flags & LABELLED or (<PyObject **>(<char *>x + WEAK_REFERENCES))[0] != NULL:
         deallocate_with_care(x)
         return
+    fetch_older(x)
     give_back(x)
-    if n_spare_nodes == SPARE_NODES:
-        value_type.tp_free(x)
-        return
-    spare_nodes[n_spare_nodes] = x
-    n_spare_nodes += 1
+    put_node(x)
 
 
+cdef PyObject *allocate(PyTypeObject *type, Py_ssize_t n) noexcept:
+    """What Python's own `tp_alloc` does, in our pages."""
+    cdef PyObject *x = new_node(type)
+    if x == NULL:
+        return no_memory()
+    memset(<char *>x + sizeof(PyObject), 0, type.tp_basicsize - sizeof(PyObject))
+    return x
+
+
+assert value_type.tp_basicsize == NODE and value_type.tp_weaklistoffset == WEAK_REFERENCES
+value_type.tp_alloc = allocate
+value_type.tp_free = <freefunc>put_node
 value_type.tp_dealloc = deallocate
 
 
 cdef void *reallocated(void *memory, size_t size) noexcept:
-    """Memory, larger than before; if there is none, the nodes that are kept are given up for it. NULL if even so."""
-    global n_spare_nodes
+    """Memory, larger than before; if there is none, that of the nodes which are gone is given up for it. NULL if even so.
+    """
     cdef void *found = PyMem_Realloc(memory, size)
-    if found == NULL and n_spare_nodes:
-        while n_spare_nodes:
-            n_spare_nodes -= 1
-            value_type.tp_free(spare_nodes[n_spare_nodes])
+    if found == NULL and give_up_spare_arenas():
         found = PyMem_Realloc(memory, size)
     return found
 
 
-cdef inline Value fresh():
-    """A new Value, a leaf, whose numbers are still to be set."""
-    global n_spare_nodes, computed
-    cdef PyObject *x
-    if n_spare_nodes == 0:
-        return fresh_memory()
-    n_spare_nodes -= 1
-    x = spare_nodes[n_spare_nodes]
-    new_reference(x)
-    cdef Value v = <Value>x
-    decref(x)  # `v` holds it now
-    v.op, v.flags = LEAF, 0
-    v.slot = now
-    computed = True
-    return v
-
-
-cdef Value fresh_memory():
+cdef inline PyObject *begun(int op, uint8_t flags, double y) except NULL:
+    """A new Value, whose arguments are still to be set; a leaf has none."""
     global computed
-    cdef Value v = Value.__new__(Value)
-    v.slot = now
+    cdef PyObject *v = new_node(value_type)
+    if v == NULL:
+        raise MemoryError()
+    (<Value>v).value = y
+    (<Value>v).slot = now
+    (<Value>v).op = op
+    (<Value>v).flags = flags
+    (<PyObject **>(<char *>v + WEAK_REFERENCES))[0] = NULL
     computed = True
     return v
+
+
+cdef Value leaf_of(double data):
+    return owned(begun(LEAF, 0, data))
+
+
+cdef PyObject *leaf_from(PyObject *type, PyObject **args, size_t n, PyObject *names) except NULL:
+    """`Value(data)` for a float; Python's own way is a tuple, a dict and two calls."""
+    if names == NULL and n & ~ARGUMENTS_OFFSET == 1 and is_float(args[0]) and not modes:
+        return begun(LEAF, 0, float_of(args[0]))
+    return called_with_care(type, args, n & ~ARGUMENTS_OFFSET, names)
+
+
+cdef PyObject *called_with_care(PyObject *type, PyObject **args, size_t n, PyObject *names) except NULL:
+    cdef size_t i
+    cdef tuple given = tuple([<object>args[i] for i in range(n)])
+    cdef dict named = {}
+    if names != NULL:
+        for i, name in enumerate(<tuple>names):
+            named[name] = <object>args[n + i]
+    return python_type.tp_call(type, <PyObject *>given, <PyObject *>named)
+
+
+value_type.tp_vectorcall = leaf_from
 
 
 # ---------------------------------------------------------------- recording
@@ -759,56 +809,93 @@ cdef Value noted(Value v):
             (<list>mode).append(v)
     if type(mode) is not int:
         return v
-    leaf = fresh()
-    leaf.value = v.value
-    return leaf
+    return leaf_of(v.value)
 
 
-cdef inline Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
-    """A new node with one or two arguments, p and q as numbers."""
+cdef Value node(int op, uint8_t flags, object x1, object x2, double p, double q):
+    """A new node with one or two arguments, p and q as numbers, in the cases that take more than arithmetic."""
     cdef double y = rule_value(op, p, q)
     cdef Value v
     if not isfinite(y):  # an error, a user's own row, or really infinite: Python knows
         y = evaluate(ROWS[op], (x1, x2)[: ARITY[op]], (p, q)[: ARITY[op]])
-    v = fresh()
-    v.value = y
-    v.op, v.flags = op, flags
+    v = owned(begun(op, flags, y))
     if op >= N_RULES:
         hold_row(op)
-    if flags & CONSTANT1:
-        v.a.constant = p
-    else:
-        incref(<PyObject *>x1)  # owned by v from here on
-        v.a.value = <PyObject *>x1
-    if flags & CONSTANT2:
-        v.b.constant = q
-    else:
-        incref(<PyObject *>x2)  # as above
-        v.b.value = <PyObject *>x2
+    give_arguments(<PyObject *>v, flags, <PyObject *>x1, <PyObject *>x2, p, q)
     return noted(v) if modes else v
 
 
-cdef Value unary(int op, Value x):
-    return node(op, CONSTANT2, x, None, x.value, 0.0)
+cdef inline void give_arguments(PyObject *v, uint8_t flags, PyObject *x1, PyObject *x2, double p, double q) noexcept:
+    """v owns a reference to each argument that is a Value, from here on."""
+    if flags & CONSTANT1:
+        (<Value>v).a.constant = p
+    else:
+        incref(x1)
+        (<Value>v).a.value = x1
+    if flags & CONSTANT2:
+        (<Value>v).b.constant = q
+    else:
+        incref(x2)
+        (<Value>v).b.value = x2
 
 
-cdef object binary(int op, object x1, object x2):
-    if type(x1) is Value:
-        if type(x2) is Value:
-            return node(op, 0, x1, x2, (<Value>x1).value, (<Value>x2).value)
-        if PyFloat_CheckExact(x2):
-            return node(op, CONSTANT2, x1, x2, (<Value>x1).value, PyFloat_AS_DOUBLE(x2))
-    elif PyFloat_CheckExact(x1):
-        return node(op, CONSTANT1, x1, x2, PyFloat_AS_DOUBLE(x1), (<Value>x2).value)
-    # Some other kind of number on one side.
-    for x in (x1, x2):
-        if type(x) is not Value and not isinstance(x, (float, int, numbers.Real)):
-            return NotImplemented  # Python then asks the other side, or raises TypeError
-    if op == OP_add and type(x1) is int and x1 == 0:
+cdef inline object unary(int op, Value x):
+    cdef double y = rule_value(op, x.value, 0.0)
+    cdef PyObject *v
+    if modes or not isfinite(y):
+        return node(op, CONSTANT2, x, None, x.value, 0.0)
+    v = begun(op, CONSTANT2, y)
+    give_arguments(v, CONSTANT2, <PyObject *>x, NULL, x.value, 0.0)
+    return owned(v)
+
+
+cdef inline object binary(int op, object x1, object x2):
+    """x1 + x2 and the like, of which one is a Value: the methods below are made of it, each for its own operation."""
+    cdef uint8_t flags = 0
+    cdef double p, q, y
+    cdef PyObject *v
+    if is_value(<PyObject *>x1):
+        p = (<Value>x1).value
+    elif is_float(<PyObject *>x1):
+        p = float_of(<PyObject *>x1)
+        flags = CONSTANT1
+    else:
+        return of_other_numbers(op, x1, x2)
+    if is_value(<PyObject *>x2):
+        q = (<Value>x2).value
+    elif is_float(<PyObject *>x2):
+        q = float_of(<PyObject *>x2)
+        flags |= CONSTANT2
+    else:
+        return of_other_numbers(op, x1, x2)
+    y = rule_value(op, p, q)
+    if modes or not isfinite(y):
+        return node(op, flags, x1, x2, p, q)
+    v = begun(op, flags, y)
+    give_arguments(v, flags, <PyObject *>x1, <PyObject *>x2, p, q)
+    return owned(v)
+
+
+cdef object of_other_numbers(int op, object x1, object x2):
+    """`binary` where one side is neither a Value nor a float."""
+    if PyLong_CheckExact(x1) and op == OP_add and x1 == 0:
         return x2  # the 0 that the built-in sum() starts from
+    if not PyLong_CheckExact(x1) and not PyLong_CheckExact(x2):
+        for x in (x1, x2):
+            if type(x) is not Value and not isinstance(x, (float, int, numbers.Real)):
+                return NotImplemented  # Python then asks the other side, or raises TypeError
     if type(x1) is Value:
-        return binary(op, x1, float(x2))
-    return binary(op, float(x1), x2)
+        return any_of_two(op, x1, float(x2))
+    return any_of_two(op, float(x1), x2)
+
+
+cdef object any_of_one(int op, Value x):
+    """`unary` for an operation that only the caller knows."""
+    return unary(op, x)
+
+
+cdef object any_of_two(int op, object x1, object x2):
+    return binary(op, x1, x2)  # as above
 
 
 cdef inline int append(Value v, object arg) except -1:
@@ -828,7 +915,7 @@ cdef inline int append(Value v, object arg) except -1:
 
 
 cdef Value with_room(int op, size_t n):
-    cdef Value v = fresh()
+    cdef Value v = leaf_of(0.0)
     v.a.many = <Argument *>reallocated(NULL, (n or 1) * sizeof(Argument))
     if v.a.many == NULL:
         raise MemoryError()
@@ -883,8 +970,7 @@ cdef Value made_of(int op, primitive, args):
         for arg in args:
             append(v, arg)
         return v
-    v = fresh()
-    v.op, v.flags = op, CONSTANT1 | CONSTANT2
+    v = owned(begun(op, CONSTANT1 | CONSTANT2, 0.0))
     if op >= N_RULES:
         hold_row(op)
     x1, x2 = args[0], args[1] if len(args) == 2 else 0.0
@@ -924,9 +1010,37 @@ def record(primitive, args):
     return noted(v) if modes else v
 
 
-def shortcut(primitive, tuple args):
-    """`primitive(*args)` for the ordinary case, Values and floats; NotImplemented for all others."""
-    cdef int op = primitive.opcode
+cdef PyObject *call_row(PyObject *row, PyObject *args, PyObject *named) except NULL:
+    """`row(*args)`: at once in the ordinary case, Values and floats, and by `Primitive.__call__` in all others."""
+    if named == NULL:
+        y = of_values(known_number(row), <tuple>args)
+        if y is not NotImplemented:
+            incref(<PyObject *>y)
+            return <PyObject *>y
+    return call_with_care(row, args, named)
+
+
+cdef PyTypeObject *row_type = <PyTypeObject *>Primitive
+cdef ternaryfunc call_with_care = row_type.tp_call
+row_type.tp_call = call_row
+
+cdef uint16_t numbers_by_address[256]  # a guess, held against ROWS
+
+
+cdef inline int known_number(PyObject *row) except -2:
+    """The number of a row, -1 if it has none yet. Asking the row itself is as slow as the whole operation."""
+    cdef uint16_t *guess = &numbers_by_address[<size_t>row // 64 % 256]
+    cdef int op
+    if items_of(<PyObject *>ROWS)[guess[0]] == row:
+        return guess[0]
+    op = (<object>row).opcode
+    if op >= 0:
+        guess[0] = op
+    return op
+
+
+cdef object of_values(int op, tuple args):
+    """A row of Values and floats, at least one of them a Value; NotImplemented for all else."""
     cdef size_t n = len(args)
     cdef bint found = False
     if op < 0:
@@ -936,13 +1050,13 @@ def shortcut(primitive, tuple args):
     if n != ARITY[op] or n > 2:
         return NotImplemented
     if n == 1:
-        return unary(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
+        return any_of_one(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
     for arg in args:
         if type(arg) is Value:
             found = True
         elif not PyFloat_CheckExact(arg):
             return NotImplemented
-    return binary(op, args[0], args[1]) if found else NotImplemented
+    return any_of_two(op, args[0], args[1]) if found else NotImplemented
 
 
 cdef object of_lists(int op, tuple args):
@@ -993,9 +1107,11 @@ cdef struct Graph:
     uint32_t *moments   # by slot
     bint with_leaves    # whether `order` holds the leaves, too; a sweep has nothing to do there
     size_t *stack       # Values still to be looked at; with the lowest bit set, those whose arguments are done
-    size_t n, n_seen, room, n_stack, stack_room
+    size_t n, n_seen, room, stack_room
     size_t turn         # which exploration this is, of all
     bint old            # whether a leaf was changed since one of the Values was computed
+    size_t n_leaves     # Values that were made directly
+    size_t n_ends       # and with them the results of constants alone: all that the others are computed from
     Graph *outer        # the exploration that is under way besides, and began before
 
 # Memory is kept from one sweep to the next, unless it is a lot: a training loop sweeps over a like graph each time.
@@ -1074,109 +1190,141 @@ cdef inline bint is_seen(Graph *graph, PyObject *x) noexcept:
     return (<Value>x).slot < graph.n_seen and graph.seen[(<Value>x).slot] == x
 
 
-cdef inline void see(Graph *graph, PyObject *x) noexcept:
-    graph.seen[graph.n_seen] = x
-    graph.cotangents[graph.n_seen] = -0.0
-    graph.moments[graph.n_seen] = (<Value>x).slot if graph.outer == NULL else moment_of(graph.outer, x)
-    (<Value>x).slot = <uint32_t>graph.n_seen
-    graph.n_seen += 1
+cdef inline void see(Graph *graph, PyObject *x, size_t *n_seen) noexcept:
+    graph.seen[n_seen[0]] = x
+    graph.cotangents[n_seen[0]] = -0.0
+    graph.moments[n_seen[0]] = (<Value>x).slot if graph.outer == NULL else moment_of(graph.outer, x)
+    (<Value>x).slot = <uint32_t>n_seen[0]
+    n_seen[0] += 1
 
 
-cdef inline void visit(Graph *graph, PyObject *x) noexcept:
-    """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
-    if is_seen(graph, x):
-        return
-    if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
-        see(graph, x)
-        if graph.with_leaves:
-            graph.order[graph.n] = x
-            graph.n += 1
-    else:
-        graph.stack[graph.n_stack] = <size_t>x
-        graph.n_stack += 1
-
-
-cdef void visit_many(Graph *graph, Argument *args, size_t count) noexcept:
+cdef void visit_many(Graph *graph, PyObject *node, size_t *seen_so_far, size_t *stacked) noexcept:
     """`visit` for each argument that is a Value. The counters live in registers: most arguments of a dot are leaves."""
+    cdef Argument *args = (<Value>node).a.many
+    cdef size_t count = (<Value>node).b.count
     cdef PyObject **seen = graph.seen
     cdef PyObject **order = graph.order
     cdef double *cotangents = graph.cotangents
     cdef uint32_t *moments = graph.moments
     cdef bint with_leaves = graph.with_leaves
-    cdef size_t i, slot, n = graph.n, n_seen = graph.n_seen
+    cdef size_t i, slot, n = graph.n, n_seen = seen_so_far[0], n_stack = stacked[0]
     cdef PyObject *x
+    cdef bint any_value = False
     for i in range(count):
         x = args[i].value
         if x == NULL:
             continue
+        any_value = True
         slot = (<Value>x).slot
         if slot < n_seen and seen[slot] == x:
             continue
         if (<Value>x).op != LEAF and not ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
-            graph.stack[graph.n_stack] = <size_t>x
-            graph.n_stack += 1
+            graph.stack[n_stack] = <size_t>x
+            n_stack += 1
             continue
         seen[n_seen] = x
         cotangents[n_seen] = -0.0
         moments[n_seen] = <uint32_t>slot if graph.outer == NULL else moment_of(graph.outer, x)
         (<Value>x).slot = <uint32_t>n_seen
         n_seen += 1
+        graph.n_leaves += (<Value>x).op == LEAF
+        graph.n_ends += 1
         if with_leaves:
             order[n] = x
             n += 1
-    graph.n, graph.n_seen = n, n_seen
+    graph.n, seen_so_far[0], stacked[0] = n, n_seen, n_stack
+    graph.n_ends += not any_value
 
 
-cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
-    """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
+cdef inline void visit(Graph *graph, PyObject *x, size_t *n_seen, size_t *n_stack) noexcept:
+    """Look at an argument: a leaf is in order at once, a node has to wait for its own arguments. There is room for it."""
+    cdef size_t slot = (<Value>x).slot
+    if slot < n_seen[0] and graph.seen[slot] == x:
+        return
+    if (<Value>x).op == LEAF or ((<Value>x).flags & MANY and (<Value>x).b.count == 0):
+        see(graph, x, n_seen)
+        graph.n_leaves += (<Value>x).op == LEAF
+        graph.n_ends += 1
+        if graph.with_leaves:
+            graph.order[graph.n] = x
+            graph.n += 1
+    else:
+        graph.stack[n_stack[0]] = <size_t>x
+        n_stack[0] += 1
+
+
+cdef int begin(Graph *graph, Value root, bint with_leaves) except -1:
     global turns, active
-    cdef size_t top, i, n_args, steps = 0
-    cdef PyObject *x
     memcpy(graph, &spare, sizeof(spare))
     memset(&spare, 0, sizeof(spare))
     turns += 1
     graph.turn = turns
     graph.with_leaves = with_leaves
-    graph.n = graph.n_seen = 0
+    graph.n = graph.n_seen = graph.n_leaves = graph.n_ends = 0
     graph.old = False
     graph.outer = active
     active = graph
     if graph.stack_room == 0:
         make_stack_room(graph, 1)
     graph.stack[0] = <size_t><PyObject *>root
-    graph.n_stack = 1
-    while graph.n_stack:
-        top = graph.stack[graph.n_stack - 1]
+    return 0
+
+
+cdef int explore(Graph *graph, Value root, bint with_leaves) except -1:
+    """Fill `graph.order`, exactly as the reference engine's `topological` does, with or without the leaves."""
+    cdef size_t top, n_before, steps = 0, n_stack, n_seen = 0  # the counters live in registers
+    cdef PyObject *x
+    begin(graph, root, with_leaves)
+    n_stack = 1
+    while n_stack:
+        top = graph.stack[n_stack - 1]
         x = <PyObject *>(top & ~<size_t>1)
+        n_stack -= 1
         if top & 1:
-            graph.n_stack -= 1
             graph.order[graph.n] = x
             graph.n += 1
             continue
-        if is_seen(graph, x):
-            graph.n_stack -= 1
+        fetch_older(x)
+        if (<Value>x).slot < n_seen and graph.seen[(<Value>x).slot] == x:
             continue
-        n_args = (<Value>x).b.count if (<Value>x).flags & MANY else 2
-        if graph.n_seen + n_args + 1 > graph.room:
-            make_room(graph, graph.n_seen + n_args + 1)
-        if graph.n_stack + n_args > graph.stack_room:
-            make_stack_room(graph, graph.n_stack + n_args)
         steps += 1
-        if steps & 0xFFFF == 0:
-            let_signals_through(graph)
-        see(graph, x)
-        graph.stack[graph.n_stack - 1] |= 1
-        if (<Value>x).op == LEAF:
-            continue
-        if graph.moments[graph.n_seen - 1] != now:
+        if n_seen + 3 > graph.room or n_stack + 3 > graph.stack_room or (<Value>x).flags & MANY or not steps & 0xFFFF:
+            graph.n_seen = n_seen
+            prepare(graph, x, n_stack, steps)
+        see(graph, x, &n_seen)
+        if graph.moments[n_seen - 1] != now:
             graph.old = True
+        graph.stack[n_stack] = top | 1
+        n_before = n_stack
+        n_stack += 1
         if (<Value>x).flags & MANY:
-            visit_many(graph, (<Value>x).a.many, n_args)
-        else:
+            visit_many(graph, x, &n_seen, &n_stack)
+        elif (<Value>x).op != LEAF:
             if not (<Value>x).flags & CONSTANT1:
-                visit(graph, (<Value>x).a.value)
+                visit(graph, (<Value>x).a.value, &n_seen, &n_stack)
+            elif (<Value>x).flags & CONSTANT2:
+                graph.n_ends += 1
             if not (<Value>x).flags & CONSTANT2:
-                visit(graph, (<Value>x).b.value)
+                visit(graph, (<Value>x).b.value, &n_seen, &n_stack)
+        else:
+            graph.n_leaves = graph.n_ends = 1  # the root
+        if n_stack == n_before + 1:  # nothing has to be done before it
+            n_stack = n_before
+            graph.order[graph.n] = x
+            graph.n += 1
+    graph.n_seen = n_seen
+    return 0
+
+
+cdef int prepare(Graph *graph, PyObject *x, size_t n_stack, size_t steps) except -1:
+    """Room for x and its arguments; and, once in a while, an ear for what comes from outside."""
+    cdef size_t n_args = (<Value>x).b.count if (<Value>x).flags & MANY else 2
+    if graph.n_seen + n_args + 1 > graph.room:
+        make_room(graph, graph.n_seen + n_args + 1)
+    if n_stack + n_args + 1 > graph.stack_room:
+        make_stack_room(graph, n_stack + n_args + 1)
+    if not steps & 0xFFFF:
+        let_signals_through(graph)
     return 0
 
 
@@ -1243,62 +1391,71 @@ cdef inline bint is_zero(Argument *x) noexcept:
 
 cdef int sweep(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     """The chain rule, from the root back: fill `graph.cotangents`. within: as in the reference engine, by slot."""
-    cdef size_t i
-    cdef bint found = False
     try:
         pass_on(graph, root, seed, within)
     except (ArithmeticError, ValueError):
-        for i in range(graph.n_seen):
-            found = found or graph.cotangents[i] != graph.cotangents[i]
-        if found:  # it came first, and the reference engine would have said so then
+        if any_nan(graph):  # it came first, and the reference engine would have said so then
             explain(graph, root, seed, within)
         raise
-    for i in range(graph.n_seen):
-        if graph.cotangents[i] != graph.cotangents[i]:
-            explain(graph, root, seed, within)
-            break
+    if any_nan(graph):
+        explain(graph, root, seed, within)
     return 0
+
+
+cdef bint any_nan(Graph *graph) noexcept:
+    cdef double *cotangents = graph.cotangents
+    cdef size_t i
+    cdef int64_t found = 0
+    for i in range(graph.n_seen):
+        found |= cotangents[i] != cotangents[i]  # without a branch the compiler takes several at once
+    return found != 0
 
 
 cdef int pass_on(Graph *graph, Value root, double seed, const uint8_t *within) except -1:
     cdef size_t i = graph.n
     cdef int op
-    cdef uint8_t flags
-    cdef double c, x1, x2, y, p
+    cdef double c
     cdef PyObject *x
-    cdef PyObject *a
-    cdef PyObject *b
     graph.cotangents[root.slot] = seed if seed != 0.0 else -0.0
     while i:
         i -= 1
         if i & 0xFFFF == 0xFFFF:
             let_signals_through(graph)
         x = graph.order[i]
+        fetch(graph.order[i - 8 if i > 8 else 0])
         c = graph.cotangents[(<Value>x).slot]
         if c == 0.0 and signbit(c):
             continue
         op = (<Value>x).op
-        flags = (<Value>x).flags
-        if op == LEAF:  # the root may be one
-            continue
-        if flags & MANY:
+        if op == OP_add:  # what most nodes are; the compiler knows its rule then
+            pass_on_two(graph, x, OP_add, c, within)
+        elif op == OP_mul:
+            pass_on_two(graph, x, OP_mul, c, within)
+        elif (<Value>x).flags & MANY:
             sweep_many(graph, x, c, within)
-            continue
-        a = NULL if flags & CONSTANT1 else (<Value>x).a.value
-        b = NULL if flags & CONSTANT2 else (<Value>x).b.value
-        x1 = (<Value>a).value if a != NULL else (<Value>x).a.constant
-        x2 = (<Value>b).value if b != NULL else (<Value>x).b.constant
-        y = (<Value>x).value
-        if a != NULL and (within == NULL or within[(<Value>a).slot]):
-            p = rule_partial1(op, x1, x2, y)
-            if not isfinite(p):
-                p = asked(graph, x, 0)
-            add_to(graph, x, 0, a, c, p)
-        if b != NULL and (within == NULL or within[(<Value>b).slot]):
-            p = rule_partial2(op, x1, x2, y)
-            if not isfinite(p):
-                p = asked(graph, x, 1)
-            add_to(graph, x, 1, b, c, p)
+        elif op != LEAF:  # the root may be one
+            pass_on_two(graph, x, op, c, within)
+    return 0
+
+
+cdef inline int pass_on_two(Graph *graph, PyObject *x, int op, double c, const uint8_t *within) except -1:
+    """The same for one node with one or two arguments."""
+    cdef uint8_t flags = (<Value>x).flags
+    cdef PyObject *a = NULL if flags & CONSTANT1 else (<Value>x).a.value
+    cdef PyObject *b = NULL if flags & CONSTANT2 else (<Value>x).b.value
+    cdef double x1 = (<Value>a).value if a != NULL else (<Value>x).a.constant
+    cdef double x2 = (<Value>b).value if b != NULL else (<Value>x).b.constant
+    cdef double y = (<Value>x).value, p
+    if a != NULL and (within == NULL or within[(<Value>a).slot]):
+        p = rule_partial1(op, x1, x2, y)
+        if not isfinite(p):
+            p = asked(graph, x, 0)
+        add_to(graph, x, 0, a, c, p)
+    if b != NULL and (within == NULL or within[(<Value>b).slot]):
+        p = rule_partial2(op, x1, x2, y)
+        if not isfinite(p):
+            p = asked(graph, x, 1)
+        add_to(graph, x, 1, b, c, p)
     return 0
 
 
@@ -1439,6 +1596,7 @@ cdef void commit(Graph *graph) noexcept:
     cdef double c
     graph.n_seen = 0  # the slots are given back here, while the Values are at hand
     for i in range(n):
+        fetch(seen[i + 8 if i + 8 < n else i])
         c = cotangents[i] + 0.0  # where nothing arrived, the gradient is 0
         if (<Value>seen[i]).flags & HAS_GRAD and (<Value>seen[i]).op == LEAF:
             c += (<Value>seen[i]).slope
@@ -1476,57 +1634,137 @@ def leaves(y):
 def gradients(y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
-    cdef size_t i, k, n
-    cdef uint8_t *within = NULL
-    cdef uint8_t leads
-    cdef PyObject *x
-    cdef PyObject **items
     cdef list wanted, found
     check_values("gradients", y, one=True)
     cdef Value start = y
     wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
     all_values("gradients", items_of(<PyObject *>wanted), len(wanted))
-    seed = seed_number(seed)
+    cdef double start_seed = seed_of(seed)
     if recorded:
         order = topological(y)
         reference_of_one_moment(order, now)
-        return gradients_along(order, wanted, seed, read_value)
+        return gradients_along(order, wanted, start_seed, read_value)
     # From here to the end nothing makes a list or a tuple: the collector would run, and with it perhaps a finalizer.
     found = [0.0] * len(wanted)
-    n, items = len(wanted), items_of(<PyObject *>wanted)
     try:
         explore(&graph, start, False)
-        of_one_moment(&graph)
-        within = <uint8_t *>reallocated(NULL, graph.n_seen)
-        if within == NULL:
-            raise MemoryError()
-        memset(within, 0, graph.n_seen)
-        for i in range(n):
-            if is_seen(&graph, items[i]):
-                within[(<Value>items[i]).slot] = 1
-        for i in range(graph.n):
-            x = graph.order[i]
-            if (<Value>x).op == LEAF or within[(<Value>x).slot]:
-                continue
-            leads = 0
-            if (<Value>x).flags & MANY:
-                for k in range((<Value>x).b.count):
-                    if (<Value>x).a.many[k].value:
-                        leads |= within[(<Value>(<Value>x).a.many[k].value).slot]
-            else:
-                if not (<Value>x).flags & CONSTANT1:
-                    leads |= within[(<Value>(<Value>x).a.value).slot]
-                if not (<Value>x).flags & CONSTANT2:
-                    leads |= within[(<Value>(<Value>x).b.value).slot]
-            within[(<Value>x).slot] = leads
-        sweep(&graph, start, seed, within)
-        number_again(&graph)
-        for i in range(n):
-            if is_seen(&graph, items[i]):
-                found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
+        read_gradients(&graph, start, start_seed, wanted, found)
         return found
     finally:
+        forget(&graph)
+
+
+cdef int read_gradients(Graph *graph, Value root, double seed, list xs, list found) except -1:
+    """Sweep, and put the cotangent of each of `xs` into `found`. Only what lies between them and the root counts."""
+    cdef size_t i, n = len(xs)
+    cdef PyObject **items = items_of(<PyObject *>xs)
+    cdef uint8_t *within = NULL
+    of_one_moment(graph)
+    try:
+        if not lead_from_all_ends(graph, items, n):
+            within = between(graph, items, n)
+        sweep(graph, root, seed, within)
+    finally:
         PyMem_Free(within)
+    number_again(graph)
+    for i in range(n):
+        if is_seen(graph, items[i]):
+            found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
+    return 0
+
+
+cdef bint lead_from_all_ends(Graph *graph, PyObject **xs, size_t n) noexcept:
+    """Whether all ends of the graph are among `xs`, and so everything lies between these and the root."""
+    cdef size_t i, n_found = 0
+    cdef PyObject *x
+    for i in range(n):
+        x = xs[i]
+        if not is_seen(graph, x) or graph.cotangents[(<Value>x).slot] == 1.0:
+            continue
+        if (<Value>x).op == LEAF or (<Value>x).flags & (CONSTANT1 | CONSTANT2) == CONSTANT1 | CONSTANT2:
+            graph.cotangents[(<Value>x).slot] = 1.0  # for the moment: counted
+            n_found += 1
+    for i in range(n):
+        if is_seen(graph, xs[i]):
+            graph.cotangents[(<Value>xs[i]).slot] = -0.0
+    return n_found == graph.n_ends
+
+
+cdef uint8_t *between(Graph *graph, PyObject **xs, size_t n) except NULL:
+    """For each Value, by slot, whether it is computed from one of `xs`, or is one. The caller frees it."""
+    cdef size_t i, k
+    cdef uint8_t leads
+    cdef PyObject *x
+    cdef uint8_t *within = <uint8_t *>reallocated(NULL, graph.n_seen)
+    if within == NULL:
+        raise MemoryError()
+    memset(within, 0, graph.n_seen)
+    for i in range(n):
+        if is_seen(graph, xs[i]):
+            within[(<Value>xs[i]).slot] = 1
+    for i in range(graph.n):
+        x = graph.order[i]
+        if (<Value>x).op == LEAF or within[(<Value>x).slot]:
+            continue
+        leads = 0
+        if (<Value>x).flags & MANY:
+            for k in range((<Value>x).b.count):
+                if (<Value>x).a.many[k].value:
+                    leads |= within[(<Value>(<Value>x).a.many[k].value).slot]
+        else:
+            if not (<Value>x).flags & CONSTANT1:
+                leads |= within[(<Value>(<Value>x).a.value).slot]
+            if not (<Value>x).flags & CONSTANT2:
+                leads |= within[(<Value>(<Value>x).b.value).slot]
+        within[(<Value>x).slot] = leads
+    return within
+
+
+def at_floats(f, tuple args, around):
+    """The value of f at n floats and its slopes by them, in the ordinary case, without a call of Python but that of f.
+
+    around: the variables of the derivatives that are being taken around this point; see `transforms`. Returns the value
+    and the n slopes, two in all. If the result depends on more than the n variables that were made, or is no Value:
+    these variables and the result, in a list, to be gone on with. None if nothing was done, because the arguments are no
+    floats or the thread does something else than record.
+    """
+    cdef list variables = []
+    cdef list found
+    cdef PyObject *v
+    if modes or not args:
+        return None
+    for arg in args:
+        if not PyFloat_CheckExact(arg):
+            return None
+    for arg in args:
+        v = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(<PyObject *>arg))
+        give_arguments(v, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(<PyObject *>arg), 0.0)
+        variables.append(owned(v))
+    cdef tuple given = tuple(variables)
+    cdef object enclosing = get_value_no_default(around, ())
+    token = PyContextVar_Set(around, enclosing + given if enclosing else given)
+    try:
+        y = f(*given)
+        if type(y) is not Value or enclosing:
+            return [variables, y]
+        found = [0.0] * len(variables)
+        if not slopes_of(<Value>y, variables, found):
+            return [variables, y]
+        return (<Value>y).value, tuple(found)
+    finally:
+        PyContextVar_Reset(around, token)
+
+
+cdef bint slopes_of(Value y, list variables, list found) except -1:
+    """Put d y / d variable into `found` for each; False if y depends on any leaf, too."""
+    cdef Graph graph
+    try:
+        explore(&graph, y, False)
+        if graph.n_leaves:
+            return False
+        read_gradients(&graph, y, 1.0, variables, found)
+        return True
+    finally:
         forget(&graph)
 
 
@@ -1651,7 +1889,6 @@ def one_by_one(primitive, const double[::1] x, double[::1] out):
 
 
 VALUES.add(Value)
-primitive_module.shortcut = shortcut
 primitive_module.one_by_one = one_by_one
 
 

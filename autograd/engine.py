@@ -15,6 +15,7 @@ from autograd.copies import in_use
 
 __all__ = [
     "Value",
+    "at_floats",
     "change",
     "clock",
     "engine",
@@ -53,11 +54,12 @@ def native_is_wanted() -> bool:
 if TYPE_CHECKING or not native_is_wanted():
     from autograd.bulk import held_elsewhere, read, unwind, write, zero_grad
     from autograd.moments import change, clock, put_back
-    from autograd.sweep import gradients, leaves, topological
+    from autograd.sweep import at_floats, gradients, leaves, topological
     from autograd.value import Value, record
 else:
     from autograd._native import (
         Value,
+        at_floats,
         change,
         clock,
         gradients,

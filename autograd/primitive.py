@@ -177,10 +177,6 @@ class Primitive:
     @overload
     def __call__(self, *args: Iterable[Value | float]) -> Value: ...
     def __call__(self, *args: Any, **named: float) -> Any:
-        if shortcut is not None and not named:
-            y = shortcut(self, args)
-            if y is not NotImplemented:
-                return y
         if self.rule is not None:
             args = self._gather(args)
         elif len(args) != self.arity or named:
@@ -340,9 +336,6 @@ def is_built_in(row: Primitive) -> bool:
     """Whether a row is one of ours, and not a user's own, a checkpoint or a program."""
     return row.name in _BUILT_IN and TABLE.get(row.name) is row
 
-
-shortcut: Callable[[Primitive, tuple[Any, ...]], Any] | None = None
-"""What the native engine, if it is in use, calls a primitive with first: the result, or NotImplemented."""
 
 one_by_one: Callable[[Primitive, Any, Any], None] | None = None
 """What the native engine, if it is in use, has for a row that NumPy has no function for: fills an array with values."""

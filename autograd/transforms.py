@@ -14,7 +14,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from autograd.convert import number, seed_number
-from autograd.engine import Value, gradients, leaves, record, topological
+from autograd.engine import Value, at_floats, gradients, leaves, record, topological
 from autograd.modes import recording
 from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
@@ -81,7 +81,10 @@ def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def df(x: Any) -> Any:
         if not isinstance(x, Value):
             x = number(x, "derivative")
-        called = call(f, (x,), {}, (0,), "derivative")
+        short = at_floats(f, (x,), _variables)
+        if type(short) is tuple:
+            return short[1][0]
+        called = call(f, (x,), {}, (0,), "derivative") if short is None else Call.gone_on((x,), *short)
         y = one_number(called.result, "derivative")
         return slopes_of(y, called.variables, called.reaches_out(y))[0]
 
@@ -109,8 +112,13 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool
     check_function("value_and_grad", f)
     check_argnums(argnums, "value_and_grad")
 
+    by_all = argnums is None and not has_aux
+
     def vg(*args: Any, **named: Any) -> Any:
-        called = call(f, args, named, argnums, "value_and_grad")
+        short = at_floats(f, args, _variables) if by_all and not named else None
+        if type(short) is tuple:
+            return short if len(args) > 1 else (short[0], short[1][0])
+        called = call(f, args, named, argnums, "value_and_grad") if short is None else Call.gone_on(args, *short)
         y, aux = split(called.result, has_aux, "value_and_grad")
         hint = "; with has_aux=True it may return a pair" if isinstance(y, tuple) else ""
         y = one_number(y, "value_and_grad", hint)
@@ -129,7 +137,7 @@ def check_function(name: str, f: Any) -> None:
         raise TypeError(f"{name}: takes a function, got {f!r}{hint}")
 
 
-_variables: ContextVar[frozenset[Value]] = ContextVar("_variables", default=frozenset())
+_variables: ContextVar[tuple[Value, ...]] = ContextVar("_variables", default=())
 """What the derivatives that are being taken around this point, in this thread, are taken by."""
 
 
@@ -145,8 +153,13 @@ class Call(NamedTuple):
     places: tuple[int, ...]
     variables: list[Value]
     result: Any
-    enclosing: frozenset[Value]
+    enclosing: tuple[Value, ...]
     valued: bool
+
+    @classmethod
+    def gone_on(cls, args: tuple[float, ...], variables: list[Value], result: Any) -> Call:
+        """Of floats, from what `at_floats` returned."""
+        return cls(args, tuple(range(len(args))), variables, _plain_result(result), _variables.get(), False)
 
     def reaches_out(self, ys: Any) -> bool:
         """Whether any of ys, part of the result, also depends on Values from around the function: arguments, leaves, or
@@ -154,7 +167,7 @@ class Call(NamedTuple):
         """
 
         def beyond(y: Value) -> bool:
-            enclosed = bool(self.enclosing) and not self.enclosing.isdisjoint(topological(y))
+            enclosed = bool(self.enclosing) and not set(self.enclosing).isdisjoint(topological(y))
             return self.valued or enclosed or bool(leaves(y))
 
         return any(isinstance(y, Value) and beyond(y) for _, y in named_numbers(ys, ""))
@@ -190,9 +203,13 @@ def call(f: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], ar
         arguments = [made[i] if i in made else copied(arg) for i, arg in enumerate(args)]
     with recording_by(variables):
         result = f(*arguments, **named)
-    if is_array(result) and result.shape == ():
-        result = result.item()
-    return Call(args, places, variables, result, enclosing, any(isinstance(v.args[0], Value) for v in variables))
+    valued = any(isinstance(v.args[0], Value) for v in variables)
+    return Call(args, places, variables, _plain_result(result), enclosing, valued)
+
+
+def _plain_result(result: Any) -> Any:
+    """What a function returned; an array of one number as that."""
+    return result.item() if is_array(result) and result.shape == () else result
 
 
 def plain(x: Any) -> Any:
@@ -211,7 +228,7 @@ def slopes_of(y: Any, variables: list[Value], recorded: bool) -> list[Any]:
 @contextlib.contextmanager
 def recording_by(variables: Iterable[Value]) -> Iterator[None]:
     """Record what is done, as part of a derivative by some variables: rules may take derivatives of their own."""
-    token = _variables.set(_variables.get().union(variables))
+    token = _variables.set((*_variables.get(), *variables))
     try:
         with recording():
             yield
