@@ -56,6 +56,9 @@ CONTESTS = {
     "rosenbrock-300": [
         Contest("gradient of Rosenbrock's function, 300 terms, one point", DDX, 3.0, "rosenbrock-300", "ddx"),
     ],
+    "rosenbrock-30000": [
+        Contest("gradient of Rosenbrock's function in 30,000 variables", "ddx-ad, interpreted", 1.0, "banana", "ddx"),
+    ],
     "points": [
         Contest("one point of x·x: a call of the program", "Value by Value", 1.0, "square", "eager", ""),
         Contest("one point of Black-Scholes: a call of the program", "Value by Value", 1.0, "option", "eager", ""),
@@ -170,7 +173,10 @@ def busy_rows(options: Options) -> list[Row]:
     )
     name = "gradient of Rosenbrock's function in 30,000 variables, a core kept busy: 99th percentile"
     known = f"BLAS on one thread: {times_alone:.3g} × of {in_words(median_alone)}"
-    return [Row(name, "the median", f"{times:.3g} × of {in_words(median)} ({known}); {held(times, BUSY_BAR)}")]
+    verdict = (
+        held(times, BUSY_BAR) if times_alone <= BUSY_BAR else f"bar {BUSY_BAR:g} ×: not to be told, too much at work"
+    )
+    return [Row(name, "the median", f"{times:.3g} × of {in_words(median)} ({known}); {verdict}")]
 
 
 def tail(times: list[float]) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def eager_gradient(f: Callable[..., Any], numbers: list[float]) -> tuple[float, 
     return y.data, [x.grad for x in xs]
 
 
-def ddx_job(f: Callable[..., Any], at: Any) -> Job:
+def ddx_job(f: Callable[..., Any], at: Any, compiled: bool = True) -> Job:
     """f of as many arguments as `at` has rows, (inputs, examples), or (inputs,) for one point; compiled, by buffers.
 
     Results as ours: values, and gradients in the shape (examples, inputs).
@@ -76,9 +76,10 @@ def ddx_job(f: Callable[..., Any], at: Any) -> Job:
 
     at = np.array(at, order="C")
     model = ddx.equation(lambda: f(*[ddx.var(f"x{i}") for i in range(len(at))]))
-    # Of the vector libraries that it may call AUTO finds the fastest, which is not its default.
-    model.compile(points=at.shape[1] if at.ndim == 2 else 1, veclib=ddx.VecLib.AUTO, cache_dir="")
-    assert model.uses_kernel
+    if compiled:
+        # Of the vector libraries that it may call AUTO finds the fastest, which is not its default.
+        model.compile(points=at.shape[1] if at.ndim == 2 else 1, veclib=ddx.VecLib.AUTO, cache_dir="")
+        assert model.uses_kernel
     call = model.buffer(at)
 
     def found() -> tuple[Any, Any]:
