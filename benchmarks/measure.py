@@ -169,7 +169,8 @@ def python_of(environment: str) -> Path | None:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     ready, wanted = folder / "ready", " ".join(PEERS[environment])
     if not ready.exists() or ready.read_text() != wanted:
-        venv.create(folder, with_pip=True)
+        if not python.exists():
+            venv.create(folder, with_pip=True)
         installed = subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[environment]], check=False)
         if installed.returncode:
             return None
