@@ -101,6 +101,14 @@ def test_attention_is_a_stack_of_matrix_products():
     assert [(e.name, e.shape) for e in program.equations()] == [("matmul", "2 × 4 × 5 × n")]
 
 
+def test_a_band_of_dots_is_no_matrix_product():
+    def f(a, b):
+        return [autograd.dot(a[i], b[j]) for i in range(10) for j in (i, (i + 1) % 10)]
+
+    program = trace(f, np.zeros((10, 4)).tolist(), np.zeros((10, 4)).tolist())
+    assert names(program) == ["dot"]  # of 100 products of all pairs, it would use 20
+
+
 def test_a_triangle_of_parameters_is_a_matrix_product_for_each_length():
     rows = [[Value(rng.random()) for _ in range(i + 1)] for i in range(8)]
     program = trace(lambda x: [autograd.dot(row, x[: len(row)]) for row in rows], [0.5] * 8)

@@ -1,5 +1,7 @@
 """The spec of records and graphs: whole ones pass; one that is broken in any way is refused with what is wrong."""
 
+import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +9,9 @@ import pytest
 
 import autograd
 from autograd import DomainError, Value, take, trace
-from autograd.program import normalise, spec, tracing
+from autograd.program import normalise, spaces, spec, tracing
 from autograd.program.graph import BATCHED, INPUT, PARAMETER, Graph
-from autograd.program.record import FAILS, Guard, Record
+from autograd.program.record import FAILS, Guard, Record, same
 from autograd.program.spec import check, check_graph
 
 w, z = Value(2.0), Value(3.0)
@@ -187,6 +189,24 @@ def test_a_graph_that_is_broken_is_refused(how):
     make, fault = BROKEN_GRAPHS[how]
     with pytest.raises(AssertionError, match=f"^graph: .*{fault}"):
         check_graph(make(graph()))
+
+
+def test_level_by_level_and_one_by_one_find_the_same(monkeypatch):
+    def f(x, xs):
+        for _ in range(300):
+            x = x * w + autograd.sum([autograd.tanh(x * a) for a in xs]) + w * z
+        return x
+
+    record = trace(f, 0.5, [1.0, 2.0, 3.0, 4.0]).paths[0].record
+    found = {}
+    for level in (0.0, spaces.LEVEL, math.inf):  # what a level costs
+        monkeypatch.setattr(spaces, "LEVEL", level)
+        found[level] = normalise.normalise(record, record.outputs)
+    for one, other in itertools.pairwise(found.values()):
+        assert same(one.space, other.space)
+        assert same(one.depth, other.depth)
+        assert same(one.args, other.args)
+    assert one.depth.max() > 900
 
 
 def test_in_the_tests_every_graph_is_checked(monkeypatch):

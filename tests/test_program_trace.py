@@ -339,6 +339,14 @@ def test_the_refusal_of_an_effect_names_the_function_and_the_holder():
         outside.__init__()
 
 
+def test_a_trace_leaves_nothing_to_the_collector(monkeypatch):
+    def collect():
+        raise AssertionError("something of a trace is in a cycle")
+
+    monkeypatch.setattr("autograd.program.kept.gc.collect", collect)
+    trace(lambda x, i: [x * w if x > 0.5 else x, np.array([x, take([1.0, 2.0], i)]), {"a": x}], 1.0, 0)
+
+
 def test_what_stays_inside_is_no_effect():
     def f(xs):
         mine = {"a": [x * w for x in xs]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, MutableSequence, MutableSet, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, MutableSet
 from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Integral, Real
@@ -28,7 +28,7 @@ from autograd.tree import (
     written,
 )
 
-__all__ = ["Fixed", "Slot", "arguments_of", "collect", "describe", "plain_arguments_of", "rebuild", "slots_of"]
+__all__ = ["Example", "Fixed", "Slot", "collect", "describe", "rebuild", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -142,42 +142,50 @@ def rebuild(description: Any, of_slot: Callable[[Slot], Any], of_fixed: Callable
     return map_leaves(lambda part: of_slot(part) if isinstance(part, Slot) else of_fixed(part), description, _is_leaf)
 
 
-def arguments_of(description: Any, row: Sequence[float]) -> tuple[Any, list[Value]]:
-    """What the function is to be called with for one row of numbers, and the Values in it, in order."""
-    inputs: list[Value] = []
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What a function is traced at: the description of its arguments, and one row of numbers."""
 
-    def made(numbers: Sequence[float], whole: bool) -> list[Any]:
-        if whole:
-            indices = [Index(int(x)) for x in numbers]
-            inputs.extend([index.value for index in indices])
-            return indices
-        values = [Value(x) for x in numbers]
-        inputs.extend(values)
-        return values
+    description: tuple[Any, ...]
+    row: Array
 
-    return _arguments(description, row, made), inputs
+    def of_values(self) -> tuple[tuple[Any, ...], list[Value]]:
+        """What the function is to be called with: Values and indices for numbers; and these Values, in order."""
+        inputs: list[Value] = []
+
+        def made(numbers: list[float], whole: bool) -> list[Any]:
+            if whole:
+                indices = [Index(int(x)) for x in numbers]
+                inputs.extend([index.value for index in indices])
+                return indices
+            values = [Value(x) for x in numbers]
+            inputs.extend(values)
+            return values
+
+        return self._with(made), inputs
+
+    def of_numbers(self) -> tuple[Any, ...]:
+        """The same with plain numbers."""
+        return self._with(lambda numbers, whole: [int(x) if whole else x for x in numbers])
+
+    def _with(self, made: Callable[[list[float], bool], list[Any]]) -> tuple[Any, ...]:
+        """made: what stands for some numbers, indices or not."""
+        row = self.row.tolist()
+
+        def of_slot(slot: Slot) -> Any:
+            found = made(row[slot.place], slot.whole)
+            return _array_of(found, slot) if slot.template is None else _filled(slot.template, iter(found))
+
+        return tuple([rebuild(part, of_slot, Fixed.given) for part in self.description])
 
 
-def plain_arguments_of(description: Any, row: Sequence[float]) -> Any:
-    """The same with plain numbers, as in the example."""
-    return _arguments(description, row, lambda numbers, whole: [int(x) if whole else x for x in numbers])
-
-
-def _arguments(description: Any, row: Sequence[float], made: Callable[[Sequence[float], bool], list[Any]]) -> Any:
-    """made: what stands for some numbers, indices or not."""
-
-    def of_slot(slot: Slot) -> Any:
-        found = made(row[slot.place], slot.whole)
-        if slot.template is None:
-            if not any(isinstance(x, Value | Index) for x in found):
-                return np.array(found, dtype=int if slot.whole else float).reshape(slot.shape)
-            array = np.empty(slot.size, dtype=object)
-            for i, item in enumerate(found):  # one by one: NumPy would ask each of them whether it is an array
-                array[i] = item
-            return array.reshape(slot.shape)
-        return _filled(slot.template, iter(found))
-
-    return rebuild(description, of_slot, Fixed.given)
+def _array_of(found: list[Any], slot: Slot) -> Array:
+    if not any(isinstance(x, Value | Index) for x in found):
+        return np.array(found, dtype=int if slot.whole else float).reshape(slot.shape)
+    array = np.empty(slot.size, dtype=object)
+    for i, item in enumerate(found):  # one by one: NumPy would ask each of them whether it is an array
+        array[i] = item
+    return array.reshape(slot.shape)
 
 
 def _filled(template: Any, items: Iterator[Any]) -> Any:

@@ -13,12 +13,13 @@ import numpy as np
 
 from autograd.engine import Value, held_elsewhere, unwind
 from autograd.modes import mode_of_this_thread
+from autograd.program.arguments import Example
 from autograd.program.recorder import NOT_THE_USERS, Recorder, TraceError
 
 __all__ = ["nothing_kept"]
 
 
-def nothing_kept(f: Callable[..., Any], make: Callable[[], Any], nodes: list[Value]) -> None:
+def nothing_kept(f: Callable[..., Any], example: Example, nodes: list[Value]) -> None:
     """Raise TraceError if the function left a Value of the trace somewhere: a program would not do that again.
 
     nodes: all of them, of which the caller holds no other reference.
@@ -33,7 +34,7 @@ def nothing_kept(f: Callable[..., Any], make: Callable[[], Any], nodes: list[Val
         return
     value = nodes[found]
     holders = [x for x in gc.get_referrers(value) if x is not nodes and type(x).__name__ not in ("tuple", "frame")]
-    where = _line_that_changes(holders[0] if holders else (), f, make)
+    where = _line_that_changes(holders[0] if holders else (), f, example)
     what = value.primitive.name if value.primitive else "an argument"
     holder = f", in a {type(holders[0]).__name__}" if holders else ""
     raise TraceError(
@@ -42,13 +43,13 @@ def nothing_kept(f: Callable[..., Any], make: Callable[[], Any], nodes: list[Val
     )
 
 
-def _line_that_changes(holder: Any, f: Callable[..., Any], make: Callable[[], Any]) -> str:
+def _line_that_changes(holder: Any, f: Callable[..., Any], example: Example) -> str:
     """The line of the function after which `holder` refers to other objects, found by running it once more, watched."""
     watch, tracer = _Watch(holder), sys.gettrace()
     with mode_of_this_thread(Recorder()), contextlib.suppress(Exception):
         sys.settrace(watch)
         try:
-            f(*make()[0])
+            f(*example.of_values()[0])
         finally:
             sys.settrace(tracer)
     code = getattr(f, "__code__", None)

@@ -80,9 +80,9 @@ class _Nodes:
         given = [*known, *inputs]
         found = unwind([*given, *made])
         if any(value.args for value in found[4]):  # computed before the trace: it brings the graph that it came from
-            listed = {*given, *made}
+            known_ones = {*given, *made}
             before = dict.fromkeys(part for value in found[4] for part in topological(value))
-            given += [value for value in before if value not in listed]
+            given += [value for value in before if value not in known_ones]
             found = unwind([*given, *made])
         return _Nodes(len(known), len(inputs), len(given), [*given, *made], *found)
 
@@ -117,13 +117,10 @@ class _Nodes:
         bits, at = np.unique(values.view(np.int64), return_inverse=True)  # equal by bits: 0.0 and -0.0 are two
         n_floats, n_listed, n_others = len(self.floats), len(self.listed), len(self.others)
         number = np.empty(n_listed + n_others + n_floats, dtype=np.int64)
-        first = len(bits)
-        input_, end = first + len(self.leaves), first + len(self.leaves) + self.n_inputs
-        number[: self.n_known] = first + np.arange(self.n_known)
-        number[n_listed : n_listed + n_others] = first + self.n_known + np.arange(n_others)
-        number[self.early] = first + self.n_known + n_others + np.arange(len(self.early))
-        number[self.n_known : self.n_known + self.n_inputs] = np.arange(input_, end)
-        number[:n_listed][self.is_operation] = end + np.arange(self.is_operation.sum())
-        number[born] = at[n_floats:]
         number[n_listed + n_others :] = at[:n_floats][::-1]
+        number[born] = at[n_floats:]
+        known, inputs = np.split(np.arange(self.n_known + self.n_inputs), [self.n_known])
+        others = np.arange(n_listed, n_listed + n_others)
+        rest = np.concatenate([known, others, self.early, inputs, np.flatnonzero(self.is_operation)])
+        number[rest] = len(bits) + np.arange(len(rest))
         return bits.view(np.float64), number

@@ -19,7 +19,7 @@ from autograd.engine import Value, read, write
 from autograd.holding import holding
 from autograd.modes import mode_of_this_thread
 from autograd.primitive import DomainError
-from autograd.program.arguments import Slot, arguments_of, collect, describe, plain_arguments_of, rebuild, slots_of
+from autograd.program.arguments import Example, Slot, collect, describe, rebuild, slots_of
 from autograd.program.bind import Bound, Results, Wanted
 from autograd.program.loops import aligned
 from autograd.program.node import ProgramRow, on_values
@@ -379,13 +379,7 @@ class Program:
                 "as well, write where(step(a - b), x, y); or raise max_paths"
             )
         known = self._leaves if self._leaves is not None else []
-        numbers = row.tolist()
-        record, leaves, tree, _ = trace_path(
-            self._f,
-            partial(arguments_of, self.description, numbers),
-            partial(plain_arguments_of, self.description, numbers),
-            known,
-        )
+        record, leaves, tree, _ = trace_path(self._f, Example(self.description, row), known)
         if self._leaves is None:
             self._leaves = leaves
             self._theta = aligned(len(leaves), self.dtype)
@@ -561,9 +555,8 @@ class Program:
             example = path.example
             if self._f is None or example is None or not path.takes(self._theta, example[None], self._catches)[0]:
                 continue  # with other parameters, it may go another way
-            make = partial(arguments_of, self.description, example.tolist())
             with self._world():
-                record, _, tree, _ = trace_once(self._f, make, self._leaves or [])
+                record, _, tree, _ = trace_once(self._f, Example(self.description, example), self._leaves or [])
             if record != path.record or not same(tree, self.tree):
                 raise TraceError(
                     "program: an example takes a branch that is not known yet, but the world has changed: on the "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from autograd.engine import Value
 from autograd.modes import mode_of_this_thread, no_grad
+from autograd.program.arguments import Example
 from autograd.program.draws import draws
 from autograd.program.kept import nothing_kept
 from autograd.program.numbering import record_of
@@ -38,36 +40,18 @@ class Run(NamedTuple):
     numbers: list[float]
 
 
-def trace_path(
-    f: Callable[..., Any],
-    make: Callable[[], tuple[Any, list[Value]]],
-    plain: Callable[[], Any],
-    known: Sequence[Value],
-) -> Run:
+def trace_path(f: Callable[..., Any], example: Example, known: Sequence[Value]) -> Run:
     """Run `f`, twice, and once on plain numbers, and record the path it takes. Raises TraceError if it is not the same
     each time.
 
-    make: returns what f is called with, and the Values in it, in order. plain: returns the same with plain numbers.
     known: Values that are parameters whether or not f uses them, each once; leaves that f uses besides follow.
     """
-    first, nodes = _traced(f, make, known)
+    first, nodes = _traced(f, example, known)
     check(first.record)
-    nothing_kept(f, make, nodes)
+    nothing_kept(f, example, nodes)
     del nodes
-    again = trace_once(f, make, known)
-    with draws(f) as drawn:
-        found = _on_plain(f, plain)
-        if found is None:  # it needs Values, for their methods
-            trace_once(f, make, known)
-    if drawn:
-        with draws(f) as once_more:
-            trace_once(f, make, known)
-        # One of its own, made anew in each call, always draws the same.
-        if any(x is y for x in drawn for y in once_more):
-            raise TraceError(
-                "the traced function draws random numbers, which a program would not draw again: "
-                "draw them outside, and pass them as arguments"
-            )
+    again = trace_once(f, example, known)
+    found = _without_draws(f, example, known)
     same_leaves = len(first.leaves) == len(again.leaves) and all(map(operator.is_, first.leaves, again.leaves))
     if first.record != again.record or not same(first.tree, again.tree) or not same_leaves:
         raise TraceError(
@@ -75,51 +59,58 @@ def trace_path(
             "it? Take such numbers outside, and pass them as arguments"
         )
     if found is not None:
-        _compare(first, *found)
+        _compare(first, found)
     return first
 
 
-def trace_once(f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]) -> Run:
+def trace_once(f: Callable[..., Any], example: Example, known: Sequence[Value]) -> Run:
     """The same of one run of `f`."""
-    return _traced(f, make, known)[0]
+    return _traced(f, example, known)[0]
 
 
-def _traced(
-    f: Callable[..., Any], make: Callable[[], tuple[Any, list[Value]]], known: Sequence[Value]
-) -> tuple[Run, list[Value]]:
+def _traced(f: Callable[..., Any], example: Example, known: Sequence[Value]) -> tuple[Run, list[Value]]:
     """The same, and the Values of the run, which nobody else should hold now."""
     tape = Recorder()
-    arguments, inputs = make()
+    arguments, inputs = example.of_values()
     with mode_of_this_thread(tape):
         result = f(*arguments)
-    flat: list[Any] = []
-    tree = _flatten(result, flat)
-    record, leaves = record_of(tape, inputs, known, flat)
-    numbers = [getattr(x, "_number", x) for x in flat]
+    returned = _Returned.of(result)
+    record, leaves = record_of(tape, inputs, known, returned.numbers)
     del result, arguments
-    flat.clear()
-    tape.questions.clear()
-    tape.bounds.clear()
     nodes = [*inputs, *tape]
-    inputs.clear()
-    tape.clear()
-    return Run(record, leaves, tree, numbers), nodes
+    return Run(record, leaves, returned.tree, returned.plain()), nodes
 
 
-def _on_plain(f: Callable[..., Any], plain: Callable[[], Any]) -> tuple[Any, list[float]] | None:
-    """What f returns for plain numbers, with places where numbers are, and these; None if it does not work on them."""
-    flat: list[Any] = []
+def _without_draws(f: Callable[..., Any], example: Example, known: Sequence[Value]) -> _Returned | None:
+    """What f returns for plain numbers; None if it does not work on them. Raises TraceError if it draws at random."""
+    with draws(f) as drawn:
+        found = _on_plain(f, example)
+        if found is None:  # it needs Values, for their methods
+            trace_once(f, example, known)
+    if drawn:
+        with draws(f) as once_more:
+            trace_once(f, example, known)
+        # One of its own, made anew in each call, always draws the same.
+        if any(x is y for x in drawn for y in once_more):
+            raise TraceError(
+                "the traced function draws random numbers, which a program would not draw again: "
+                "draw them outside, and pass them as arguments"
+            )
+    return found
+
+
+def _on_plain(f: Callable[..., Any], example: Example) -> _Returned | None:
     try:
         with mode_of_this_thread(None), no_grad():
-            tree = _flatten(f(*plain()), flat)
+            return _Returned.of(f(*example.of_numbers()))
     except Exception:
         return None
-    return tree, [getattr(x, "_number", x) for x in flat]
 
 
-def _compare(run: Run, tree: Any, numbers: list[float]) -> None:
+def _compare(run: Run, found: _Returned) -> None:
     """Raise TraceError if the function found something else on plain numbers than on Values."""
-    if not same(tree, run.tree) or not np.allclose(numbers, run.numbers, rtol=1e-6, atol=1e-12, equal_nan=True):
+    numbers = found.plain()
+    if not same(found.tree, run.tree) or not np.allclose(numbers, run.numbers, rtol=1e-6, atol=1e-12, equal_nan=True):
         one = len(numbers) == 1
         raise TraceError(
             f"the traced function finds {numbers[0] if one else numbers} on plain numbers, but "
@@ -128,21 +119,35 @@ def _compare(run: Run, tree: Any, numbers: list[float]) -> None:
         )
 
 
-def _flatten(result: Any, flat: list[Any]) -> Any:
-    """The numbers in `result` appended to `flat`, and the same tree with their places instead."""
+@dataclass(frozen=True)
+class _Returned:
+    """What a function returned: its numbers, Values or floats, and the same tree with their places instead."""
 
-    def placed(part: Any) -> Any:
-        if is_array(part):
-            places = [placed(x) for x in plain_array(part).ravel().tolist()]
-            return np.array(places, dtype=int).reshape(part.shape) if part.shape else places[0]
-        if isinstance(part, Index):
-            part = part.value
-        if not isinstance(part, Value | Real):
-            raise TraceError(
-                f"trace: the function must return numbers, or lists, tuples and dicts of them, dataclasses or arrays, "
-                f"got {part!r:.200}"
-            )
-        flat.append(part if isinstance(part, Value) else float(part))
-        return len(flat) - 1
+    numbers: list[Any]
+    tree: Any
 
-    return map_leaves(placed, result, lambda part: is_number(part) or is_array(part))
+    @staticmethod
+    def of(result: Any) -> _Returned:
+        numbers: list[Any] = []
+        tree = map_leaves(lambda part: _placed(part, numbers), result, lambda part: is_number(part) or is_array(part))
+        return _Returned(numbers, tree)
+
+    def plain(self) -> list[float]:
+        """The numbers as floats."""
+        return [getattr(x, "_number", x) for x in self.numbers]
+
+
+def _placed(part: Any, numbers: list[Any]) -> Any:
+    """The place of a number, which is appended to `numbers`; of an array, all places."""
+    if is_array(part):
+        places = [_placed(x, numbers) for x in plain_array(part).ravel().tolist()]
+        return np.array(places, dtype=int).reshape(part.shape) if part.shape else places[0]
+    if isinstance(part, Index):
+        part = part.value
+    if not isinstance(part, Value | Real):
+        raise TraceError(
+            f"trace: the function must return numbers, or lists, tuples and dicts of them, dataclasses or arrays, "
+            f"got {part!r:.200}"
+        )
+    numbers.append(part if isinstance(part, Value) else float(part))
+    return len(numbers) - 1
