@@ -12,7 +12,6 @@ pointers to Values are borrowed from a graph that the caller holds.
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.contextvars cimport PyContextVar_Reset, PyContextVar_Set, get_value_no_default
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -56,6 +55,7 @@ cdef extern from "Python.h":
     double float_of "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *no_memory "PyErr_NoMemory" ()
     bint PyLong_CheckExact(object)
+    object PyObject_Call(object, object, PyObject *)
     size_t ARGUMENTS_OFFSET "PY_VECTORCALL_ARGUMENTS_OFFSET"
     ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *) except NULL
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
@@ -77,6 +77,9 @@ cdef extern from "_pages.h":
         NODE
     PyObject *new_node(PyTypeObject *type)
     object owned(PyObject *)
+    PyObject *new_tuple "PyTuple_New" (Py_ssize_t) except NULL
+    PyObject *new_float "PyFloat_FromDouble" (double) except NULL
+    void put_item "PyTuple_SET_ITEM" (PyObject *, Py_ssize_t, PyObject *)
     void fetch_older(const void *x) nogil
     void fetch(const void *x) nogil
     void put_node(void *x)
@@ -1012,12 +1015,17 @@ def record(primitive, args):
 
 cdef PyObject *call_row(PyObject *row, PyObject *args, PyObject *named) except NULL:
     """`row(*args)`: at once in the ordinary case, Values and floats, and by `Primitive.__call__` in all others."""
-    if named == NULL:
-        y = of_values(known_number(row), <tuple>args)
-        if y is not NotImplemented:
-            incref(<PyObject *>y)
-            return <PyObject *>y
-    return call_with_care(row, args, named)
+    cdef int op = -1 if named != NULL else known_number(row)
+    cdef object y = NotImplemented
+    if op >= 0:
+        if len(<tuple>args) == 1 and ARITY[op] == 1 and is_value(items_of(args)[0]):
+            y = any_of_one(op, <Value>items_of(args)[0])
+        else:
+            y = of_values(op, <tuple>args)
+    if y is NotImplemented:
+        return call_with_care(row, args, named)
+    incref(<PyObject *>y)
+    return <PyObject *>y
 
 
 cdef PyTypeObject *row_type = <PyTypeObject *>Primitive
@@ -1027,7 +1035,7 @@ row_type.tp_call = call_row
 cdef uint16_t numbers_by_address[256]  # a guess, held against ROWS
 
 
-cdef inline int known_number(PyObject *row) except -2:
+cdef inline int known_number(PyObject *row) except? -1:
     """The number of a row, -1 if it has none yet. Asking the row itself is as slow as the whole operation."""
     cdef uint16_t *guess = &numbers_by_address[<size_t>row // 64 % 256]
     cdef int op
@@ -1043,14 +1051,10 @@ cdef object of_values(int op, tuple args):
     """A row of Values and floats, at least one of them a Value; NotImplemented for all else."""
     cdef size_t n = len(args)
     cdef bint found = False
-    if op < 0:
-        return NotImplemented
     if op == OP_sum or op == OP_mean or op == OP_logsumexp or op == OP_dot:
         return of_lists(op, args)
-    if n != ARITY[op] or n > 2:
+    if n != ARITY[op] or n != 2:
         return NotImplemented
-    if n == 1:
-        return any_of_one(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
     for arg in args:
         if type(arg) is Value:
             found = True
@@ -1635,6 +1639,7 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
     cdef list wanted, found
+    cdef size_t i
     check_values("gradients", y, one=True)
     cdef Value start = y
     wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
@@ -1648,28 +1653,30 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
     found = [0.0] * len(wanted)
     try:
         explore(&graph, start, False)
-        read_gradients(&graph, start, start_seed, wanted, found)
+        sweep_between(&graph, start, items_of(<PyObject *>wanted), len(wanted), start_seed)
+        for i in range(len(wanted)):
+            found[i] = slope_in(&graph, items_of(<PyObject *>wanted)[i])
         return found
     finally:
         forget(&graph)
 
 
-cdef int read_gradients(Graph *graph, Value root, double seed, list xs, list found) except -1:
-    """Sweep, and put the cotangent of each of `xs` into `found`. Only what lies between them and the root counts."""
-    cdef size_t i, n = len(xs)
-    cdef PyObject **items = items_of(<PyObject *>xs)
+cdef inline double slope_in(Graph *graph, PyObject *x) noexcept:
+    """The gradient with respect to x that a sweep found: 0 where it did not come by."""
+    return graph.cotangents[(<Value>x).slot] + 0.0 if is_seen(graph, x) else 0.0
+
+
+cdef int sweep_between(Graph *graph, Value root, PyObject **xs, size_t n, double seed) except -1:
+    """The sweep from the root to `xs`: only what lies between them counts."""
     cdef uint8_t *within = NULL
     of_one_moment(graph)
     try:
-        if not lead_from_all_ends(graph, items, n):
-            within = between(graph, items, n)
+        if not lead_from_all_ends(graph, xs, n):
+            within = between(graph, xs, n)
         sweep(graph, root, seed, within)
     finally:
         PyMem_Free(within)
     number_again(graph)
-    for i in range(n):
-        if is_seen(graph, items[i]):
-            found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
     return 0
 
 
@@ -1720,52 +1727,62 @@ cdef uint8_t *between(Graph *graph, PyObject **xs, size_t n) except NULL:
     return within
 
 
-def at_floats(f, tuple args, around):
+def at_floats(f, tuple args, dict taken_by):
     """The value of f at n floats and its slopes by them, in the ordinary case, without a call of Python but that of f.
 
-    around: the variables of the derivatives that are being taken around this point; see `transforms`. Returns the value
-    and the n slopes, two in all. If the result depends on more than the n variables that were made, or is no Value:
-    these variables and the result, in a list, to be gone on with. None if nothing was done, because the arguments are no
-    floats or the thread does something else than record.
+    taken_by: the variables of all derivatives that are being taken; see `transforms`. Returns a pair: the value, and the n
+    slopes, or the one slope. If the result depends on more than the n variables that were made, or is no Value: these variables and the
+    result, in a list, to be gone on with. None if nothing was done, because the arguments are no floats or the thread
+    does something else than record.
     """
-    cdef list variables = []
-    cdef list found
-    cdef PyObject *v
     if modes or not args:
         return None
     for arg in args:
         if not PyFloat_CheckExact(arg):
             return None
-    for arg in args:
-        v = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(<PyObject *>arg))
-        give_arguments(v, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(<PyObject *>arg), 0.0)
-        variables.append(owned(v))
-    cdef tuple given = tuple(variables)
-    cdef object enclosing = get_value_no_default(around, ())
-    token = PyContextVar_Set(around, enclosing + given if enclosing else given)
+    cdef tuple variables = tuple_of(len(args), NULL, <PyObject *>args)
+    key = <size_t><void *>variables  # as id() gives it
+    taken_by[key] = variables
     try:
-        y = f(*given)
-        if type(y) is not Value or enclosing:
-            return [variables, y]
-        found = [0.0] * len(variables)
-        if not slopes_of(<Value>y, variables, found):
-            return [variables, y]
-        return (<Value>y).value, tuple(found)
+        y = PyObject_Call(f, variables, NULL)
+        slopes = slopes_of(<Value>y, variables) if type(y) is Value else None
     finally:
-        PyContextVar_Reset(around, token)
+        del taken_by[key]
+    if slopes is None:
+        return [list(variables), y]
+    return (<Value>y).value, slopes if len(variables) > 1 else (<tuple>slopes)[0]
 
 
-cdef bint slopes_of(Value y, list variables, list found) except -1:
-    """Put d y / d variable into `found` for each; False if y depends on any leaf, too."""
+cdef object slopes_of(Value y, tuple variables):
+    """d y / d variable for each; None if y depends on anything else, too."""
     cdef Graph graph
+    cdef PyObject **items = items_of(<PyObject *>variables)
     try:
         explore(&graph, y, False)
-        if graph.n_leaves:
-            return False
-        read_gradients(&graph, y, 1.0, variables, found)
-        return True
+        if graph.n_leaves or not lead_from_all_ends(&graph, items, len(variables)):
+            return None
+        sweep(&graph, y, 1.0, NULL)
+        return tuple_of(len(variables), &graph, <PyObject *>variables)
     finally:
         forget(&graph)
+
+
+cdef tuple tuple_of(size_t n, Graph *graph, PyObject *given):
+    """n variables for the floats given, or where there is a graph, their slopes for the variables given."""
+    cdef PyObject **items = items_of(given)
+    cdef tuple found = owned(new_tuple(n))  # may run anything, as the collector does
+    cdef PyObject *part
+    cdef size_t i
+    if graph != NULL:
+        number_again(graph)
+    for i in range(n):
+        if graph == NULL:
+            part = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(items[i]))
+            give_arguments(part, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(items[i]), 0.0)
+        else:
+            part = new_float(slope_in(graph, items[i]))
+        put_item(<PyObject *>found, i, part)
+    return found
 
 
 # ---------------------------------------------------------------- many at once
