@@ -16,7 +16,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, fmax, isfinite, log1p, signbit, sqrt
+from libc.math cimport INFINITY, exp, isfinite, log1p, signbit
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
@@ -85,18 +85,14 @@ cdef extern from "_pages.h":
     void put_node(void *x)
     bint give_up_spare_arenas()
 
-cdef extern from "_rules.h":
-    enum:
-        OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
-        OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
-        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, OP_identity
-        N_RULES
-    const unsigned long RULES_FINGERPRINT
-    double rule_value(int op, double x1, double x2) nogil
-    double rule_partial1(int op, double x1, double x2, double y) nogil
-    double rule_partial2(int op, double x1, double x2, double y) nogil
-    double rule_value_of_many(int op, const double *x) nogil
-    double rule_partial_of_many(int op, int i, const double *x, double y) nogil
+include "_rules.pxi"
+
+cdef extern from "_lists.h":
+    double sum_of(const double *x, size_t stride, size_t n) nogil
+    double mean_of(const double *x, size_t stride, size_t n) nogil
+    double dot_of(const double *x1, const double *x2, size_t stride, size_t n) nogil
+    double logsumexp_of(const double *x, size_t stride, size_t n) nogil
+    void softmax_of(double *x, size_t n, double *room) nogil
 
 try:
     with open(table.__file__, "rb") as file:
@@ -171,9 +167,12 @@ cdef union Operand:
     size_t count
 
 
+include "_methods.pxi"  # RowMethods: value.exp() and the other rows of one argument
+
+
 @cython.final
 @cython.no_gc
-cdef class Value:
+cdef class Value(RowMethods):
     """Value(data, label='')
 --
 
@@ -458,110 +457,6 @@ A scalar that records what is done to it, so that `backward()` can find its grad
     @staticmethod
     def __apply_primitive__(primitive, args):
         return record(primitive, args)
-
-    def exp(self):
-        """As `autograd.exp`."""
-        return unary(OP_exp, self)
-
-    def log(self):
-        """As `autograd.log`."""
-        return unary(OP_log, self)
-
-    def log1p(self):
-        """As `autograd.log1p`."""
-        return unary(OP_log1p, self)
-
-    def expm1(self):
-        """As `autograd.expm1`."""
-        return unary(OP_expm1, self)
-
-    def sqrt(self):
-        """As `autograd.sqrt`."""
-        return unary(OP_sqrt, self)
-
-    def sin(self):
-        """As `autograd.sin`."""
-        return unary(OP_sin, self)
-
-    def cos(self):
-        """As `autograd.cos`."""
-        return unary(OP_cos, self)
-
-    def tan(self):
-        """As `autograd.tan`."""
-        return unary(OP_tan, self)
-
-    def asin(self):
-        """As `autograd.asin`."""
-        return unary(OP_asin, self)
-
-    def arcsin(self):
-        """As `autograd.asin`."""
-        return unary(OP_asin, self)
-
-    def acos(self):
-        """As `autograd.acos`."""
-        return unary(OP_acos, self)
-
-    def arccos(self):
-        """As `autograd.acos`."""
-        return unary(OP_acos, self)
-
-    def atan(self):
-        """As `autograd.atan`."""
-        return unary(OP_atan, self)
-
-    def arctan(self):
-        """As `autograd.atan`."""
-        return unary(OP_atan, self)
-
-    def sinh(self):
-        """As `autograd.sinh`."""
-        return unary(OP_sinh, self)
-
-    def cosh(self):
-        """As `autograd.cosh`."""
-        return unary(OP_cosh, self)
-
-    def tanh(self):
-        """As `autograd.tanh`."""
-        return unary(OP_tanh, self)
-
-    def sigmoid(self):
-        """As `autograd.sigmoid`."""
-        return unary(OP_sigmoid, self)
-
-    def softplus(self):
-        """As `autograd.softplus`."""
-        return unary(OP_softplus, self)
-
-    def relu(self):
-        """As `autograd.relu`."""
-        return unary(OP_relu, self)
-
-    def gelu(self):
-        """As `autograd.gelu`."""
-        return unary(OP_gelu, self)
-
-    def silu(self):
-        """As `autograd.silu`."""
-        return unary(OP_silu, self)
-
-    def erf(self):
-        """As `autograd.erf`."""
-        return unary(OP_erf, self)
-
-    def abs(self):
-        """As `autograd.abs`."""
-        return unary(OP_abs, self)
-
-    def sign(self):
-        """As `autograd.sign`."""
-        return unary(OP_sign, self)
-
-    def step(self):
-        """As `autograd.step`."""
-        return unary(OP_step, self)
 
     def atan2(self, other):
         """The angle of the point (other, self)."""
@@ -932,27 +827,18 @@ cdef Value with_room(int op, size_t n):
 cdef Value finished(Value v):
     """`v` with its value, from the numbers in its array of arguments."""
     cdef int op = v.op
-    cdef size_t i, n = v.b.count, half = n // 2, place = 0
+    cdef size_t i, n = v.b.count, stride = sizeof(Argument) // sizeof(double)
     cdef Argument *x = v.a.many
-    cdef double y = 0.0, largest
+    cdef double y
     cdef double short[8]
-    if op == OP_sum or op == OP_mean:
-        for i in range(n):
-            y += x[i].constant
-        y = y / n if op == OP_mean else y
+    if op == OP_sum:
+        y = sum_of(&x[0].constant, stride, n)
+    elif op == OP_mean:
+        y = mean_of(&x[0].constant, stride, n)
     elif op == OP_dot:
-        for i in range(half):
-            y += x[i].constant * x[half + i].constant
+        y = dot_of(&x[0].constant, &x[n // 2].constant, stride, n // 2)
     elif op == OP_logsumexp and n:
-        largest = x[0].constant
-        for i in range(1, n):
-            if x[i].constant > largest:
-                largest = x[i].constant
-                place = i
-        for i in range(n):
-            if i != place:
-                y += exp(x[i].constant - largest)
-        y = largest + log1p(y)
+        y = logsumexp_of(&x[0].constant, stride, n)
     elif n <= 8:
         for i in range(n):
             short[i] = x[i].constant
@@ -1501,38 +1387,12 @@ cdef int of_one_moment(Graph *graph) except -1:
     return 0
 
 
-cdef void shares(double *w, size_t n, double *sums) noexcept nogil:
-    """Softmax from n weights, in their place: w / (w + sum of all others), added up as in the table. sums: room for 2n."""
-    cdef size_t size = max(<size_t>sqrt(<double>n), <size_t>8), blocks, i, j, k, end
-    cdef double rest, outside
-    blocks = (n + size - 1) // size
-    for k in range(blocks):
-        sums[k] = 0.0
-        for i in range(k * size, min((k + 1) * size, n)):
-            sums[k] += w[i]
-    for k in range(blocks):
-        end = min((k + 1) * size, n)
-        outside = 0.0
-        for j in range(blocks):
-            if j != k:
-                outside += sums[j]
-        for i in range(k * size, end):
-            rest = 0.0
-            for j in range(k * size, end):
-                if j != i:
-                    rest += w[j]
-            rest += outside
-            sums[n + i] = w[i] / (w[i] + rest)
-    for i in range(n):
-        w[i] = sums[n + i]
-
-
 cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *within) except -1:
     """The same for one node with an array of arguments."""
     cdef Argument *x = (<Value>node).a.many
     cdef size_t k, n = (<Value>node).b.count, half = n // 2
     cdef int op = (<Value>node).op
-    cdef double p = 1.0, largest = 0.0
+    cdef double p = 1.0
     cdef double *weights = NULL
     cdef double *cotangents = graph.cotangents
     cdef double short[24]
@@ -1557,18 +1417,15 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
         return 0
     if op == OP_mean:
         p = 1.0 / n
-    elif op == OP_logsumexp:  # softmax, from differences to the largest
-        largest = number_at(x)
-        for k in range(1, n):
-            largest = fmax(largest, number_at(x + k))
+    elif op == OP_logsumexp:
         weights = short
         if 3 * n > 24:
             weights = <double *>reallocated(NULL, 3 * n * sizeof(double))
             if weights == NULL:
                 raise MemoryError
         for k in range(n):
-            weights[k] = exp(number_at(x + k) - largest)
-        shares(weights, n, weights + n)
+            weights[k] = number_at(x + k)
+        softmax_of(weights, n, weights + n)
     elif op != OP_sum and op != OP_dot and n <= 8:
         for k in range(n):
             short[k] = number_at(x + k)
