@@ -25,6 +25,8 @@ class BuildNative(build_ext):
             from autograd import c_rules
 
             c_rules.write(HERE / "autograd" / "_rules.h", c_rules.rules())
+            c_rules.write(HERE / "autograd" / "_rules.pxi", c_rules.declarations())
+            c_rules.write(HERE / "autograd" / "_methods.pxi", c_rules.methods())
             c_rules.write(HERE / "autograd" / "program" / "_kernels.h", c_rules.kernels())
             c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.lanes())
             self.extensions[:] = cythonize(self.extensions, quiet=True)
@@ -46,8 +48,8 @@ if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
 else:
     native = [
         Extension(
-            "autograd._native", ["autograd/_native.pyx"], depends=["autograd/_rules.h", "autograd/_pages.h"],
-            extra_compile_args=FLAGS + EXACT,
+            "autograd._native", ["autograd/_native.pyx"],
+            depends=["autograd/_rules.h", "autograd/_pages.h", "autograd/_lists.h"], extra_compile_args=FLAGS + EXACT,
         ),
         Extension(
             "autograd.program._loops", ["autograd/program/_loops.pyx"],

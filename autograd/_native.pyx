@@ -12,12 +12,11 @@ pointers to Values are borrowed from a graph that the caller holds.
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.contextvars cimport PyContextVar_Reset, PyContextVar_Set, get_value_no_default
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, fmax, isfinite, log1p, signbit, sqrt
+from libc.math cimport INFINITY, exp, isfinite, log1p, signbit
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
@@ -56,6 +55,7 @@ cdef extern from "Python.h":
     double float_of "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *no_memory "PyErr_NoMemory" ()
     bint PyLong_CheckExact(object)
+    object PyObject_Call(object, object, PyObject *)
     size_t ARGUMENTS_OFFSET "PY_VECTORCALL_ARGUMENTS_OFFSET"
     ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *) except NULL
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
@@ -77,23 +77,22 @@ cdef extern from "_pages.h":
         NODE
     PyObject *new_node(PyTypeObject *type)
     object owned(PyObject *)
+    PyObject *new_tuple "PyTuple_New" (Py_ssize_t) except NULL
+    PyObject *new_float "PyFloat_FromDouble" (double) except NULL
+    void put_item "PyTuple_SET_ITEM" (PyObject *, Py_ssize_t, PyObject *)
     void fetch_older(const void *x) nogil
     void fetch(const void *x) nogil
     void put_node(void *x)
     bint give_up_spare_arenas()
 
-cdef extern from "_rules.h":
-    enum:
-        OP_add, OP_sub, OP_mul, OP_div, OP_pow, OP_neg, OP_abs, OP_exp, OP_log, OP_log1p, OP_expm1, OP_sqrt
-        OP_sin, OP_cos, OP_tan, OP_asin, OP_acos, OP_atan, OP_sinh, OP_cosh, OP_tanh, OP_sigmoid, OP_softplus, OP_relu
-        OP_gelu, OP_silu, OP_erf, OP_sign, OP_step, OP_floordiv, OP_mod, OP_sum, OP_mean, OP_dot, OP_logsumexp, OP_identity
-        N_RULES
-    const unsigned long RULES_FINGERPRINT
-    double rule_value(int op, double x1, double x2) nogil
-    double rule_partial1(int op, double x1, double x2, double y) nogil
-    double rule_partial2(int op, double x1, double x2, double y) nogil
-    double rule_value_of_many(int op, const double *x) nogil
-    double rule_partial_of_many(int op, int i, const double *x, double y) nogil
+include "_rules.pxi"
+
+cdef extern from "_lists.h":
+    double sum_of(const double *x, size_t stride, size_t n) nogil
+    double mean_of(const double *x, size_t stride, size_t n) nogil
+    double dot_of(const double *x1, const double *x2, size_t stride, size_t n) nogil
+    double logsumexp_of(const double *x, size_t stride, size_t n) nogil
+    void softmax_of(double *x, size_t n, double *room) nogil
 
 try:
     with open(table.__file__, "rb") as file:
@@ -168,9 +167,12 @@ cdef union Operand:
     size_t count
 
 
+include "_methods.pxi"  # RowMethods: value.exp() and the other rows of one argument
+
+
 @cython.final
 @cython.no_gc
-cdef class Value:
+cdef class Value(RowMethods):
     """Value(data, label='')
 --
 
@@ -455,110 +457,6 @@ A scalar that records what is done to it, so that `backward()` can find its grad
     @staticmethod
     def __apply_primitive__(primitive, args):
         return record(primitive, args)
-
-    def exp(self):
-        """As `autograd.exp`."""
-        return unary(OP_exp, self)
-
-    def log(self):
-        """As `autograd.log`."""
-        return unary(OP_log, self)
-
-    def log1p(self):
-        """As `autograd.log1p`."""
-        return unary(OP_log1p, self)
-
-    def expm1(self):
-        """As `autograd.expm1`."""
-        return unary(OP_expm1, self)
-
-    def sqrt(self):
-        """As `autograd.sqrt`."""
-        return unary(OP_sqrt, self)
-
-    def sin(self):
-        """As `autograd.sin`."""
-        return unary(OP_sin, self)
-
-    def cos(self):
-        """As `autograd.cos`."""
-        return unary(OP_cos, self)
-
-    def tan(self):
-        """As `autograd.tan`."""
-        return unary(OP_tan, self)
-
-    def asin(self):
-        """As `autograd.asin`."""
-        return unary(OP_asin, self)
-
-    def arcsin(self):
-        """As `autograd.asin`."""
-        return unary(OP_asin, self)
-
-    def acos(self):
-        """As `autograd.acos`."""
-        return unary(OP_acos, self)
-
-    def arccos(self):
-        """As `autograd.acos`."""
-        return unary(OP_acos, self)
-
-    def atan(self):
-        """As `autograd.atan`."""
-        return unary(OP_atan, self)
-
-    def arctan(self):
-        """As `autograd.atan`."""
-        return unary(OP_atan, self)
-
-    def sinh(self):
-        """As `autograd.sinh`."""
-        return unary(OP_sinh, self)
-
-    def cosh(self):
-        """As `autograd.cosh`."""
-        return unary(OP_cosh, self)
-
-    def tanh(self):
-        """As `autograd.tanh`."""
-        return unary(OP_tanh, self)
-
-    def sigmoid(self):
-        """As `autograd.sigmoid`."""
-        return unary(OP_sigmoid, self)
-
-    def softplus(self):
-        """As `autograd.softplus`."""
-        return unary(OP_softplus, self)
-
-    def relu(self):
-        """As `autograd.relu`."""
-        return unary(OP_relu, self)
-
-    def gelu(self):
-        """As `autograd.gelu`."""
-        return unary(OP_gelu, self)
-
-    def silu(self):
-        """As `autograd.silu`."""
-        return unary(OP_silu, self)
-
-    def erf(self):
-        """As `autograd.erf`."""
-        return unary(OP_erf, self)
-
-    def abs(self):
-        """As `autograd.abs`."""
-        return unary(OP_abs, self)
-
-    def sign(self):
-        """As `autograd.sign`."""
-        return unary(OP_sign, self)
-
-    def step(self):
-        """As `autograd.step`."""
-        return unary(OP_step, self)
 
     def atan2(self, other):
         """The angle of the point (other, self)."""
@@ -929,27 +827,18 @@ cdef Value with_room(int op, size_t n):
 cdef Value finished(Value v):
     """`v` with its value, from the numbers in its array of arguments."""
     cdef int op = v.op
-    cdef size_t i, n = v.b.count, half = n // 2, place = 0
+    cdef size_t i, n = v.b.count, stride = sizeof(Argument) // sizeof(double)
     cdef Argument *x = v.a.many
-    cdef double y = 0.0, largest
+    cdef double y
     cdef double short[8]
-    if op == OP_sum or op == OP_mean:
-        for i in range(n):
-            y += x[i].constant
-        y = y / n if op == OP_mean else y
+    if op == OP_sum:
+        y = sum_of(&x[0].constant, stride, n)
+    elif op == OP_mean:
+        y = mean_of(&x[0].constant, stride, n)
     elif op == OP_dot:
-        for i in range(half):
-            y += x[i].constant * x[half + i].constant
+        y = dot_of(&x[0].constant, &x[n // 2].constant, stride, n // 2)
     elif op == OP_logsumexp and n:
-        largest = x[0].constant
-        for i in range(1, n):
-            if x[i].constant > largest:
-                largest = x[i].constant
-                place = i
-        for i in range(n):
-            if i != place:
-                y += exp(x[i].constant - largest)
-        y = largest + log1p(y)
+        y = logsumexp_of(&x[0].constant, stride, n)
     elif n <= 8:
         for i in range(n):
             short[i] = x[i].constant
@@ -1012,12 +901,17 @@ def record(primitive, args):
 
 cdef PyObject *call_row(PyObject *row, PyObject *args, PyObject *named) except NULL:
     """`row(*args)`: at once in the ordinary case, Values and floats, and by `Primitive.__call__` in all others."""
-    if named == NULL:
-        y = of_values(known_number(row), <tuple>args)
-        if y is not NotImplemented:
-            incref(<PyObject *>y)
-            return <PyObject *>y
-    return call_with_care(row, args, named)
+    cdef int op = -1 if named != NULL else known_number(row)
+    cdef object y = NotImplemented
+    if op >= 0:
+        if len(<tuple>args) == 1 and ARITY[op] == 1 and is_value(items_of(args)[0]):
+            y = any_of_one(op, <Value>items_of(args)[0])
+        else:
+            y = of_values(op, <tuple>args)
+    if y is NotImplemented:
+        return call_with_care(row, args, named)
+    incref(<PyObject *>y)
+    return <PyObject *>y
 
 
 cdef PyTypeObject *row_type = <PyTypeObject *>Primitive
@@ -1027,7 +921,7 @@ row_type.tp_call = call_row
 cdef uint16_t numbers_by_address[256]  # a guess, held against ROWS
 
 
-cdef inline int known_number(PyObject *row) except -2:
+cdef inline int known_number(PyObject *row) except? -1:
     """The number of a row, -1 if it has none yet. Asking the row itself is as slow as the whole operation."""
     cdef uint16_t *guess = &numbers_by_address[<size_t>row // 64 % 256]
     cdef int op
@@ -1043,14 +937,10 @@ cdef object of_values(int op, tuple args):
     """A row of Values and floats, at least one of them a Value; NotImplemented for all else."""
     cdef size_t n = len(args)
     cdef bint found = False
-    if op < 0:
-        return NotImplemented
     if op == OP_sum or op == OP_mean or op == OP_logsumexp or op == OP_dot:
         return of_lists(op, args)
-    if n != ARITY[op] or n > 2:
+    if n != ARITY[op] or n != 2:
         return NotImplemented
-    if n == 1:
-        return any_of_one(op, <Value>args[0]) if type(args[0]) is Value else NotImplemented
     for arg in args:
         if type(arg) is Value:
             found = True
@@ -1497,38 +1387,12 @@ cdef int of_one_moment(Graph *graph) except -1:
     return 0
 
 
-cdef void shares(double *w, size_t n, double *sums) noexcept nogil:
-    """Softmax from n weights, in their place: w / (w + sum of all others), added up as in the table. sums: room for 2n."""
-    cdef size_t size = max(<size_t>sqrt(<double>n), <size_t>8), blocks, i, j, k, end
-    cdef double rest, outside
-    blocks = (n + size - 1) // size
-    for k in range(blocks):
-        sums[k] = 0.0
-        for i in range(k * size, min((k + 1) * size, n)):
-            sums[k] += w[i]
-    for k in range(blocks):
-        end = min((k + 1) * size, n)
-        outside = 0.0
-        for j in range(blocks):
-            if j != k:
-                outside += sums[j]
-        for i in range(k * size, end):
-            rest = 0.0
-            for j in range(k * size, end):
-                if j != i:
-                    rest += w[j]
-            rest += outside
-            sums[n + i] = w[i] / (w[i] + rest)
-    for i in range(n):
-        w[i] = sums[n + i]
-
-
 cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *within) except -1:
     """The same for one node with an array of arguments."""
     cdef Argument *x = (<Value>node).a.many
     cdef size_t k, n = (<Value>node).b.count, half = n // 2
     cdef int op = (<Value>node).op
-    cdef double p = 1.0, largest = 0.0
+    cdef double p = 1.0
     cdef double *weights = NULL
     cdef double *cotangents = graph.cotangents
     cdef double short[24]
@@ -1553,18 +1417,15 @@ cdef int sweep_many(Graph *graph, PyObject *node, double c, const uint8_t *withi
         return 0
     if op == OP_mean:
         p = 1.0 / n
-    elif op == OP_logsumexp:  # softmax, from differences to the largest
-        largest = number_at(x)
-        for k in range(1, n):
-            largest = fmax(largest, number_at(x + k))
+    elif op == OP_logsumexp:
         weights = short
         if 3 * n > 24:
             weights = <double *>reallocated(NULL, 3 * n * sizeof(double))
             if weights == NULL:
                 raise MemoryError
         for k in range(n):
-            weights[k] = exp(number_at(x + k) - largest)
-        shares(weights, n, weights + n)
+            weights[k] = number_at(x + k)
+        softmax_of(weights, n, weights + n)
     elif op != OP_sum and op != OP_dot and n <= 8:
         for k in range(n):
             short[k] = number_at(x + k)
@@ -1635,6 +1496,7 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
     """The cotangent of each of `xs` when that of `y` is `seed`: floats, or if `recorded` Values where they vary."""
     cdef Graph graph
     cdef list wanted, found
+    cdef size_t i
     check_values("gradients", y, one=True)
     cdef Value start = y
     wanted = list(xs) if hasattr(xs, "__iter__") else check_values("gradients", xs)
@@ -1648,28 +1510,30 @@ def gradients(y, xs, seed=1.0, *, recorded=False):
     found = [0.0] * len(wanted)
     try:
         explore(&graph, start, False)
-        read_gradients(&graph, start, start_seed, wanted, found)
+        sweep_between(&graph, start, items_of(<PyObject *>wanted), len(wanted), start_seed)
+        for i in range(len(wanted)):
+            found[i] = slope_in(&graph, items_of(<PyObject *>wanted)[i])
         return found
     finally:
         forget(&graph)
 
 
-cdef int read_gradients(Graph *graph, Value root, double seed, list xs, list found) except -1:
-    """Sweep, and put the cotangent of each of `xs` into `found`. Only what lies between them and the root counts."""
-    cdef size_t i, n = len(xs)
-    cdef PyObject **items = items_of(<PyObject *>xs)
+cdef inline double slope_in(Graph *graph, PyObject *x) noexcept:
+    """The gradient with respect to x that a sweep found: 0 where it did not come by."""
+    return graph.cotangents[(<Value>x).slot] + 0.0 if is_seen(graph, x) else 0.0
+
+
+cdef int sweep_between(Graph *graph, Value root, PyObject **xs, size_t n, double seed) except -1:
+    """The sweep from the root to `xs`: only what lies between them counts."""
     cdef uint8_t *within = NULL
     of_one_moment(graph)
     try:
-        if not lead_from_all_ends(graph, items, n):
-            within = between(graph, items, n)
+        if not lead_from_all_ends(graph, xs, n):
+            within = between(graph, xs, n)
         sweep(graph, root, seed, within)
     finally:
         PyMem_Free(within)
     number_again(graph)
-    for i in range(n):
-        if is_seen(graph, items[i]):
-            found[i] = graph.cotangents[(<Value>items[i]).slot] + 0.0
     return 0
 
 
@@ -1720,52 +1584,62 @@ cdef uint8_t *between(Graph *graph, PyObject **xs, size_t n) except NULL:
     return within
 
 
-def at_floats(f, tuple args, around):
+def at_floats(f, tuple args, dict taken_by):
     """The value of f at n floats and its slopes by them, in the ordinary case, without a call of Python but that of f.
 
-    around: the variables of the derivatives that are being taken around this point; see `transforms`. Returns the value
-    and the n slopes, two in all. If the result depends on more than the n variables that were made, or is no Value:
-    these variables and the result, in a list, to be gone on with. None if nothing was done, because the arguments are no
-    floats or the thread does something else than record.
+    taken_by: the variables of all derivatives that are being taken; see `transforms`. Returns a pair: the value, and the n
+    slopes, or the one slope. If the result depends on more than the n variables that were made, or is no Value: these variables and the
+    result, in a list, to be gone on with. None if nothing was done, because the arguments are no floats or the thread
+    does something else than record.
     """
-    cdef list variables = []
-    cdef list found
-    cdef PyObject *v
     if modes or not args:
         return None
     for arg in args:
         if not PyFloat_CheckExact(arg):
             return None
-    for arg in args:
-        v = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(<PyObject *>arg))
-        give_arguments(v, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(<PyObject *>arg), 0.0)
-        variables.append(owned(v))
-    cdef tuple given = tuple(variables)
-    cdef object enclosing = get_value_no_default(around, ())
-    token = PyContextVar_Set(around, enclosing + given if enclosing else given)
+    cdef tuple variables = tuple_of(len(args), NULL, <PyObject *>args)
+    key = <size_t><void *>variables  # as id() gives it
+    taken_by[key] = variables
     try:
-        y = f(*given)
-        if type(y) is not Value or enclosing:
-            return [variables, y]
-        found = [0.0] * len(variables)
-        if not slopes_of(<Value>y, variables, found):
-            return [variables, y]
-        return (<Value>y).value, tuple(found)
+        y = PyObject_Call(f, variables, NULL)
+        slopes = slopes_of(<Value>y, variables) if type(y) is Value else None
     finally:
-        PyContextVar_Reset(around, token)
+        del taken_by[key]
+    if slopes is None:
+        return [list(variables), y]
+    return (<Value>y).value, slopes if len(variables) > 1 else (<tuple>slopes)[0]
 
 
-cdef bint slopes_of(Value y, list variables, list found) except -1:
-    """Put d y / d variable into `found` for each; False if y depends on any leaf, too."""
+cdef object slopes_of(Value y, tuple variables):
+    """d y / d variable for each; None if y depends on anything else, too."""
     cdef Graph graph
+    cdef PyObject **items = items_of(<PyObject *>variables)
     try:
         explore(&graph, y, False)
-        if graph.n_leaves:
-            return False
-        read_gradients(&graph, y, 1.0, variables, found)
-        return True
+        if graph.n_leaves or not lead_from_all_ends(&graph, items, len(variables)):
+            return None
+        sweep(&graph, y, 1.0, NULL)
+        return tuple_of(len(variables), &graph, <PyObject *>variables)
     finally:
         forget(&graph)
+
+
+cdef tuple tuple_of(size_t n, Graph *graph, PyObject *given):
+    """n variables for the floats given, or where there is a graph, their slopes for the variables given."""
+    cdef PyObject **items = items_of(given)
+    cdef tuple found = owned(new_tuple(n))  # may run anything, as the collector does
+    cdef PyObject *part
+    cdef size_t i
+    if graph != NULL:
+        number_again(graph)
+    for i in range(n):
+        if graph == NULL:
+            part = begun(OP_identity, CONSTANT1 | CONSTANT2, float_of(items[i]))
+            give_arguments(part, CONSTANT1 | CONSTANT2, NULL, NULL, float_of(items[i]), 0.0)
+        else:
+            part = new_float(slope_in(graph, items[i]))
+        put_item(<PyObject *>found, i, part)
+    return found
 
 
 # ---------------------------------------------------------------- many at once

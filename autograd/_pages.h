@@ -14,6 +14,17 @@ page knows which of its nodes are free, a bit each, so it forgets in which order
 #define ARENA ((size_t)1 << 20)
 #define SPARE_ARENAS 16 /* that are kept when all in them is free: a training loop builds a like graph each time */
 
+/* Have memory brought nearer that will soon be read. */
+static inline void fetch(const void *x) {
+#if defined(__GNUC__)
+    __builtin_prefetch(x);
+#endif
+    (void)x;
+}
+
+/* The same for what is somewhat older than a node: its arguments are likely to be there. */
+static inline void fetch_older(const void *x) { fetch((const char *)x - 8 * NODE); }
+
 typedef struct Arena {
     void *memory;
     size_t n_free; /* pages that are free as a whole */
@@ -99,6 +110,7 @@ static int next_page(void) {
     take_out(open_page);
     left_there = open_page->free;
     open_page->free = 0;
+    fetch(usable_pages);
     if (left_there == ALL_FREE && open_page->arena->n_free-- == PAGES) n_spare_arenas--;
     return 1;
 }
@@ -154,14 +166,3 @@ static inline PyObject *new_node(PyTypeObject *type) {
 
 /* For Cython, to which this returns a reference that the caller had. */
 static inline PyObject *owned(PyObject *x) { return x; }
-
-/* Have memory brought nearer that will soon be read. */
-static inline void fetch(const void *x) {
-#if defined(__GNUC__)
-    __builtin_prefetch(x);
-#endif
-    (void)x;
-}
-
-/* The same for what is somewhat older than a node: its arguments are likely to be there. */
-static inline void fetch_older(const void *x) { fetch((const char *)x - 8 * NODE); }

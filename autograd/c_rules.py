@@ -1,4 +1,4 @@
-"""Writes the C of the native core's values and partial derivatives from the table."""
+"""Writes the C of the native core's values and partial derivatives from the table, and what Cython has to know of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from autograd import primitives as table
 from autograd.primitive import TABLE, Primitive
 from autograd.symbol import SLOPE, VALUE, C, Symbol, to_text
+from autograd.value import Value
 
 # Functions of up to two arguments take them as doubles, longer ones as an array.
 SHORT = "double x1, double x2"
@@ -63,6 +64,29 @@ def rules() -> str:
         lines.append(f"    if (op == OP_{row.name} && i == {i}) return {_partial(row, i)};")
     lines += ["    return NAN;", "}", "", "#undef nan", "#undef inf", ""]
     return "\n".join(lines)
+
+
+def declarations() -> str:
+    """What `rules` writes, as Cython is told of it."""
+    lines = [f"# {HEAD[3:-3]}", 'cdef extern from "_rules.h":', "    enum:"]
+    lines += [f"        OP_{name}" for name in TABLE]
+    lines += ["        N_RULES", "    const unsigned long RULES_FINGERPRINT"]
+    lines += [f"    double rule_value(int op, {SHORT}) nogil"]
+    lines += [f"    double rule_partial{i}(int op, {SHORT}, double y) nogil" for i in (1, 2)]
+    lines += [f"    double rule_value_of_many(int op, {LONG}) nogil"]
+    lines += [f"    double rule_partial_of_many(int op, int i, {LONG}, double y) nogil"]
+    return "\n".join([*lines, ""])
+
+
+def methods() -> str:
+    """The methods of Value that are rows of one argument, as a class in Cython: those of the reference engine."""
+    lines = [f"# {HEAD[3:-3]}", "", "@cython.no_gc", "cdef class RowMethods:", '    """The rows of one argument."""']
+    for name, method in vars(Value).items():
+        row = TABLE.get(getattr(method, "__name__", ""))
+        if row is not None and row.arity == 1 and not name.startswith("_"):
+            lines += ["", f"    def {name}(self):", f'        """{method.__doc__}"""']
+            lines += [f"        return unary(OP_{row.name}, self)"]
+    return "\n".join([*lines, ""])
 
 
 def _function(name: str, arguments: str, cases: list[tuple[Primitive, str]]) -> list[str]:

@@ -139,7 +139,7 @@ def gradients(y: Value, xs: Sequence[Value], seed: float = 1.0, *, recorded: boo
     return gradients_along(order, xs, seed, read_value if recorded else read_data)
 
 
-def at_floats(f: Any, args: tuple[Any, ...], around: Any) -> tuple[Any, Any] | list[Any] | None:
+def at_floats(f: Any, args: tuple[Any, ...], taken_by: Any) -> tuple[Any, Any] | list[Any] | None:
     """The short way of the native engine to value and slopes of a function; here there is none."""
     return None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -81,9 +80,9 @@ def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def df(x: Any) -> Any:
         if not isinstance(x, Value):
             x = number(x, "derivative")
-        short = at_floats(f, (x,), _variables)
+        short = at_floats(f, (x,), _taken_by)
         if type(short) is tuple:
-            return short[1][0]
+            return short[1]
         called = call(f, (x,), {}, (0,), "derivative") if short is None else Call.gone_on((x,), *short)
         y = one_number(called.result, "derivative")
         return slopes_of(y, called.variables, called.reaches_out(y))[0]
@@ -115,9 +114,9 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = None, has_aux: bool
     by_all = argnums is None and not has_aux
 
     def vg(*args: Any, **named: Any) -> Any:
-        short = at_floats(f, args, _variables) if by_all and not named else None
+        short = at_floats(f, args, _taken_by) if by_all and not named else None
         if type(short) is tuple:
-            return short if len(args) > 1 else (short[0], short[1][0])
+            return short
         called = call(f, args, named, argnums, "value_and_grad") if short is None else Call.gone_on(args, *short)
         y, aux = split(called.result, has_aux, "value_and_grad")
         hint = "; with has_aux=True it may return a pair" if isinstance(y, tuple) else ""
@@ -137,8 +136,14 @@ def check_function(name: str, f: Any) -> None:
         raise TypeError(f"{name}: takes a function, got {f!r}{hint}")
 
 
-_variables: ContextVar[tuple[Value, ...]] = ContextVar("_variables", default=())
-"""What the derivatives that are being taken around this point, in this thread, are taken by."""
+_taken_by: dict[int, tuple[Value, ...]] = {}
+"""The variables of all derivatives that are being taken, a group for each by its id, in any thread: what depends on one of
+them has to stay differentiable.
+"""
+
+
+def _enclosing() -> frozenset[Value]:
+    return frozenset().union(*_taken_by.values())
 
 
 class Call(NamedTuple):
@@ -153,13 +158,13 @@ class Call(NamedTuple):
     places: tuple[int, ...]
     variables: list[Value]
     result: Any
-    enclosing: tuple[Value, ...]
+    enclosing: frozenset[Value]
     valued: bool
 
     @classmethod
     def gone_on(cls, args: tuple[float, ...], variables: list[Value], result: Any) -> Call:
         """Of floats, from what `at_floats` returned."""
-        return cls(args, tuple(range(len(args))), variables, _plain_result(result), _variables.get(), False)
+        return cls(args, tuple(range(len(args))), variables, _plain_result(result), _enclosing(), False)
 
     def reaches_out(self, ys: Any) -> bool:
         """Whether any of ys, part of the result, also depends on Values from around the function: arguments, leaves, or
@@ -167,7 +172,7 @@ class Call(NamedTuple):
         """
 
         def beyond(y: Value) -> bool:
-            enclosed = bool(self.enclosing) and not set(self.enclosing).isdisjoint(topological(y))
+            enclosed = bool(self.enclosing) and not self.enclosing.isdisjoint(topological(y))
             return self.valued or enclosed or bool(leaves(y))
 
         return any(isinstance(y, Value) and beyond(y) for _, y in named_numbers(ys, ""))
@@ -194,7 +199,7 @@ def call(f: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], ar
         variables.append(record(identity, (x if isinstance(x, Value) else number(x, name),)))
         return variables[-1]
 
-    enclosing = _variables.get()
+    enclosing = _enclosing()
     with recording():
         made = {i: map_numbers(variable, args[i]) for i in dict.fromkeys(places)}
         if not variables:
@@ -228,12 +233,13 @@ def slopes_of(y: Any, variables: list[Value], recorded: bool) -> list[Any]:
 @contextlib.contextmanager
 def recording_by(variables: Iterable[Value]) -> Iterator[None]:
     """Record what is done, as part of a derivative by some variables: rules may take derivatives of their own."""
-    token = _variables.set((*_variables.get(), *variables))
+    group = (*variables,)
+    _taken_by[id(group)] = group
     try:
         with recording():
             yield
     finally:
-        _variables.reset(token)
+        _taken_by.pop(id(group), None)
 
 
 def one_number(y: Any, name: str, hint: str = "") -> Any:
