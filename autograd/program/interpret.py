@@ -1,0 +1,129 @@
+"""Interpret: steps as calls of NumPy, on numbers of any type. What the loops in C do is held against this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from autograd.primitive import Primitive
+from autograd.program import kernels
+from autograd.program.normalise import CONSTANT
+from autograd.program.record import Array
+from autograd.program.steps import Step, View
+
+__all__ = ["Interpreted", "array_of"]
+
+
+def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], writes: bool = False) -> Array:
+    """A view as an array of NumPy; along axes in which one that is written to does not move, of length 1."""
+    buffer = buffers[view.buffer]
+    if view.index is not None:
+        shape = ((len(buffer) - view.offset - 1) // max(view.strides[0], 1) + 1, *shape[1:])
+        while shape[0] * view.strides[0] > len(buffer) - view.offset + view.strides[0] - 1:
+            shape = (shape[0] - 1, *shape[1:])
+    if writes:
+        shape = tuple(1 if stride == 0 else size for size, stride in zip(shape, view.strides, strict=True))
+    if not all(shape):
+        return np.zeros(shape, buffer.dtype)
+    return as_strided(buffer[view.offset :], shape, [stride * buffer.itemsize for stride in view.strides])
+
+
+class Interpreted:
+    """A step on buffers. Calling it runs it, and returns whether it has met a number that is not finite, and may lose it."""
+
+    def __init__(self, step: Step, buffers: Sequence[Array]) -> None:
+        self.step = step
+        self.out = array_of(step.out, step.shape, buffers, writes=True)
+        self.operands = [None if x is None else array_of(x, step.shape, buffers) for x in step.operands]
+        self.folded = tuple(
+            axis
+            for axis, (size, stride) in enumerate(zip(step.shape, step.out.strides, strict=True))
+            if stride == 0 and size > 1 and step.out.index is None
+        )
+        self._run: Callable[[], Any] = getattr(self, f"_{step.kind}")
+        self.looks = False
+        if step.kind in ("value", "pull"):
+            assert step.row is not None, "values and pulls are of a row"
+            self._prepare(step.row, buffers)
+
+    def _prepare(self, row: Primitive, buffers: Sequence[Array]) -> None:
+        step, skipped = self.step, len(self.step.operands) - self.step.row.arity  # type: ignore[union-attr]
+        constants = tuple(
+            float(buffers[CONSTANT][x.offset]) if x and x.buffer == CONSTANT and not any(x.strides) else None
+            for x in step.operands[skipped:]
+        )
+        constants = constants if any(x is not None for x in constants) else ()
+        self.f = kernels.function(row, step.place, constants, self.out.dtype)
+        self.looks = step.kind == "value" and not kernels.keeps_what_is_not_finite(row)
+        self.into_out = isinstance(self.f, np.ufunc) and step.how == "=" and self.out.shape == step.shape
+
+    def __call__(self) -> bool:
+        lost = self.looks and not all(np.isfinite(x).all() for x in self.operands)
+        self._run()
+        return lost
+
+    # ------------------------------------------------------------ by kind
+
+    def _value(self) -> None:
+        if self.into_out:
+            self.f(*self.operands, out=self.out)
+        else:
+            self._put(self.f(*self.operands))
+
+    _pull = _value
+
+    def _copy(self) -> None:
+        (x,), (view,) = self.operands, self.step.operands
+        self._put(x if view is None or view.index is None else x[view.index])
+
+    def _zero(self) -> None:
+        self._put(0.0)
+
+    def _matmul(self) -> None:
+        x, y = self.operands
+        out = self.out[:, :, 0, :]
+        a, b = x[..., 0], y[:, 0]
+        if len(out) == 1:
+            a, b, out = a[0], b[0], out[0]
+        if min(a.shape[-2], b.shape[-1]) == 1 or a.shape[-1] == 1:
+            np.einsum("...ij,...jk->...ik", a, b, out=out)
+        else:
+            np.matmul(a, b, out)
+
+    def _many(self) -> None:
+        (x,) = self.operands
+        self.out[:, 0] = self.step.row.on_arrays([x[:, j] for j in range(x.shape[1])])  # type: ignore[union-attr]
+
+    def _many_pull(self) -> None:
+        c, y, x = self.operands
+        slopes = self.step.row.rule([x[:, j] for j in range(x.shape[1])], y[:, 0])  # type: ignore[union-attr, misc]
+        for j, slope in enumerate(slopes):
+            self.out[:, j] = c[:, 0] * slope
+
+    # ------------------------------------------------------------ where it goes
+
+    def _put(self, x: Any) -> None:
+        """x into the result, or what it is folded to."""
+        out, how, index = self.out, self.step.how, self.step.out.index
+        if index is not None:
+            x = np.broadcast_to(x, (len(index), *self.step.shape[1:]))
+            x = x.sum(axis=-1, keepdims=True) if x.ndim > 1 and out.shape[-1] < x.shape[-1] else x
+            if how == "=":
+                out[index] = x
+            else:
+                (np.maximum if how == "max" else np.add).at(out, index, x)
+            return
+        if self.folded:
+            x = np.broadcast_to(x, self.step.shape)
+            if how == "in order":
+                (axis,) = self.folded
+                x = np.add.accumulate(x, axis=axis)[tuple(slice(-1, None) if i == axis else slice(None) for i in range(x.ndim))]
+            else:
+                x = (np.maximum if how == "max" else np.add).reduce(x, axis=self.folded, keepdims=True)
+        if how == "=":
+            np.copyto(out, x)
+        else:
+            (np.maximum if how == "max" else np.add)(out, x, out=out)
