@@ -5,6 +5,7 @@ it is to the next one along each axis. Kernels, printed from the table, know onl
 brought together before, where they do not lie so, and put where they belong after. Along an axis where the result does
 not move it is folded. */
 
+#include <fenv.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -106,6 +107,7 @@ typedef struct {
     double *at[1 + MOST_OPERANDS]; /* NULL: not read */
     ptrdiff_t step[1 + MOST_OPERANDS][AXES];
     const ptrdiff_t *row[2]; /* of a copy: which places along the first axis, of the result and of the operand */
+    ptrdiff_t together; /* how many, from this one on, are run block by block; 0 or 1: none */
 } Step;
 
 /* ------------------------------------------------------------ kernels, on numbers in order */
@@ -252,19 +254,26 @@ static int run_map(const Step *step, int axis, double *const *at) {
 }
 
 /* Copies of rows, from or to any places: the axis of places, and at most one more. */
-static void run_rows(const Step *step) {
-    const ptrdiff_t *const to = step->row[0], *const from = step->row[1];
-    const ptrdiff_t n = step->axes > 1 ? step->size[1] : 1, s0 = step->axes > 1 ? step->step[0][1] : 1,
-                    s1 = step->axes > 1 ? step->step[3][1] : 1;
-    const double zero = 0.0;
-    for (ptrdiff_t i = 0; i < step->size[0]; i++) {
-        double *out = step->at[0] + (to ? to[i] : i) * step->step[0][0];
-        const double *x = step->at[3] ? step->at[3] + (from ? from[i] : i) * step->step[3][0] : &zero;
-        const ptrdiff_t s = step->at[3] ? s1 : 0;
-        if (step->how == SET) for (ptrdiff_t k = 0; k < n; k++) out[k * s0] = x[k * s];
-        else if (step->how == MAX) for (ptrdiff_t k = 0; k < n; k++) out[k * s0] = larger(out[k * s0], x[k * s]);
-        else for (ptrdiff_t k = 0; k < n; k++) out[k * s0] += x[k * s];
+#define ROWS_OF(DO)                                                                                                    \
+    if (n == 1) for (ptrdiff_t i = 0; i < rows; i++) DO(out0[(to ? to[i] : i) * t0], x0[(from ? from[i] : i) * t1]);    \
+    else for (ptrdiff_t i = 0; i < rows; i++) {                                                                        \
+        double *const out = out0 + (to ? to[i] : i) * t0;                                                              \
+        const double *const x = x0 + (from ? from[i] : i) * t1;                                                        \
+        if (s0 == 1 && s1 == 1) VECTORS for (ptrdiff_t k = 0; k < n; k++) DO(out[k], x[k]);                            \
+        else for (ptrdiff_t k = 0; k < n; k++) DO(out[k * s0], x[k * s1]);                                             \
     }
+#define DO_SET(y, x) y = x
+#define DO_ADD(y, x) y += x
+#define DO_MAX(y, x) y = larger(y, x)
+CLONES static void run_rows(const Step *step) {
+    static const double zero = 0.0;
+    const int has_x = step->at[3] != NULL, has_more = step->axes > 1;
+    const ptrdiff_t *const to = step->row[0], *const from = step->row[1];
+    const ptrdiff_t rows = step->size[0], n = has_more ? step->size[1] : 1, t0 = step->step[0][0], s0 = step->step[0][1];
+    const ptrdiff_t t1 = has_x ? step->step[3][0] : 0, s1 = has_x && has_more ? step->step[3][1] : 0;
+    double *const out0 = step->at[0];
+    const double *const x0 = has_x ? step->at[3] : &zero;
+    if (step->how == SET) { ROWS_OF(DO_SET) } else if (step->how == MAX) { ROWS_OF(DO_MAX) } else { ROWS_OF(DO_ADD) }
 }
 
 /* ------------------------------------------------------------ products */
@@ -349,15 +358,84 @@ static void run_products(const Step *step, int axis, double *out, const double *
         run_products(step, axis + 1, out + i * s0, a + i * s1, b + i * s2);
 }
 
-/* Runs them; returns whether one of them has met what it looks for. */
-static int steps_run(const Step *steps, ptrdiff_t count) {
+/* ------------------------------------------------------------ several steps, block by block */
+
+static int is_line(const Step *step) {
+    return step->axes == 1 && step->kernel != TILES && !step->row[0] && !step->row[1];
+}
+
+/* Whether b, after a, may begin before a has ended, if both do the same places: what one of them writes is nothing of the
+other's, or number by number the same. */
+static int may_interleave(const Step *a, const Step *b, int anywhere) {
+    for (int i = 0; i <= MOST_OPERANDS; i++)
+        for (int j = 0; j <= MOST_OPERANDS; j++) {
+            if ((i && j) || !a->at[i] || !b->at[j]) continue;
+            if (!anywhere && a->at[i] == b->at[j] && a->step[i][0] == b->step[j][0] && a->step[i][0]) continue;
+            if (a->at[i] <= b->at[j] + (b->size[0] - 1) * b->step[j][0] &&
+                b->at[j] <= a->at[i] + (a->size[0] - 1) * a->step[i][0])
+                return 0;
+        }
+    return 1;
+}
+
+/* Long steps that follow each other are run together, block by block, so that what one of them writes is in the nearest
+cache when the next one reads it: `together` of the first is how many. Short ones that come in between, and have nothing
+to do with them, are put before them. */
+static void steps_arrange(Step *steps, ptrdiff_t count) {
+    Step *group = steps;
+    for (ptrdiff_t k = 0; k < count; k++) {
+        const Step step = steps[k];
+        const int is_long = is_line(&step) && step.size[0] > 2 * BLOCK;
+        const ptrdiff_t members = steps + k - group;
+        int fits = is_long && group->together && group->size[0] == step.size[0];
+        int apart = is_line(&step) && !is_long && group->together;
+        for (ptrdiff_t i = 0; i < members && (fits || apart); i++) {
+            fits = fits && may_interleave(&group[i], &step, 0);
+            apart = apart && may_interleave(&group[i], &step, 1);
+        }
+        if (fits) {
+            group->together++;
+        } else if (apart) {
+            memmove(group + 1, group, members * sizeof(Step));
+            *group++ = step;
+        } else {
+            group = steps + k;
+            group->together = is_long;
+        }
+    }
+}
+
+static int run_group(const Step *steps, ptrdiff_t count) {
     int strange = 0;
+    for (ptrdiff_t i = 0; i < steps->size[0]; i += BLOCK)
+        for (ptrdiff_t k = 0; k < count; k++) {
+            const Step *const step = &steps[k];
+            const ptrdiff_t n = step->size[0] - i < BLOCK ? step->size[0] - i : BLOCK;
+            double *at[1 + MOST_OPERANDS];
+            for (int j = 0; j <= MOST_OPERANDS; j++) at[j] = step->at[j] ? step->at[j] + i * step->step[j][0] : NULL;
+            if (step->kernel == MUL)
+                add_products(n, at[0], step->step[0][0], at[3], step->step[3][0], at[4], step->step[4][0]);
+            else strange |= run_block(step, at, 1, n, 0);
+        }
+    return strange;
+}
+
+/* Runs them; returns STRANGE if one of them has met what it looks for, and RAISED if there was a division by 0, an overflow
+or an operation without a value: without any of these, finite numbers lead to finite numbers. */
+enum { RAISED = 1, STRANGE = 2 };
+static int steps_run(const Step *steps, ptrdiff_t count) {
+    const int exceptions = FE_DIVBYZERO | FE_OVERFLOW | FE_INVALID;
+    int strange = 0;
+    feclearexcept(exceptions);
     for (ptrdiff_t k = 0; k < count; k++) {
         const Step *const step = &steps[k];
-        if (step->kernel == TILES) run_tiles(step);
+        if (step->together > 1) {
+            strange |= run_group(step, step->together);
+            k += step->together - 1;
+        } else if (step->kernel == TILES) run_tiles(step);
         else if (step->kernel == MUL) run_products(step, 0, step->at[0], step->at[3], step->at[4]);
         else if (step->row[0] || step->row[1]) run_rows(step);
         else strange |= run_map(step, 0, step->at);
     }
-    return strange;
+    return (strange ? STRANGE : 0) | (fetestexcept(exceptions) ? RAISED : 0);
 }

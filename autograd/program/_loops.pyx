@@ -19,7 +19,9 @@ cdef extern from "_loops.h":
         double *at[6]
         Py_ssize_t step[6][6]
         const Py_ssize_t *row[2]
-    bint steps_run(const Step *steps, Py_ssize_t count) nogil
+        Py_ssize_t together
+    void steps_arrange(Step *steps, Py_ssize_t count)
+    int steps_run(const Step *steps, Py_ssize_t count) nogil
 
 ROWS = {row_names[i].decode(): i for i in range(N_ROWS)}
 WIDE = bool(HAS_CLONES)
@@ -29,8 +31,7 @@ HOW = {"=": SET, "+": ADD, "in order": ADD_IN_ORDER, "max": MAX}
 
 
 cdef class Loops:
-    """Steps on buffers of doubles. Calling it runs them, and returns whether one has met a number that is not finite, and
-    may lose it."""
+    """Steps on buffers of doubles. Calling it runs them, and returns what is to be known about it: see loops.py."""
 
     cdef Step *steps
     cdef Py_ssize_t count
@@ -48,15 +49,16 @@ cdef class Loops:
         for k in range(self.count):
             describe(&self.steps[k], steps[k], places, [len(buffer) for buffer in buffers])
             self.steps[k].looks = k in looking
+        steps_arrange(self.steps, self.count)
 
     def __dealloc__(self):
         PyMem_Free(self.steps)
 
     def __call__(self):
-        cdef bint strange
+        cdef int found
         with nogil:
-            strange = steps_run(self.steps, self.count)
-        return strange
+            found = steps_run(self.steps, self.count)
+        return found
 
 
 cdef size_t address_of(object buffer, Py_ssize_t nbytes) except? 0:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd.program.loops import aligned, all_finite, runners
+from autograd.program.interpret import RAISED, STRANGE
+from autograd.program.loops import Runner, aligned, all_finite, runners
 from autograd.program.normalise import BATCHED, INPUT, PARAMETER
 from autograd.program.record import Array
-from autograd.program.reverse import COTANGENT, SEED, Wanted, check, reverse
+from autograd.program.reverse import COTANGENT, SEED, Wanted, reverse
 from autograd.program.roll import Plan
-from autograd.program.steps import LINE, Step, padded, steps
+from autograd.program.steps import Step, padded, steps
 
 __all__ = ["Bound", "NotFinite", "Results", "Wanted"]
 
@@ -78,7 +79,6 @@ class Bound:
         self.plan, self.n, self.dtype = plan, n, np.dtype(dtype)
         self.theta, self.frozen, self.wanted = theta, frozen, wanted
         self.schedule = reverse(plan, wanted, len(theta))
-        check(self.schedule)
         lowered = steps(self.schedule, n, self.dtype.itemsize)
         self.steps = lowered.steps
         self.buffers = self._allocated(lowered.sizes)
@@ -132,14 +132,16 @@ class Bound:
         there is anything that plain arithmetic on finite numbers does not explain. lend: the gradients may be arrays
         that the next run writes to.
         """
-        with np.errstate(all="ignore"):
+        self._told = 0
+        with np.errstate(divide="call", over="call", invalid="call", under="ignore", call=self._note):
             for target, source in self._copies:
                 target[...] = source
             self.buffers[SEED][...] = seed
             running, gradient = (self._runners, None) if lend else self._next_turn()
             for step in running:
-                if step() and strict:
-                    raise NotFinite
+                self._told |= step()
+            if strict and self._told & STRANGE:
+                raise NotFinite
             outputs = self._outputs.fresh()
             for i, result in enumerate(self._results):
                 outputs[i] = result
@@ -151,9 +153,15 @@ class Bound:
             if self.wanted.by_inputs:
                 found = self._values(COTANGENT + INPUT).T
                 slopes = found if lend else self._slopes.copy(found)
-            if strict and not all(x is None or all_finite(x) for x in (outputs, gradient, slopes)):
+            if strict and not all_finite(outputs):  # what came in so shows here
+                raise NotFinite
+            if strict and self._told and not all(x is None or all_finite(x) for x in (gradient, slopes)):
                 raise NotFinite
         return outputs, gradient, slopes
+
+    def _note(self, what: str, flag: int) -> None:
+        """Called by NumPy where it divides by 0, overflows, or has no value."""
+        self._told |= RAISED
 
     def strange(self) -> Array:
         """For which examples of the last batch something is not finite: a bool each."""
@@ -163,7 +171,7 @@ class Bound:
         finite = [np.isfinite(x).all(axis=0) for x in (self.rows.T, *map(self._values, spaces))]
         return np.array(~np.logical_and.reduce(finite))
 
-    def _next_turn(self) -> tuple[list[Callable[[], bool]], Array | None]:
+    def _next_turn(self) -> tuple[list[Runner], Array | None]:
         """What is run, and the vector in which it leaves the gradient, to be given away; None if it is to be copied.
 
         Where a copy takes longer than the rest of a run costs beside the arithmetic, two vectors are used in turn.
@@ -195,7 +203,7 @@ class Bound:
         return found
 
 
-def _seconds(running: Sequence[Callable[[], bool]], repeat: int) -> float:
+def _seconds(running: Sequence[Runner], repeat: int) -> float:
     times = []
     for _ in range(repeat):
         start = time.perf_counter()

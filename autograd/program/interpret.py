@@ -14,7 +14,10 @@ from autograd.program.normalise import CONSTANT
 from autograd.program.record import Array
 from autograd.program.steps import Step, View
 
-__all__ = ["Interpreted", "array_of"]
+__all__ = ["RAISED", "STRANGE", "Interpreted", "array_of"]
+
+RAISED, STRANGE = 1, 2
+"""What running a step tells, as bits: that something may be infinite or missing now; that something was, and may be lost."""
 
 
 def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], writes: bool = False) -> Array:
@@ -32,7 +35,7 @@ def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], write
 
 
 class Interpreted:
-    """A step on buffers. Calling it runs it, and returns whether it has met a number that is not finite, and may lose it."""
+    """A step on buffers. Calling it runs it, and returns STRANGE or 0; what NumPy reports goes to its own error state."""
 
     def __init__(self, step: Step, buffers: Sequence[Array]) -> None:
         self.step = step
@@ -60,10 +63,10 @@ class Interpreted:
         self.looks = step.kind == "value" and not kernels.keeps_what_is_not_finite(row)
         self.into_out = isinstance(self.f, np.ufunc) and step.how == "=" and self.out.shape == step.shape
 
-    def __call__(self) -> bool:
+    def __call__(self) -> int:
         lost = self.looks and not all(np.isfinite(x).all() for x in self.operands)
         self._run()
-        return lost
+        return STRANGE if lost else 0
 
     # ------------------------------------------------------------ by kind
 

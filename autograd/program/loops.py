@@ -39,8 +39,8 @@ if engine() == "native":
 
 __all__ = ["Runner", "aligned", "all_finite", "runners"]
 
-Runner = Callable[[], bool]
-"""Runs some steps; returns whether there was a number that is not finite, and may be lost."""
+Runner = Callable[[], int]
+"""Runs some steps; returns RAISED and STRANGE, or 0."""
 SMALL = 1 << 15  # products of numbers in a product of matrices
 THIN = 4  # rows or columns of a product, below which it is thin
 LONG = 8  # numbers in a row, from which on it matters whether they lie in order
