@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd.primitive import Primitive
 from autograd.program import kernels
+from autograd.program.blas import Product
 from autograd.program.normalise import CONSTANT
 from autograd.program.record import Array
 from autograd.program.steps import Step, View
@@ -35,7 +36,8 @@ def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], write
 
 
 class Interpreted:
-    """A step on buffers. Calling it runs it, and returns STRANGE or 0; what NumPy reports goes to its own error state."""
+    """A step on buffers. Calling it runs it, and returns STRANGE, RAISED or 0; what
+    NumPy itself notices of what raises goes to its error state."""
 
     def __init__(self, step: Step, buffers: Sequence[Array]) -> None:
         self.step = step
@@ -46,8 +48,15 @@ class Interpreted:
             for axis, (size, stride) in enumerate(zip(step.shape, step.out.strides, strict=True))
             if stride == 0 and size > 1 and step.out.index is None
         )
-        self._run: Callable[[], Any] = getattr(self, f"_{step.kind}")
-        self.looks = False
+        self.looks, self.raises = False, 0
+        if step.kind == "matmul":
+            x, y = self.operands
+            assert x is not None and y is not None, "a product has two factors"
+            product = Product(x[..., 0], y[:, 0], self.out[:, :, 0])
+            self._run: Callable[[], Any] = product
+            self.raises = RAISED if product.is_shared else 0
+        else:
+            self._run = getattr(self, f"_{step.kind}")
         if step.kind in ("value", "pull"):
             assert step.row is not None, "values and pulls are of a row"
             self._prepare(step.row, buffers)
@@ -66,7 +75,7 @@ class Interpreted:
     def __call__(self) -> int:
         lost = self.looks and not all(np.isfinite(x).all() for x in self.operands)
         self._run()
-        return STRANGE if lost else 0
+        return STRANGE if lost else self.raises
 
     # ------------------------------------------------------------ by kind
 
@@ -84,17 +93,6 @@ class Interpreted:
 
     def _zero(self) -> None:
         self._put(0.0)
-
-    def _matmul(self) -> None:
-        x, y = self.operands
-        out = self.out[:, :, 0, :]
-        a, b = x[..., 0], y[:, 0]
-        if len(out) == 1:
-            a, b, out = a[0], b[0], out[0]
-        if min(a.shape[-2], b.shape[-1]) == 1 or a.shape[-1] == 1:
-            np.einsum("...ij,...jk->...ik", a, b, out=out)
-        else:
-            np.matmul(a, b, out)
 
     def _many(self) -> None:
         (x,) = self.operands

@@ -19,6 +19,7 @@ from autograd import primitives as table
 from autograd.engine import engine
 from autograd.primitive import is_built_in
 from autograd.program import kernels
+from autograd.program.blas import THIN
 from autograd.program.interpret import Interpreted
 from autograd.program.record import Array
 from autograd.program.steps import LINE, Step, View
@@ -42,7 +43,6 @@ __all__ = ["Runner", "aligned", "all_finite", "runners"]
 Runner = Callable[[], int]
 """Runs some steps; returns RAISED and STRANGE, or 0."""
 SMALL = 1 << 15  # products of numbers in a product of matrices
-THIN = 4  # rows or columns of a product, below which it is thin
 LONG = 8  # numbers in a row, from which on it matters whether they lie in order
 FLAT = 1 << 13  # numbers in a piece of a long vector
 FEW = 1000  # numbers; of more, NumPy computes several of these at once, where C calls a function for each

@@ -316,9 +316,23 @@ class _Planner:
 
     def _map_back(self, i: Instruction, c: Access) -> None:
         xs = [self._read(ref) for ref in i.operands]
+        if self._is_of_squares(i, c, xs):
+            return
         for place, ref in _flowing(i):
             if self._wants(ref):
                 self._pull(i.primitive, place, ref, i.shape, c, self._result(i), xs)
+
+    def _is_of_squares(self, i: Instruction, c: Access, xs: Sequence[Access]) -> bool:
+        """Whether it multiplies numbers by themselves; adds twice the cotangent times the number, then."""
+        x1, x2 = i.operands[0], i.operands[-1]
+        if i.primitive not in (table.mul, table.dot) or x1.space != x2.space or not np.array_equal(x1.rows, x2.rows):
+            return False
+        if self._wants(x1):
+            twice = self._room(TEMPORARY, i.shape, self.has_batch[i.space])
+            self._emit("value", "=", i.shape, twice, [c, c], table.add)
+            c = self._for_lists(twice, i) if i.kind == "dot" else twice
+            self._pull(table.mul, 1, x1, x1.rows.shape, c, None, xs)
+        return True
 
     def _pull(
         self, row: Primitive, place: int, ref: Ref, shape: tuple[int, ...], c: Access, y: Access | None,
@@ -360,6 +374,8 @@ class _Planner:
 
     def _dot_back(self, i: Instruction, c: Access) -> None:
         xs = [self._read(ref) for ref in i.operands]
+        if self._is_of_squares(i, c, xs):
+            return
         c = self._for_lists(c, i)
         for place, ref in enumerate(i.operands, 1):
             if self._wants(ref):
