@@ -25,7 +25,7 @@ class BuildNative(build_ext):
             from autograd import c_rules
 
             c_rules.write(HERE / "autograd" / "_rules.h", c_rules.rules())
-            c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.lanes())
+            c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.rows())
             self.extensions[:] = cythonize(self.extensions, quiet=True)
             for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
                 extension._needs_stub = False

@@ -14,11 +14,7 @@ from typing import Any, NamedTuple
 from autograd import primitives as table
 from autograd.primitive import Primitive
 
-__all__ = ["C", "SLOPE", "VALUE", "Language", "Symbol", "decided", "factored", "spelled_out", "to_text"]
-
-
-VALUE, SLOPE = "value_of_", "slope_of_"
-"""Before the name of a row: the loop for its value, of its argument; for its derivative, of that and the value."""
+__all__ = ["C", "Language", "Symbol", "decided", "factored", "spelled_out", "to_text"]
 
 
 class Symbol:

@@ -1,8 +1,9 @@
 """Bind: a plan for one batch size, with the gradients that are wanted, and all its buffers.
 
-What is not finite stops a run: an operation that may lose such a number looks for it, and the results are looked at. The
-batch is then replayed one example after the other, where each gets the answer, or the error, that it would get alone. So
-there is no nan here, and a formula need not care for one.
+What is not finite stops a run: an operation that may lose such a number looks for it, and the outputs are looked at;
+the gradients only where the processor has told of an overflow or its like, because they are made of finite numbers. The
+batch is then replayed one example after the other, where each gets the answer, or the error, that it would get alone.
+So there is no nan here, and a formula need not care for one.
 """
 
 from __future__ import annotations

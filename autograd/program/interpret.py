@@ -18,7 +18,7 @@ from autograd.program.steps import Step, View
 __all__ = ["RAISED", "STRANGE", "Interpreted", "array_of"]
 
 RAISED, STRANGE = 1, 2
-"""What running a step tells, as bits: that something may be infinite or missing now; that something was, and may be lost."""
+"""What running a step tells, as bits: something may not be finite now; something was not, and may be lost."""
 
 
 def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], writes: bool = False) -> Array:
@@ -36,22 +36,23 @@ def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], write
 
 
 class Interpreted:
-    """A step on buffers. Calling it runs it, and returns STRANGE, RAISED or 0; what
-    NumPy itself notices of what raises goes to its error state."""
+    """A step on buffers. Calling it runs it, and returns STRANGE, RAISED or 0.
+
+    What NumPy itself notices goes to its error state.
+    """
 
     def __init__(self, step: Step, buffers: Sequence[Array]) -> None:
         self.step = step
         self.out = array_of(step.out, step.shape, buffers, writes=True)
-        self.operands = [None if x is None else array_of(x, step.shape, buffers) for x in step.operands]
+        self.operands: list[Any] = [None if x is None else array_of(x, step.shape, buffers) for x in step.operands]
         self.folded = tuple(
             axis
             for axis, (size, stride) in enumerate(zip(step.shape, step.out.strides, strict=True))
             if stride == 0 and size > 1 and step.out.index is None
         )
-        self.looks, self.raises = False, 0
+        self.looks, self.raises = step.kind == "many", 0
         if step.kind == "matmul":
             x, y = self.operands
-            assert x is not None and y is not None, "a product has two factors"
             product = Product(x[..., 0], y[:, 0], self.out[:, :, 0])
             self._run: Callable[[], Any] = product
             self.raises = RAISED if product.is_shared else 0
@@ -121,7 +122,7 @@ class Interpreted:
             x = np.broadcast_to(x, self.step.shape)
             if how == "in order":
                 (axis,) = self.folded
-                x = np.add.accumulate(x, axis=axis)[tuple(slice(-1, None) if i == axis else slice(None) for i in range(x.ndim))]
+                x = np.add.accumulate(x, axis=axis).take([-1], axis=axis)
             else:
                 x = (np.maximum if how == "max" else np.add).reduce(x, axis=self.folded, keepdims=True)
         if how == "=":

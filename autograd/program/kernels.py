@@ -17,7 +17,7 @@ from autograd import primitives as table
 from autograd.primitive import Primitive, is_built_in
 from autograd.symbol import Symbol, decided, spelled_out
 
-__all__ = ["PULL", "function", "keeps_what_is_not_finite", "operations", "reads"]
+__all__ = ["PULL", "function", "keeps_what_is_not_finite", "operations", "reads", "source"]
 
 PULL = ("c", "y")
 """What a pull is given before the arguments: the cotangent, and the value."""
@@ -93,17 +93,21 @@ def function(row: Primitive, place: int, constants: tuple[float | None, ...], dt
 
     constants: the arguments that are the same number throughout; None for the others, or () if all are arrays.
     """
-    formula = _formula(row, place, constants)
     if place == 0 and isinstance(row.array, str) and not any(x is not None for x in constants):
         return getattr(np, row.array)  # type: ignore[no-any-return]  # it takes `out`, too
-    if formula is None:
+    if _formula(row, place) is None:
         return _opaque(row, place, dtype)
+    text, known = source(row, place, constants, dtype)
+    exec(text, known)
+    return known["kernel"]  # type: ignore[no-any-return]
+
+
+def source(row: Primitive, place: int, constants: tuple[float | None, ...], dtype: Any) -> tuple[str, dict[str, Any]]:
+    """A kernel as Python, a function that is called `kernel`; and what the names in it stand for."""
     printer = _Printer(dtype)
-    result = printer.written(formula)
+    result = printer.written(_formula(row, place, constants))
     names = [*(PULL if place else ()), *(f"x{i + 1}" for i in range(row.arity))]
-    source = "\n    ".join([f"def kernel({', '.join(names)}):", *printer.lines, f"return {result}"])
-    exec(source, printer.known)
-    return printer.known["kernel"]  # type: ignore[no-any-return]
+    return "\n    ".join([f"def kernel({', '.join(names)}):", *printer.lines, f"return {result}"]), printer.known
 
 
 class _Printer:
@@ -133,7 +137,7 @@ class _Printer:
         row: Any = part.operation
         if isinstance(row, Primitive) and callable(row.array):
             try:
-                return self.written(spelled_out(row, part.args))
+                return self.written(decided(spelled_out(row, part.args)))
             except (TypeError, AttributeError):
                 return self._called(row.name, _opaque(row, 0, self.dtype), part)
         if isinstance(row, str):

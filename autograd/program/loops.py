@@ -121,13 +121,15 @@ def _for_loops(step: Step, buffers: list[Array]) -> list[Step]:
 
 
 def _product(step: Step, buffers: list[Array]) -> list[Step]:
-    """A product of matrices. Where it is so small that BLAS would need longer to begin than to compute it, or where it has
-    a few rows or columns only, it is no work for BLAS; which would share it between threads, and then wait for the
-    slowest: when a core is busy with something else, a hundred times as long as the work takes.
+    """A product of matrices.
+
+    Where it is so small that BLAS would need longer to begin than to compute it, or where it has a few rows or columns
+    only, it is no work for BLAS; which would share it between threads, and wait for the slowest.
     """
     c, m, k, r = step.shape
     x, y = step.operands
-    assert x is not None and y is not None, "a product has two factors"
+    assert x, "a product has two factors"
+    assert y, "a product has two factors"
     if k == 1:  # one column by one row
         return [replace(step, kind="value", row=table.mul, operands=(x, y))]
     if min(m, r) < THIN:

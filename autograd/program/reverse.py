@@ -1,11 +1,11 @@
 """Reverse: a plan becomes operations on rows, and the gradients that are wanted further operations of the same kind.
 
-Cotangents lie in spaces of their own, row by row beside the values. What is done is planned here, before a batch size is
-known: an operation writes to rows (`=`), or adds to them what it computes; the first to come to a row writes, all others
-add, and rows that some have been written to and others not become 0 first. Rows that occur several times in one
-operation are summed up, and so is the batch where only the result has none.
+Cotangents lie in spaces of their own, row by row beside the values. What is done is planned here, before a batch size
+is known: an operation writes to rows, or adds to them what it computes. The first to come to a row writes, all others
+add; of rows that are written in part so far, the others become 0 first. Rows that occur several times in one operation
+are summed up, and so is the batch where only the result has none.
 
-What is read from or written to in no even order is copied together, or spread, by operations that do nothing else.
+What is read or written in no even order is copied together, or spread, by operations that do nothing else.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ class Access:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """`out` becomes (`=`), or gets added (`+`; `in order`: from first to last), or is at least (`max`) what is computed.
+    """`out` becomes (`=`), gets added (`+`; `in order`: from first to last), or is at least (`max`) what is computed.
 
     kind: "value", of `row` at the operands; "pull", the contribution to argument `place` of `row`, from the cotangent,
-    the value and the arguments, where those that are not read are None; "copy" of the operand; "zero"; "matmul", a stack
-    of products (c, p, q) by (c, q, s) to (c, p, s), which is its shape with q before s; "many" and "many_pull", any row
+    the value and the arguments, where those that are not read are None; "copy" of the operand; "zero"; "matmul", a
+    stack of products, (c, p, q) by (c, q, s) to (c, p, s), of the shape (c, p, q, s); "many" and "many_pull", any row
     of a list, over the last axis.
     equation: the number of the instruction that it belongs to, from 1 on. backward: whether for its gradient.
     """
@@ -328,7 +328,7 @@ class _Planner:
         if i.primitive not in (table.mul, table.dot) or x1.space != x2.space or not np.array_equal(x1.rows, x2.rows):
             return False
         if self._wants(x1):
-            twice = self._room(TEMPORARY, i.shape, self.has_batch[i.space])
+            twice = self._room(TEMPORARY, i.shape, self.has_batch[c.space])
             self._emit("value", "=", i.shape, twice, [c, c], table.add)
             c = self._for_lists(twice, i) if i.kind == "dot" else twice
             self._pull(table.mul, 1, x1, x1.rows.shape, c, None, xs)
@@ -385,7 +385,7 @@ class _Planner:
         ref = i.operands[0]
         if self._wants(ref):
             shape = ref.rows.shape
-            slopes = self._room(TEMPORARY, shape, self.has_batch[i.space])
+            slopes = self._room(TEMPORARY, shape, self.has_batch[c.space])
             operands = [c.spread(), self._result(i).spread(), self._read(ref)]
             self._emit("many_pull", "=", shape, slopes, operands, i.primitive)
             self._add(ref, "copy", shape, [slopes])
@@ -442,6 +442,9 @@ def check(schedule: Schedule) -> None:
                 assert rows.size == np.prod(o.shape), (o, "an index names a row for each number")
                 # A cotangent that nothing has flowed to is 0 from the start.
                 assert written[x.space][rows].all() or COTANGENT < x.space < KEPT, (o, "reads what nothing has written")
+        batch = any(x is not None and schedule.has_batch[x.space] for x in o.operands)
+        sums = o.how == "+" or o.kind == "matmul"
+        assert sums or schedule.has_batch[o.out.space] or not batch, (o, "has no room for a batch")
         rows = o.out.rows(o.shape)
         summed = o.kind in ("matmul", "many")
         if o.how == "=":

@@ -40,7 +40,10 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """An operation on views: see `Operation`, whose words it uses. shape: with the batch, if there is one, at the end."""
+    """An operation on views: see `Operation`, whose words it uses. shape: with the batch, if there is one, at the end.
+
+    Printed: shape, result, what happens to it, and of what.
+    """
 
     kind: str
     row: Primitive | None
