@@ -140,7 +140,8 @@ class Bound:
             self.buffers[SEED][...] = seed
             running, gradient = (self._runners, None) if lend else self._next_turn()
             for step in running:
-                self._told |= step()
+                told = step()  # meanwhile NumPy may note something
+                self._told |= told
             if strict and self._told & STRANGE:
                 raise NotFinite
             outputs = self._outputs.fresh()

@@ -45,6 +45,11 @@ class Interpreted:
         self.step = step
         self.out = array_of(step.out, step.shape, buffers, writes=True)
         self.operands: list[Any] = [None if x is None else array_of(x, step.shape, buffers) for x in step.operands]
+        self.join: Any = np.maximum if step.how == "max" else np.add
+        self.rows = None
+        if step.out.index is not None:
+            self.order = np.argsort(step.out.index, kind="stable")
+            self.rows, self.starts = np.unique(step.out.index[self.order], return_index=True)
         self.folded = tuple(
             axis
             for axis, (size, stride) in enumerate(zip(step.shape, step.out.strides, strict=True))
@@ -71,7 +76,8 @@ class Interpreted:
         constants = constants if any(x is not None for x in constants) else ()
         self.f = kernels.function(row, step.place, constants, self.out.dtype)
         self.looks = step.kind == "value" and not kernels.keeps_what_is_not_finite(row)
-        self.into_out = isinstance(self.f, np.ufunc) and step.how == "=" and self.out.shape == step.shape
+        whole = step.how == "=" and self.out.shape == step.shape
+        self.into = self.out if whole else None
 
     def __call__(self) -> int:
         lost = self.looks and not all(np.isfinite(x).all() for x in self.operands)
@@ -81,10 +87,9 @@ class Interpreted:
     # ------------------------------------------------------------ by kind
 
     def _value(self) -> None:
-        if self.into_out:
-            self.f(*self.operands, out=self.out)
-        else:
-            self._put(self.f(*self.operands))
+        found = self.f(*self.operands, out=self.into)
+        if found is not self.into:
+            self._put(found)
 
     _pull = _value
 
@@ -109,23 +114,29 @@ class Interpreted:
 
     def _put(self, x: Any) -> None:
         """x into the result, or what it is folded to."""
-        out, how, index = self.out, self.step.how, self.step.out.index
-        if index is not None:
-            x = np.broadcast_to(x, (len(index), *self.step.shape[1:]))
-            x = x.sum(axis=-1, keepdims=True) if x.ndim > 1 and out.shape[-1] < x.shape[-1] else x
-            if how == "=":
-                out[index] = x
-            else:
-                (np.maximum if how == "max" else np.add).at(out, index, x)
+        if self.rows is not None:
+            self._put_by_rows(x)
             return
         if self.folded:
-            x = np.broadcast_to(x, self.step.shape)
-            if how == "in order":
-                (axis,) = self.folded
-                x = np.add.accumulate(x, axis=axis).take([-1], axis=axis)
+            x = x if np.shape(x) == self.step.shape else np.broadcast_to(x, self.step.shape)
+            if self.step.how == "in order":
+                x = self.join.accumulate(x, axis=self.folded[0]).take([-1], axis=self.folded[0])
             else:
-                x = (np.maximum if how == "max" else np.add).reduce(x, axis=self.folded, keepdims=True)
-        if how == "=":
-            np.copyto(out, x)
+                x = self.join.reduce(x, axis=self.folded, keepdims=True)
+        if self.step.how == "=":
+            np.copyto(self.out, x)
         else:
-            (np.maximum if how == "max" else np.add)(out, x, out=out)
+            self.join(self.out, x, out=self.out)
+
+    def _put_by_rows(self, x: Any) -> None:
+        """The same where the result has an index; for rows that it names several times, joined before."""
+        out, index = self.out, self.step.out.index
+        x = np.broadcast_to(x, (len(index), *self.step.shape[1:]))  # type: ignore[arg-type]
+        if x.ndim > 1 and out.shape[-1] < x.shape[-1]:
+            x = x.sum(axis=-1, keepdims=True)
+        if self.step.how == "=":
+            out[index] = x
+        elif self.step.how == "in order":
+            np.add.at(out, index, x)
+        else:
+            out[self.rows] = self.join(out[self.rows], self.join.reduceat(x[self.order], self.starts, axis=0))

@@ -91,10 +91,13 @@ def _operations(formula: Any) -> set[str]:
 def function(row: Primitive, place: int, constants: tuple[float | None, ...], dtype: Any) -> Callable[..., Any]:
     """A kernel as a function of arrays: of the arguments, for a pull of c and y before them; None for what is not read.
 
+    It may be given `out`, an array of the result's shape, and may write there what it returns.
+
     constants: the arguments that are the same number throughout; None for the others, or () if all are arrays.
     """
-    if place == 0 and isinstance(row.array, str) and not any(x is not None for x in constants):
-        return getattr(np, row.array)  # type: ignore[no-any-return]  # it takes `out`, too
+    ufunc = getattr(np, row.array) if place == 0 and isinstance(row.array, str) and not constants else None
+    if isinstance(ufunc, np.ufunc):
+        return ufunc
     if _formula(row, place) is None:
         return _opaque(row, place, dtype)
     text, known = source(row, place, constants, dtype)
@@ -106,8 +109,12 @@ def source(row: Primitive, place: int, constants: tuple[float | None, ...], dtyp
     """A kernel as Python, a function that is called `kernel`; and what the names in it stand for."""
     printer = _Printer(dtype)
     result = printer.written(_formula(row, place, constants))
-    names = [*(PULL if place else ()), *(f"x{i + 1}" for i in range(row.arity))]
-    return "\n    ".join([f"def kernel({', '.join(names)}):", *printer.lines, f"return {result}"]), printer.known
+    names = [*(PULL if place else ()), *(f"x{i + 1}" for i in range(row.arity)), "out=None"]
+    lines = printer.lines or [f"t0 = {result}"]
+    name, last = lines[-1].split(" = ", 1)
+    if last.startswith("np.") and not last.startswith("np.where") and name == result:
+        lines[-1] = f"{name} = {last[:-1]}, out=out)"
+    return "\n    ".join([f"def kernel({', '.join(names)}):", *lines, f"return {result}"]), printer.known
 
 
 class _Printer:
@@ -130,7 +137,7 @@ class _Printer:
         if id(part) not in self._found:
             name = f"t{len(self._found)}"
             self._found[id(part)] = part, name
-            self.lines.append(f"{name} = {self._expression(part)}")
+            self.lines.append(f"{name} = {self._expression(_without_nan(part))}")
         return self._found[id(part)][1]
 
     def _expression(self, part: Symbol) -> str:
@@ -152,10 +159,59 @@ class _Printer:
         return f"call_{name}({', '.join(map(self.written, part.args))})"
 
 
+COMPLEMENTS = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
+
+
+def _without_nan(part: Symbol) -> Symbol:
+    """A choice without one that is made already, because no number is a nan: where(x > 0, a, where(x <= 0, b, c))."""
+    if part.operation is not table.where:
+        return part
+    condition, first, second = part.args
+    while (
+        isinstance(second, Symbol)
+        and second.operation is table.where
+        and isinstance(condition, Symbol)
+        and isinstance(second.args[0], Symbol)
+        and second.args[0].operation == COMPLEMENTS.get(condition.operation, "")  # type: ignore[call-overload]
+        and all(_is_same(a, b) for a, b in zip(condition.args, second.args[0].args, strict=True))
+    ):
+        second = second.args[1]
+    return Symbol(table.where, (condition, first, second))
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two operands are the same name, part or number."""
+    if isinstance(a, Symbol) and isinstance(b, Symbol):
+        return a is b or (not a.args and not b.args and a.operation is b.operation)
+    return not isinstance(a, Symbol) and not isinstance(b, Symbol) and a == b
+
+
+class _Each:
+    """A function of numbers, for arrays; what it is called for a pull: the cotangent times the slope."""
+
+    def __init__(self, f: Callable[..., Any], pulls: bool, dtype: Any) -> None:
+        self.f, self.pulls, self.dtype = f, pulls, dtype
+
+    def __call__(self, *xs: Any, out: Any = None) -> Any:
+        if not self.pulls:
+            return np.vectorize(self.f, otypes=[self.dtype])(*xs)
+        c, y, *xs = xs
+        return c * np.vectorize(self.f, otypes=[self.dtype])(*xs, y)
+
+
+class _OnArrays:
+    """A function of arrays that a user has written."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f = f
+
+    def __call__(self, *xs: Any, out: Any = None) -> Any:
+        return self.f(*xs)
+
+
 def _opaque(row: Primitive, place: int, dtype: Any) -> Callable[..., Any]:
     """A kernel that is no formula."""
     if place == 0:
-        return row.array if callable(row.array) else np.vectorize(row.scalar, otypes=[dtype])
+        return _OnArrays(row.array) if callable(row.array) else _Each(row.scalar, False, dtype)
     slope: Any = row.partials[place - 1]
-    each = np.vectorize(slope, otypes=[dtype])
-    return lambda c, y, *xs: c * each(*xs, y)
+    return _Each(slope, True, dtype)

@@ -8,7 +8,7 @@ searched for the largest.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autograd.primitive import Primitive
 from autograd.program.normalise import INPUT
@@ -31,6 +31,10 @@ class View:
     offset: int
     strides: tuple[int, ...]
     index: Array | None = None
+
+    def along(self, strides: tuple[int, ...]) -> View:
+        """The same place, with other strides."""
+        return View(self.buffer, self.offset, strides)
 
     def __str__(self) -> str:
         name = NAMES[self.buffer] if self.buffer < len(NAMES) else f"copy{self.buffer - len(NAMES)}"
@@ -130,16 +134,16 @@ class _Lowering:
         (*a_at, _, a_n), (b_c, _, b_q, b_s, b_n), (o_c, o_p, _, o_s, o_n) = a.strides, b.strides, out.strides
         if n == 1 or not (a_n or b_n):
             a, b = self._matrix(a, (c, p, q), tuple(a_at)), self._matrix(b, (c, q, s), (b_c, b_q, b_s))
-            self._multiply((c, p, q, s), replace(out, strides=(o_c, o_p, o_s)), a, b)
+            self._multiply((c, p, q, s), out.along((o_c, o_p, o_s)), a, b)
         elif not a_n:
             a = self._matrix(a, (c, p, q), tuple(a_at))
             b = self._merged(b, (c, q, s, n), (b_c, b_q, b_s, b_n))
-            self._multiply((c, p, q, s * n), replace(out, strides=(o_c, o_p, o_n)), a, b)
+            self._multiply((c, p, q, s * n), out.along((o_c, o_p, o_n)), a, b)
         elif not o_n:
             a = self._merged(a, (c, p, q, n), (*a_at, a_n))
             b = self._merged(b, (c, s, q, n), (b_c, b_s, b_q, b_n))
-            b = replace(b, strides=(b.strides[0], b.strides[2], b.strides[1]))
-            self._multiply((c, p, q * n, s), replace(out, strides=(o_c, o_p, o_s)), a, b)
+            b = b.along((b.strides[0], b.strides[2], b.strides[1]))
+            self._multiply((c, p, q * n, s), out.along((o_c, o_p, o_s)), a, b)
         else:
             self._for_each_example(o, a, b, out)
 
@@ -150,14 +154,14 @@ class _Lowering:
         a = self._in_order(a, (n, c, p, q), (a_n, a_c, a_p, a_q))
         b = self._in_order(b, (n, c, q, s), (b_n, b_c, b_q, b_s))
         y = self._room((n, c, p, s))
-        self._multiply((n * c, p, q, s), *(replace(x, strides=x.strides[1:]) for x in (y, a, b)))
+        self._multiply((n * c, p, q, s), *(x.along(x.strides[1:]) for x in (y, a, b)))
         o_c, o_p, _, o_s, o_n = out.strides
-        self._copy(replace(out, strides=(o_n, o_c, o_p, o_s)), y, (n, c, p, s))
+        self._copy(out.along((o_n, o_c, o_p, o_s)), y, (n, c, p, s))
 
     def _multiply(self, shape: tuple[int, ...], out: View, a: View, b: View) -> None:
         """out (c, p, s) = a (c, p, q) · b (c, q, s)"""
-        x, y = replace(a, strides=(*a.strides, 0)), replace(b, strides=(b.strides[0], 0, *b.strides[1:]))
-        out = replace(out, strides=(*out.strides[:2], 0, out.strides[2]))
+        x, y = a.along((*a.strides, 0)), b.along((b.strides[0], 0, *b.strides[1:]))
+        out = out.along((*out.strides[:2], 0, out.strides[2]))
         self.steps.append(Step("matmul", None, 0, "=", shape, out, (x, y), self.at.equation, self.at.backward))
 
     def _merged(self, x: View, shape: tuple[int, int, int, int], strides: tuple[int, ...]) -> View:
@@ -166,14 +170,14 @@ class _Lowering:
         if q == 1 or strides[2] == n * strides[3]:
             return self._matrix(x, (c, p, q * n), (strides[0], strides[1], strides[3]))
         whole = self._in_order(x, shape, strides)
-        return replace(whole, strides=(whole.strides[0], whole.strides[1], 1))
+        return whole.along((whole.strides[0], whole.strides[1], 1))
 
     def _matrix(self, x: View, shape: tuple[int, int, int], strides: tuple[int, ...]) -> View:
         """A stack of matrices (c, p, q) that BLAS takes as they are: their rows or their columns are in order."""
         _, p, q = shape
         rows, columns = strides[1] if p > 1 else 1, strides[2] if q > 1 else 1
         if (columns == 1 and (rows >= q or p == 1)) or (rows == 1 and (columns >= p or q == 1)):
-            return replace(x, strides=strides)
+            return x.along(strides)
         return self._in_order(x, shape, strides)
 
     def _in_order(self, x: View, shape: tuple[int, ...], strides: tuple[int, ...]) -> View:
@@ -183,9 +187,9 @@ class _Lowering:
             key = (x.buffer, x.offset, *(shape[i] for i in order), *(strides[i] for i in order))
             if key in self.copies:
                 copy = self.copies[key]
-                return replace(copy, strides=tuple(copy.strides[i] for i in order))
+                return copy.along(tuple(copy.strides[i] for i in order))
         copy = self._room(shape)
-        self._copy(copy, replace(x, strides=strides), shape)
+        self._copy(copy, x.along(strides), shape)
         if x.buffer not in (TEMPORARY, TEMPORARY + 1):
             self.copies[x.buffer, x.offset, *shape, *strides] = copy
         return copy
