@@ -27,8 +27,7 @@ class BuildNative(build_ext):
             c_rules.write(HERE / "autograd" / "_rules.h", c_rules.rules())
             c_rules.write(HERE / "autograd" / "_rules.pxi", c_rules.declarations())
             c_rules.write(HERE / "autograd" / "_methods.pxi", c_rules.methods())
-            c_rules.write(HERE / "autograd" / "program" / "_kernels.h", c_rules.kernels())
-            c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.lanes())
+            c_rules.write(HERE / "autograd" / "program" / "_rows.h", c_rules.rows())
             self.extensions[:] = cythonize(self.extensions, quiet=True)
             for extension in self.extensions:  # cythonize makes new ones, which build_ext has not looked at yet
                 extension._needs_stub = False
@@ -42,6 +41,8 @@ class BuildNative(build_ext):
 FLAGS = ["/fp:precise", "/O2"] if sys.platform == "win32" else ["-O3", "-fno-math-errno"]
 # In the engine, products are not contracted to fused multiply-adds: it gives the same bits as the one in Python.
 EXACT = [] if sys.platform == "win32" else ["-ffp-contract=off"]
+# Loops look at numbers for what is not finite, not at exceptions: the compiler may compute both sides of a choice.
+QUIET = [] if sys.platform == "win32" else ["-fno-trapping-math"]
 
 if os.environ.get("GLASSGRAD_BUILD", "native") == "python":
     setup()
@@ -53,7 +54,7 @@ else:
         ),
         Extension(
             "autograd.program._loops", ["autograd/program/_loops.pyx"],
-            depends=["autograd/program/_loops.h", "autograd/program/_kernels.h"], extra_compile_args=FLAGS,
+            depends=["autograd/program/_loops.h", "autograd/program/_rows.h"], extra_compile_args=FLAGS + QUIET,
         ),
         Extension(
             "autograd.program._lanes", ["autograd/program/_lanes.pyx"],

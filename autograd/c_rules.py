@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from autograd import primitives as table
 from autograd.primitive import TABLE, Primitive
-from autograd.symbol import SLOPE, VALUE, C, Symbol, to_text
+from autograd.symbol import Symbol, to_text
 from autograd.value import Value
 
 # Functions of up to two arguments take them as doubles, longer ones as an array.
@@ -110,39 +109,17 @@ def _partial(row: Primitive, i: int) -> str:
     return to_text(partial(*_symbols(row), Symbol("y")) if callable(partial) else partial)
 
 
-# The loops of programs have functions of their own, of several numbers at once, for what takes long.
-ABREAST = C._replace(rows={**C.rows, "exp": "exp_of({0})", "tanh": "tanh_of({0})"})
-LONG_ONES = {"exp", "tanh"}
-AT_ONCE = LONG_ONES | {"add", "sub", "mul", "div", "ratio", "neg", "abs", "minimum", "maximum", "where"}
+def rows() -> str:
+    """The header of programs, for straight-line code and for loops.
 
-
-def kernels() -> str:
-    """The header of the loops of programs: X(name, expression) for values, of x, and slopes, of x and y, that would
-    take several calls of NumPy: those that are made of exp and of what is quick.
+    ROWS(X): an X(name, value, three partials) for each row without a list; and tables of their names, and of how many
+    arguments a row has and what each of its partials reads: bits 1, 2, 4 for the arguments, 8 for the value, and 16 if
+    anything flows to that argument at all.
     """
-    x, y = Symbol("x"), Symbol("y")
-    values, slopes = ["#define VALUES(X)"], ["#define SLOPES(X)"]
-    for row in TABLE.values():
-        if row.arity != 1:
-            continue
-        partial: Any = row.partials[0]
-        pairs = [(values, VALUE, Symbol(row, (x,))), (slopes, SLOPE, partial(x, y) if callable(partial) else partial)]
-        for lines, prefix, formula in pairs:
-            used = set(_operations(formula))
-            if used & LONG_ONES and used <= AT_ONCE and len(used) > 1:
-                lines.append(f"    X({prefix}{row.name}, {to_text(formula, ABREAST)})")
-    return "\n".join([HEAD, *(" \\\n".join(lines) for lines in (values, slopes)), ""])
-
-
-def lanes() -> str:
-    """The header of straight-line code: ROWS(X), an X(name, value, three partials) for each row without a list; and
-    tables of their names, and of how many arguments a row has and what each of its partials reads: bits 1, 2, 4 for
-    the arguments, 8 for the value, and 16 if anything flows to that argument at all.
-    """
-    rows = [row for row in TABLE.values() if row.rule is None]
-    names = ", ".join([f"ROW_{row.name}" for row in rows] + ["N_ROWS"])
+    found = [row for row in TABLE.values() if row.rule is None]
+    names = ", ".join([f"ROW_{row.name}" for row in found] + ["N_ROWS"])
     lines, tables = ["#define ROWS(X)"], []
-    for row in rows:
+    for row in found:
         symbols = [Symbol(f"x{i + 1}") for i in range(row.arity)]
         partials: list[Any] = [p(*symbols, Symbol("y")) if callable(p) else p for p in row.partials]
         texts = [to_text(partial) for partial in partials] + ["0.0"] * (MOST - row.arity)
@@ -152,7 +129,7 @@ def lanes() -> str:
         tables.append(f"    {{{', '.join(map(str, numbers))}}},")
     texts = [HEAD, "#include <math.h>", "", f"enum {{{names}}};", *HELPERS.splitlines(), " \\\n".join(lines), ""]
     texts += [f"static const unsigned char row_reads[N_ROWS][{MOST + 1}] = {{", *tables, "};"]
-    quoted = ", ".join(f'"{row.name}"' for row in rows)
+    quoted = ", ".join(f'"{row.name}"' for row in found)
     texts += [f"static const char *const row_names[N_ROWS] = {{{quoted}}};", ""]
     return "\n".join(texts)
 
@@ -171,20 +148,6 @@ def _reads(formula: Any) -> int:
     for arg in formula.args:
         found |= _reads(arg)
     return found
-
-
-def _operations(formula: Any) -> Iterator[str]:
-    """The names of all rows that a formula is made of in the end."""
-    if not isinstance(formula, Symbol):
-        return
-    operation: Any = formula.operation
-    if isinstance(operation, Primitive) and operation.name not in C.rows and callable(operation.array):
-        yield from _operations(operation.array(*formula.args))
-        return
-    if isinstance(operation, Primitive):
-        yield operation.name
-    for arg in formula.args:
-        yield from _operations(arg)
 
 
 def write(path: Path, text: str) -> None:

@@ -14,11 +14,7 @@ from typing import Any, NamedTuple
 from autograd import primitives as table
 from autograd.primitive import Primitive
 
-__all__ = ["C", "SLOPE", "VALUE", "Language", "Symbol", "factored", "spelled_out", "to_text"]
-
-
-VALUE, SLOPE = "value_of_", "slope_of_"
-"""Before the name of a row: the loop for its value, of its argument; for its derivative, of that and the value."""
+__all__ = ["C", "Language", "Symbol", "decided", "factored", "spelled_out", "to_text"]
 
 
 class Symbol:
@@ -102,12 +98,16 @@ class Symbol:
         raise TypeError("a rule cannot branch with if or and: write where(condition, a, b), | for or, and & for and")
 
 
-def _decided(part: Any, known: dict[int, Any]) -> Any:
-    """A formula without the choices that are made already: by a number, or between two numbers that are the same."""
+def decided(part: Any, known: dict[int, Any] | None = None) -> Any:
+    """A formula without the choices that are made already: by a number, or between two numbers that are the same.
+
+    known: for internal use, what has become of parts that occur more than once.
+    """
+    known = {} if known is None else known
     if not isinstance(part, Symbol) or not part.args:
         return part
     if id(part) not in known:
-        args = tuple(_decided(arg, known) for arg in part.args)
+        args = tuple(decided(arg, known) for arg in part.args)
         if part.operation is table.where:
             condition, x1, x2 = args
             if not isinstance(condition, Symbol):
@@ -124,7 +124,7 @@ def _decided(part: Any, known: dict[int, Any]) -> Any:
 
 def factored(formula: Symbol) -> tuple[list[tuple[str, Symbol]], Any]:
     """The parts that a formula uses more than once, with names, each written with the names before it; and the rest."""
-    formula = _decided(formula, {})
+    formula = decided(formula)
     if not isinstance(formula, Symbol):
         return [], formula
     uses: dict[int, int] = {}

@@ -2,6 +2,7 @@ import gc
 
 import hypothesis
 import pytest
+from programs.schedules import checked_schedules
 
 from autograd import TABLE
 from autograd.program import spec
@@ -12,6 +13,13 @@ spec.thorough = True
 # The same examples on every run, and no deadline: a busy machine is not a bug.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def check_schedules():
+    """Whatever is planned in a test is checked."""
+    with checked_schedules():
+        yield
 
 
 @pytest.fixture

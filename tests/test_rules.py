@@ -109,17 +109,8 @@ def test_every_row_is_in_the_header(tmp_path):
     assert path.read_text(encoding="utf-8") == text
 
 
-def test_loops_are_printed_for_rows_that_are_made_of_exp():
-    text = c_rules.kernels()
-    for name in (
-        "value_of_sigmoid",
-        "value_of_silu",
-        "slope_of_tanh",
-        "slope_of_sigmoid",
-        "slope_of_silu",
-        "slope_of_erf",
-    ):
-        assert f"X({name}, " in text
-    for name in ("value_of_exp", "value_of_tanh,", "value_of_gelu,", "slope_of_exp", "slope_of_relu"):
-        assert name not in text
-    assert "X(slope_of_erf, (1.1283791670955126 * exp_of(((-x) * x))))" in text
+def test_every_row_without_a_list_is_in_the_header_of_programs():
+    text = c_rules.rows()
+    for row in ROWS:
+        assert (f"X({row.name}, " in text) == (row.rule is None)
+    assert "X(relu, ((x1 <= 0.0) ? 0.0 : x1), ((x1 > 0.0) ? 1.0 : ((x1 <= 0.0) ? 0.0 : x1)), 0.0, 0.0)" in text

@@ -27,7 +27,9 @@ from autograd.program.parameters import Parameters
 from autograd.program.path import Path, fitting
 from autograd.program.record import FAILS, Array, same
 from autograd.program.recorder import TraceError
+from autograd.program.reverse import reverse
 from autograd.program.show import Equation, Stats, equations, text
+from autograd.program.steps import steps
 from autograd.program.tracing import trace_once, trace_path
 from autograd.tree import map_leaves
 
@@ -612,6 +614,21 @@ class Program:
         nodes = f"{len(self.paths[0].record.op):,} scalar operations, {len(self._theta):,} parameters"
         inputs = ", ".join(f"{slot.name} {slot.shape}" for slot in self.slots)
         return f"program of {nodes}; {inputs or 'no arguments'}; n examples"
+
+    def steps(self, n: int = 1, path: int = 0) -> str:
+        """What runs for n examples, values and then the gradients by parameters, or by inputs if there are none: a text.
+
+        A line is a step: its number among the equations, its shape, where in which buffer the result goes and what
+        happens there, and of what. A place is a buffer and, in brackets, the first number: and how far it is to the next
+        one along each axis. `tanh'1` is the contribution to the first argument of tanh.
+        """
+        if n < 1:
+            raise ValueError(f"Program.steps: n must be at least 1, got {n}")
+        chosen = self.paths[path]
+        wanted = WANTED["parameters" if len(self._theta) else "inputs", "mean"]
+        found = steps(reverse(chosen.plan, wanted, len(self._theta)), n, self.dtype.itemsize).steps
+        lines = [self._title(), *(f"  {line}" for line in chosen.story())]
+        return "\n".join([*lines, *(f"{f'%{step.equation}':>5} {step}" for step in found)])
 
     def profile(self, *batch: Any, repeat: int = 20) -> str:
         """The equations, each with the microseconds it takes on this batch, for values and for gradients: a text.

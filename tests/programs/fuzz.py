@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from programs.check import FLOAT32, NAN, THOROUGH, failure, quick
 from programs.generator import random_program, shrunk
 from programs.hard import check_exact
+from programs.schedules import checked_schedules
 
 
 def main() -> int:
@@ -58,4 +59,5 @@ def hard(first: int, count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with checked_schedules():
+        sys.exit(main())
