@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from autograd.program.graph import BATCHED, INPUT, PARAMETER
-from autograd.program.interpret import RAISED, STRANGE
-from autograd.program.loops import Runner, aligned, all_finite, runners
+from autograd.program.interpret import RAISED, STRANGE, all_finite
+from autograd.program.loops import Runner, aligned, runners
 from autograd.program.record import Array
 from autograd.program.reverse import COTANGENT, SEED, Wanted, reverse
 from autograd.program.roll import Plan
@@ -140,7 +140,7 @@ class Bound:
             self.buffers[SEED][...] = seed
             running, gradient = (self._runners, None) if lend else self._next_turn()
             for step in running:
-                told = step()  # meanwhile NumPy may note something
+                told = step() or 0  # meanwhile NumPy may note something
                 self._told |= told
             if strict and self._told & STRANGE:
                 raise NotFinite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,10 +16,20 @@ from autograd.program.graph import CONSTANT
 from autograd.program.record import Array
 from autograd.program.steps import Step, View
 
-__all__ = ["RAISED", "STRANGE", "Interpreted", "array_of"]
+__all__ = ["RAISED", "STRANGE", "Interpreted", "all_finite", "array_of"]
 
+FLAT = 1 << 13  # numbers in a piece of a long vector
 RAISED, STRANGE = 1, 2
 """What running a step tells, as bits: something may not be finite now; something was not, and may be lost."""
+
+
+def all_finite(x: Array) -> bool:
+    """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
+    flat = x.reshape(-1)
+    if len(flat) <= FLAT:
+        return math.isfinite(flat.dot(flat))
+    # In pieces that BLAS does not share between threads.
+    return all(math.isfinite(part.dot(part)) for part in (flat[i : i + FLAT] for i in range(0, len(flat), FLAT)))
 
 
 def array_of(view: View, shape: tuple[int, ...], buffers: Sequence[Array], writes: bool = False) -> Array:
@@ -80,9 +91,13 @@ class Interpreted:
         self.into = self.out if whole else None
 
     def __call__(self) -> int:
-        lost = self.looks and not all(np.isfinite(x).all() for x in self.operands)
+        lost = self.looks and not all(all_finite(x) or np.isfinite(x).all() for x in self.operands)
         self._run()
         return STRANGE if lost else self.raises
+
+    def runner(self) -> Callable[[], int | None]:
+        """What runs it in the shortest way."""
+        return self if self.looks or self.raises else self._run
 
     # ------------------------------------------------------------ by kind
 
@@ -137,6 +152,6 @@ class Interpreted:
         if self.step.how == "=":
             out[index] = x
         elif self.step.how == "in order":
-            np.add.at(out, index, x)
+            np.add.at(out, index, x)  # type: ignore[arg-type]
         else:
             out[self.rows] = self.join(out[self.rows], self.join.reduceat(x[self.order], self.starts, axis=0))

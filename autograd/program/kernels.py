@@ -163,7 +163,13 @@ COMPLEMENTS = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 
 
 def _without_nan(part: Symbol) -> Symbol:
-    """A choice without one that is made already, because no number is a nan: where(x > 0, a, where(x <= 0, b, c))."""
+    """A formula in fewer steps, because no number is a nan.
+
+    A choice without one that is made already, where(x > 0, a, where(x <= 0, b, c)); where(x <= 0, 0, x) as a maximum;
+    and a factor where(x > 0, 1, 0) as the comparison itself.
+    """
+    if part.operation is table.mul:
+        return Symbol(table.mul, tuple(_as_factor(arg) for arg in part.args))
     if part.operation is not table.where:
         return part
     condition, first, second = part.args
@@ -172,11 +178,28 @@ def _without_nan(part: Symbol) -> Symbol:
         and second.operation is table.where
         and isinstance(condition, Symbol)
         and isinstance(second.args[0], Symbol)
-        and second.args[0].operation == COMPLEMENTS.get(condition.operation, "")  # type: ignore[call-overload]
+        and second.args[0].operation == COMPLEMENTS.get(str(condition.operation), "")
         and all(_is_same(a, b) for a, b in zip(condition.args, second.args[0].args, strict=True))
     ):
         second = second.args[1]
+    if isinstance(condition, Symbol) and condition.operation == "<=":
+        x1, x2 = condition.args
+        if _is_same(x2, first) and _is_same(x1, second):
+            return Symbol(table.maximum, (x1, x2))
     return Symbol(table.where, (condition, first, second))
+
+
+def _as_factor(part: Any) -> Any:
+    """A comparison for a choice between 1 and 0 by it; anything else as it is."""
+    found = part
+    if isinstance(part, Symbol) and isinstance(part.operation, Primitive) and callable(part.operation.array):
+        found = decided(spelled_out(part.operation, part.args))
+    if isinstance(found, Symbol) and found.operation is table.where:
+        found = _without_nan(found)
+        condition, *numbers = found.args
+        if isinstance(condition, Symbol) and condition.operation in COMPLEMENTS and len(numbers) == 2:
+            return condition if _is_same(numbers[0], 1.0) and _is_same(numbers[1], 0.0) else part
+    return part
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -195,8 +218,8 @@ class _Each:
     def __call__(self, *xs: Any, out: Any = None) -> Any:
         if not self.pulls:
             return np.vectorize(self.f, otypes=[self.dtype])(*xs)
-        c, y, *xs = xs
-        return c * np.vectorize(self.f, otypes=[self.dtype])(*xs, y)
+        c, y, *args = xs
+        return c * np.vectorize(self.f, otypes=[self.dtype])(*args, y)
 
 
 class _OnArrays:

@@ -38,13 +38,12 @@ if engine() == "native":
     except ImportError as error:
         warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
-__all__ = ["Runner", "aligned", "all_finite", "runners"]
+__all__ = ["Runner", "aligned", "runners"]
 
-Runner = Callable[[], int]
-"""Runs some steps; returns RAISED and STRANGE, or 0."""
+Runner = Callable[[], int | None]
+"""Runs some steps; returns RAISED and STRANGE, or nothing."""
 SMALL = 1 << 15  # products of numbers in a product of matrices
 LONG = 8  # numbers in a row, from which on it matters whether they lie in order
-FLAT = 1 << 13  # numbers in a piece of a long vector
 FEW = 1000  # numbers; of more, NumPy computes several of these at once, where C calls a function for each
 TRANSCENDENTAL = {"expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "power", "arctan2"}
 if not WIDE:
@@ -60,19 +59,10 @@ def aligned(shape: int | tuple[int, ...], dtype: Any) -> Array:
     return whole[start : start + size].reshape(shape)
 
 
-def all_finite(x: Array) -> bool:
-    """Whether all numbers are finite, or nearly: a sum of squares may overflow, which only costs time."""
-    flat = x.reshape(-1)
-    if len(flat) <= FLAT:
-        return math.isfinite(flat.dot(flat))
-    # In pieces that BLAS does not share between threads.
-    return all(math.isfinite(part.dot(part)) for part in (flat[i : i + FLAT] for i in range(0, len(flat), FLAT)))
-
-
 def runners(steps: Sequence[Step], buffers: Sequence[Array]) -> list[Runner]:
     """What runs steps on buffers, in order."""
     if not ROWS or any(buffer.dtype != np.float64 for buffer in buffers):
-        return [Interpreted(step, buffers) for step in steps]
+        return [Interpreted(step, buffers).runner() for step in steps]
     buffers = list(buffers)
     lowered = [part for step in steps for part in _for_loops(step, buffers)]
     found: list[Runner] = []
@@ -82,7 +72,7 @@ def runners(steps: Sequence[Step], buffers: Sequence[Array]) -> list[Runner]:
             looking = {k for k, step in enumerate(mine) if step.kind == "value" and _looks(step)}
             found.append(Loops(mine, buffers, looking))
         else:
-            found += [Interpreted(step, buffers) for step in mine]
+            found += [Interpreted(step, buffers).runner() for step in mine]
     return found
 
 

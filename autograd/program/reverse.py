@@ -425,7 +425,7 @@ def _flowing(i: Instruction) -> list[tuple[int, Ref]]:
 
 
 def check(schedule: Schedule) -> None:
-    """What holds for every schedule: rows are there, and have been written when they are read or added to.
+    """What holds for every schedule: rows have been written when they are read or added to, and stay then as they are.
 
     In the spaces of values, every row is written once; in one operation no row is written twice, but where it adds up.
     Raises AssertionError.
@@ -434,6 +434,7 @@ def check(schedule: Schedule) -> None:
     for space in (CONSTANT, PARAMETER, INPUT, SEED):
         n = schedule.plan.n_parameters if space == PARAMETER else len(written[space])
         written[space][:n] = True
+    read = [np.zeros(size, dtype=bool) for size in schedule.sizes]
     received = [np.zeros(size, dtype=bool) for size in schedule.sizes]
     for o in schedule.operations:
         for x in o.operands:
@@ -442,11 +443,14 @@ def check(schedule: Schedule) -> None:
                 assert rows.size == np.prod(o.shape), (o, "an index names a row for each number")
                 # A cotangent that nothing has flowed to is 0 from the start.
                 assert written[x.space][rows].all() or COTANGENT < x.space < KEPT, (o, "reads what nothing has written")
+                read[x.space][rows] = True
         batch = any(x is not None and schedule.has_batch[x.space] for x in o.operands)
         sums = o.how == "+" or o.kind == "matmul"
         assert sums or schedule.has_batch[o.out.space] or not batch, (o, "has no room for a batch")
         rows = o.out.rows(o.shape)
         summed = o.kind in ("matmul", "many")
+        done = o.out.space < KEPT and read[o.out.space][rows].any()
+        assert not done, (o, "writes, or adds to, what has been read already")
         if o.how == "=":
             assert summed or len(np.unique(rows)) == rows.size, (o, "writes a row twice")
             assert o.out.space != BATCHED or not written[BATCHED][rows].any(), (o, "writes a value again")

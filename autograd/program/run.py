@@ -616,11 +616,11 @@ class Program:
         return f"program of {nodes}; {inputs or 'no arguments'}; n examples"
 
     def steps(self, n: int = 1, path: int = 0) -> str:
-        """What runs for n examples, values and then the gradients by parameters, or by inputs if there are none: a text.
+        """What runs for n examples, values and then gradients by parameters (by inputs if there are none): a text.
 
-        A line is a step: its number among the equations, its shape, where in which buffer the result goes and what
-        happens there, and of what. A place is a buffer and, in brackets, the first number: and how far it is to the next
-        one along each axis. `tanh'1` is the contribution to the first argument of tanh.
+        A line is a step: the number of its equation, its shape, where the result goes and what happens there, and of
+        what. A place is a buffer and, in brackets, its first number: how far it is to the next one along each axis.
+        `tanh'1` is the contribution to the first argument of tanh.
         """
         if n < 1:
             raise ValueError(f"Program.steps: n must be at least 1, got {n}")
