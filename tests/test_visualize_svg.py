@@ -12,7 +12,7 @@ import autograd
 from autograd import Value
 from visualize import RenderError, draw, render
 from visualize.layout import arrange
-from visualize.rendering import content_of
+from visualize.content import content_of
 from visualize.svg import asset
 
 PURE = Path(sysconfig.get_path("scripts"), "graphviz-pure")
@@ -129,7 +129,7 @@ def test_pdf_without_typst_names_the_way_out(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "typst", None)
-    monkeypatch.setattr("visualize.rendering._program", lambda: str(PURE))
+    monkeypatch.setattr("visualize.renderer._program", lambda: str(PURE))
     with pytest.raises(RenderError, match="pip install typst"):
         render(neuron(), tmp_path / "y.pdf")
     assert not (tmp_path / "y.pdf").exists()
