@@ -11,8 +11,8 @@ from browser.graphs import chain, kinds, neuron
 import autograd
 from autograd import Value
 from visualize import RenderError, draw, render
-from visualize.layout import arrange
 from visualize.content import content_of
+from visualize.layout import arrange
 from visualize.svg import asset
 
 PURE = Path(sysconfig.get_path("scripts"), "graphviz-pure")
