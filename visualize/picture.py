@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from autograd._files import atomic_write
-from visualize.content import converted
 
 __all__ = ["EXTENSIONS", "Picture", "save_picture"]
 
@@ -45,6 +44,8 @@ def save_picture(what: Picture, path: Path, caller: str) -> Path:
             f"{caller}: {str(path)!r}: a picture of a {what.name} is written to a name that ends in .svg, .png or .pdf"
             f"{graphs}"
         )
+    from visualize.content import converted  # layout and SVG are loaded when something is written
+
     content = converted(what.svg, form, what.name)
     with atomic_write(path) as file:
         file.write(content)

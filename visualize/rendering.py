@@ -8,7 +8,6 @@ from typing import Any
 
 from autograd import Value
 from autograd._files import atomic_write
-from visualize.content import content_of
 from visualize.picture import EXTENSIONS, Picture, save_picture
 from visualize.program import is_program
 from visualize.renderer import RenderError
@@ -60,6 +59,8 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
 
             file.write(of_drawing(what).encode())
         else:
+            from visualize.content import content_of  # layout and SVG are loaded when something is written
+
             try:
                 file.write(content_of(what, form))
             except RenderError as error:
