@@ -1,12 +1,15 @@
-"""How things show in a notebook: tables in HTML."""
+"""How things show in a notebook: tables in HTML, and pictures by `visualize` where it can draw them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["error_in_notebook", "html_details", "html_table", "html_text", "picture_of"]
+if TYPE_CHECKING:
+    from autograd.primitive import Primitive
+
+__all__ = ["error_in_notebook", "html_details", "html_table", "html_text", "picture_of", "picture_of_operation"]
 
 
 def html_table(heading: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
@@ -30,23 +33,26 @@ def html_details(shown: str, summary: str, text: str) -> str:
     return f"<div>{shown}</div><details><summary>{escape(summary)}</summary>{html_text(text)}</details>"
 
 
-SHOWN = 60  # nodes of a graph that a notebook draws whole
-FAST = 20_000  # nodes of a graph that it rolls up
+# ---------------------------------------------------------------- the one door to `visualize`, which stands above us
 
 
 def picture_of(what: Any) -> str | None:
     """A Value or a Program as SVG, if it is small, and there is something to draw with."""
     try:
-        from autograd.engine import Value, topological
-        from visualize import draw
-
-        if isinstance(what, Value) and len(topological(what)) > FAST:
-            return None
-
-        svg: str | None = draw(what, limit=SHOWN)._repr_mimebundle_().get("image/svg+xml")
-    except (ImportError, ValueError):
+        from visualize.inline import inline_picture
+    except ImportError:
         return None
-    return svg
+    return inline_picture(what)
+
+
+def picture_of_operation(primitive: Primitive, arguments: Sequence[Any], words: str) -> str:
+    """An operation that is wrong and what leads to it, as SVG. words: what is wrong with it.
+
+    Raises ImportError or RuntimeError if there is nothing to draw with.
+    """
+    from visualize.errors import picture_of_operation
+
+    return picture_of_operation(primitive, arguments, words)
 
 
 def error_in_notebook(error: Any) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd.debugging import Site, Sites
-from autograd.display import html_text
+from autograd.display import html_text, picture_of_operation
 from autograd.engine import Value, topological
 from autograd.modes import mode_of_this_thread, recording
 from autograd.numeric import SAFETY, Sample, estimate
@@ -52,8 +52,6 @@ class Culprit(NamedTuple):
 
     def picture(self) -> str:
         """The operation and what leads to it, as SVG."""
-        from visualize.errors import picture_of_operation
-
         return picture_of_operation(self.primitive, self.arguments, str(self))
 
     def as_html(self) -> str:

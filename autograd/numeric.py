@@ -71,45 +71,65 @@ def estimate(f: Callable[[float], Sample], x: float, here: Sample, noise: float 
     unit = 2.0 ** min(size, 1000) if abs(size) > 800 else 1.0
     if unit != 1.0:
         return _times(estimate(_scaled(f, unit), x, here._replace(value=here.value / unit), noise / unit), unit)
-    search = _Search(f, x, here, noise)
-    tried: list[Estimate] = []
-    apart: list[float] = []  # for each, how far it is from its nearer neighbour
+    search, trials = _Search(f, x, here, noise), _Trials()
     for step in _steps(x):
         if x + step == x or x - step == x:
             break
         found = search.central(step)
         if found is None:
             continue
-        away = math.inf
-        if tried:
-            away = abs(found.slope - tried[-1].slope)
-            apart[-1] = min(apart[-1], away)
-        if found.slope == 0.0 and any(abs(e.slope) > SAFETY * e.error for e in tried):
+        if found.slope == 0.0 and trials.slope_somewhere and (tread := search.tread()) > EPS * noise:
             # Flat from near and sloping from afar, as a stair: the function rounds what it returns.
-            values = sorted(search.seen | {here.value})
-            tread = min((b - a for a, b in pairwise(values)), default=0.0)
-            if tread > EPS * noise:
-                return estimate(f, x, here, tread / EPS)
-        tried.append(found)
-        apart.append(away)
-        if max(found.error, away) <= 1e-10 * abs(found.slope):
+            return estimate(f, x, here, tread / EPS)
+        trials.add(found)
+        if trials.settled:
             break
-    if not tried:
+    if not trials.found:
         return search.sides()
-    # One step by itself may be deceived, by a wave of its own length or by rounding; two that say the same are not.
-    # And what a smaller step rules out was too coarse.
-    sure = [e._replace(error=max(e.error, away)) for e, away in zip(tried, apart, strict=True)]
-    kept = [
-        e for i, e in enumerate(sure)
-        if all(abs(e.slope - finer.slope) <= SAFETY * (e.error + finer.error) for finer in sure[i + 1 :])
-    ]  # fmt: skip
-    found = min(kept, key=lambda e: e.error)
+    found = trials.best()
     if search.beside is not None:
         # Beside a kink small steps must be smaller than its distance, but not those that lead away from it.
         for side in (search.side(-1.0), search.side(1.0)):
             if side is not None and side.way == here.way and side.error < found.error:
                 found = found._replace(slope=side.slope, error=side.error)
     return found._replace(beside=search.beside, scale=search.largest / max(abs(x), found.step))
+
+
+class _Trials:
+    """Estimates from smaller and smaller steps. apart: of each, how far it is from its nearer neighbour."""
+
+    def __init__(self) -> None:
+        self.found: list[Estimate] = []
+        self.apart: list[float] = []
+
+    def add(self, found: Estimate) -> None:
+        away = math.inf
+        if self.found:
+            away = abs(found.slope - self.found[-1].slope)
+            self.apart[-1] = min(self.apart[-1], away)
+        self.found.append(found)
+        self.apart.append(away)
+
+    @property
+    def slope_somewhere(self) -> bool:
+        """Whether one of them says for sure that the slope is not 0."""
+        return any(abs(e.slope) > SAFETY * e.error for e in self.found)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last one cannot be bettered."""
+        return max(self.found[-1].error, self.apart[-1]) <= 1e-10 * abs(self.found[-1].slope)
+
+    def best(self) -> Estimate:
+        """One step by itself may be deceived, by a wave of its own length or by rounding; two that say the same are
+        not. And what a smaller step rules out was too coarse.
+        """
+        sure = [e._replace(error=max(e.error, away)) for e, away in zip(self.found, self.apart, strict=True)]
+        kept = [
+            e for i, e in enumerate(sure)
+            if all(abs(e.slope - finer.slope) <= SAFETY * (e.error + finer.error) for finer in sure[i + 1 :])
+        ]  # fmt: skip
+        return min(kept, key=lambda e: e.error)
 
 
 def _scaled(f: Callable[[float], Sample], unit: float) -> Callable[[float], Sample]:
@@ -193,6 +213,10 @@ class _Search:
             bend = max(abs(sample.value - self.here.value) for sample in samples) / step
             return SINGLE * (most + abs(self.x) * bend)
         return EPS * (most + self.noise)
+
+    def tread(self) -> float:
+        """The smallest difference between two values seen; 0 if there are none."""
+        return min((b - a for a, b in pairwise(sorted(self.seen | {self.here.value}))), default=0.0)
 
     def central(self, step: float) -> Estimate | None:
         """From three pairs of steps, each half of the one before."""

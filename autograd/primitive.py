@@ -135,11 +135,9 @@ class Primitive:
         self.symbol = symbol or name
         self.scalar = scalar
         self.array = array
-        # The sweep tells a function from a constant by its exact type.
-        self.partials = tuple(p if isinstance(p, float | FunctionType) else _as_function(p) for p in partials)
         self.rule = rule
         self.groups = groups
-        self.arity = len(partials)
+        self._take_partials(partials)
         self.domain = domain
         self.kink = kink
         self.overflows = overflows
@@ -149,14 +147,20 @@ class Primitive:
         self.multiplies = multiplies
         self.public = public
         self.opcode = -1  # the native engine's number for the row
-        # Arguments that nothing ever flows to, such as the condition of `where`.
-        self.cut = tuple(i for i, partial in enumerate(partials) if partial == 0.0)
-        self.linear = rule is None and not any(callable(partial) for partial in partials)
-        # A flat primitive (sign, step) is constant wherever it has a derivative, so nothing flows through it.
-        self.flat = rule is None and all(partial == 0.0 for partial in partials)
         self.doc = doc
         self.__signature__ = _signature(self)
         self.__doc__ = doc or (formula[0] if formula else name)
+
+    def _take_partials(self, partials: tuple[Partial, ...]) -> None:
+        """The partials, and what follows from them: where anything flows at all."""
+        # The sweep tells a function from a constant by its exact type.
+        self.partials = tuple(p if isinstance(p, float | FunctionType) else _as_function(p) for p in partials)
+        self.arity = len(partials)
+        # Arguments that nothing ever flows to, such as the condition of `where`.
+        self.cut = tuple(i for i, partial in enumerate(partials) if partial == 0.0)
+        self.linear = self.rule is None and not any(callable(partial) for partial in partials)
+        # A flat primitive (sign, step) is constant wherever it has a derivative, so nothing flows through it.
+        self.flat = self.rule is None and all(partial == 0.0 for partial in partials)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

@@ -92,56 +92,65 @@ def torch_nielsen(threads: int | None) -> Job:
     return training(theta, step, epoch, lambda: [parameter.detach().numpy() for parameter in parameters])
 
 
-def jax_nielsen(whole: bool) -> Job:
-    """whole: the epoch is one compiled loop; otherwise one step is compiled."""
-    import jax
+class JaxNielsen:
+    """The network by JAX; every step is compiled."""
 
-    jax.config.update("jax_enable_x64", True)
-    images, targets = nielsen.digits(MNIST)
-    order = nielsen.shuffled()
-    theta = nielsen.start()
-    parameters = [jax.numpy.array(array) for array in arrays(theta, nielsen.shapes())]
+    def __init__(self) -> None:
+        import jax
 
-    def loss(parameters: Any, x: Any, y: Any) -> Any:
+        jax.config.update("jax_enable_x64", True)
+        self.jax = jax
+        self.images, self.targets = nielsen.digits(MNIST)
+        self.order = nielsen.shuffled()
+        self.parameters = [jax.numpy.array(array) for array in arrays(nielsen.start(), nielsen.shapes())]
+        self._compiled = jax.jit(self.update, donate_argnums=0)
+
+    def loss(self, parameters: Any, x: Any, y: Any) -> Any:
         weights1, biases1, weights2, biases2 = parameters
-        hidden = jax.nn.sigmoid(x @ weights1.T + biases1)
-        output = jax.nn.sigmoid(hidden @ weights2.T + biases2)
+        hidden = self.jax.nn.sigmoid(x @ weights1.T + biases1)
+        output = self.jax.nn.sigmoid(hidden @ weights2.T + biases2)
         return 0.5 * ((output - y) ** 2).sum() / len(x)
 
-    def update(parameters: Any, x: Any, y: Any) -> Any:
-        value, slopes = jax.value_and_grad(loss)(parameters, x, y)
+    def update(self, parameters: Any, x: Any, y: Any) -> Any:
+        value, slopes = self.jax.value_and_grad(self.loss)(parameters, x, y)
         return [p - nielsen.RATE * g for p, g in zip(parameters, slopes, strict=True)], value
 
-    one_step = jax.jit(update, donate_argnums=0)
-
-    def step(batch: Any) -> Any:
-        nonlocal parameters
-        parameters, value = one_step(parameters, images[batch], targets[batch])
+    def step(self, batch: Any) -> Any:
+        self.parameters, value = self._compiled(self.parameters, self.images[batch], self.targets[batch])
         return value
 
-    def epoch() -> None:
-        for batch in order:
-            step(batch)
-        parameters[0].block_until_ready()
+    def epoch(self) -> None:
+        for batch in self.order:
+            self.step(batch)
+        self.parameters[0].block_until_ready()
 
-    if whole:
-        xs, ys, all_batches = jax.numpy.array(images), jax.numpy.array(targets), jax.numpy.array(order)
 
-        @jax.jit
-        def steps(parameters: Any, xs: Any, ys: Any, batches: Any) -> Any:
-            return jax.lax.scan(lambda now, batch: update(now, xs[batch], ys[batch]), parameters, batches)
+class JaxWholeEpochs(JaxNielsen):
+    """The same; an epoch is one compiled loop."""
 
-        def step(batch: Any) -> Any:
-            nonlocal parameters
-            parameters, values = steps(parameters, xs, ys, jax.numpy.array(batch[None]))
-            return values[0]
+    def __init__(self) -> None:
+        super().__init__()
+        array = self.jax.numpy.array
+        self.xs, self.ys, self.batches = array(self.images), array(self.targets), array(self.order)
+        self._steps = self.jax.jit(self.steps)
 
-        def epoch() -> None:
-            nonlocal parameters
-            parameters, _ = steps(parameters, xs, ys, all_batches)
-            parameters[0].block_until_ready()
+    def steps(self, parameters: Any, xs: Any, ys: Any, batches: Any) -> Any:
+        return self.jax.lax.scan(lambda now, batch: self.update(now, xs[batch], ys[batch]), parameters, batches)
 
-    return training(theta, step, epoch, lambda: parameters)
+    def step(self, batch: Any) -> Any:
+        batches = self.jax.numpy.array(batch[None])
+        self.parameters, values = self._steps(self.parameters, self.xs, self.ys, batches)
+        return values[0]
+
+    def epoch(self) -> None:
+        self.parameters, _ = self._steps(self.parameters, self.xs, self.ys, self.batches)
+        self.parameters[0].block_until_ready()
+
+
+def jax_nielsen(whole: bool) -> Job:
+    """whole: the epoch is one compiled loop; otherwise one step is compiled."""
+    network = JaxWholeEpochs() if whole else JaxNielsen()
+    return training(nielsen.start(), network.step, network.epoch, lambda: network.parameters)
 
 
 # ------------------------------------------------------------ value and gradient, once

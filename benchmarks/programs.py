@@ -287,56 +287,71 @@ def cnn_rows(options: Options) -> list[Row]:
     return against(name, "cnn", rivals, options, lambda: program.value_and_grad(images, labels), value, gradient)
 
 
-def gpt_rows(options: Options) -> list[Row]:
-    gpt, steps = gpt_program.gpt, 3 if options.quick else gpt_program.STEPS
-    documents = gpt_program.documents(steps)
-    model = gpt.GPT()
-    parameters = model.parameters()
-    optimizer = Adam(parameters, schedules.linear(0.01, steps), betas=gpt_program.BETAS)
+class Gpt:
+    """The training of examples/gpt.py, by a program."""
 
-    def traced() -> Program:
-        example = gpt_program.filled(documents[0])
-        return trace(lambda *document: gpt_program.program_loss(model, *document), *example, parameters=parameters)
+    def __init__(self, steps: int) -> None:
+        self.documents = gpt_program.documents(steps)
+        self.model = gpt_program.gpt.GPT()
+        self.parameters = self.model.parameters()
+        self.optimizer = Adam(self.parameters, schedules.linear(0.01, steps), betas=gpt_program.BETAS)
 
-    def step(program: Program, tokens: list[int]) -> None:
+    def trace(self) -> Program:
+        example = gpt_program.filled(self.documents[0])
+        loss = lambda *document: gpt_program.program_loss(self.model, *document)  # noqa: E731
+        return trace(loss, *example, parameters=self.parameters)
+
+    def step(self, program: Program, tokens: list[int]) -> None:
+        optimizer = self.optimizer
         _, gradient = program.value_and_grad(*gpt_program.filled(tokens))
         rate = optimizer.learning_rate
         program.parameters, optimizer.memory = optimizer.update(program.parameters, gradient, rate)
         optimizer.steps += 1
 
-    def whole() -> None:
-        optimizer.steps, optimizer.memory = 0, {}
-        program = traced()
-        for tokens in documents:
-            step(program, tokens)
+    def train(self) -> None:
+        """All of it, tracing included."""
+        self.optimizer.steps, self.optimizer.memory = 0, {}
+        program = self.trace()
+        for tokens in self.documents:
+            self.step(program, tokens)
 
-    program = traced()
-    beginning = autograd.read(parameters, "data")
-    # Some matrices begin at 0, which would hide what flows through them.
-    rng = np.random.default_rng(1)
-    autograd.write(parameters, "data", beginning + 0.1 * rng.standard_normal(len(beginning)))
-    program.load()
-    shortest, longest = min(documents, key=len), max(documents, key=len)
-    for tokens in (documents[0], shortest, longest, [*range(gpt.LONGEST), gpt.BOUNDARY]):
-        value, gradient = program.value_and_grad(*gpt_program.filled(tokens))
-        autograd.zero_grad(parameters)
-        loss = gpt.loss_of(model, tokens)
-        loss.backward()
-        agree(value, loss.data)
-        agree(gradient, autograd.read(parameters, "grad"))
-    autograd.write(parameters, "data", beginning)
-    program.load()
-    value, gradient = program.value_and_grad(*gpt_program.filled(documents[0]))
+    def verify(self, program: Program) -> None:
+        """See to it that the program finds what Value by Value is found, for documents of several lengths."""
+        gpt, beginning = gpt_program.gpt, autograd.read(self.parameters, "data")
+        # Some matrices begin at 0, which would hide what flows through them.
+        rng = np.random.default_rng(1)
+        autograd.write(self.parameters, "data", beginning + 0.1 * rng.standard_normal(len(beginning)))
+        program.load()
+        shortest, longest = min(self.documents, key=len), max(self.documents, key=len)
+        for tokens in (self.documents[0], shortest, longest, [*range(gpt.LONGEST), gpt.BOUNDARY]):
+            value, gradient = program.value_and_grad(*gpt_program.filled(tokens))
+            autograd.zero_grad(self.parameters)
+            loss = gpt.loss_of(self.model, tokens)
+            loss.backward()
+            agree(value, loss.data)
+            agree(gradient, autograd.read(self.parameters, "grad"))
+        autograd.write(self.parameters, "data", beginning)
+        program.load()
+
+
+def gpt_rows(options: Options) -> list[Row]:
+    steps = 3 if options.quick else gpt_program.STEPS
+    gpt = Gpt(steps)
+    program = gpt.trace()
+    gpt.verify(program)
+    value, gradient = program.value_and_grad(*gpt_program.filled(gpt.documents[0]))
 
     name = f"examples/gpt.py: {steps:,} steps with Adam, one trace for every length, {nodes(program):,} scalar nodes"
-    ours = [seconds(whole)]
+    ours = [seconds(gpt.train)]
     rows = []
     for engine, few in [] if options.quick else [("python", 10), ("native", 50)]:
         with peer("", "glassgrad", "gpt", engine=engine) as rival:
             if rival is not None:
                 agree(rival.value, value)
                 agree(rival.gradient, gradient)
-                mine, ratio = race(lambda: seconds(whole), lambda rival=rival, few=few: steps * rival.seconds(few), 3)
+                mine, ratio = race(
+                    lambda: seconds(gpt.train), lambda rival=rival, few=few: steps * rival.seconds(few), 3
+                )
                 ours.append(mine)
                 rows.append(Row(name, f"Value by Value, {engine} engine, reckoned from {3 * few} steps", faster(ratio)))
     return [Row(name, "time, tracing included", in_words(statistics.median(ours))), *rows]

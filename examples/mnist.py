@@ -25,8 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products this small gain n
 
 import numpy as np  # reads the line above
 
-from autograd import Value, one_hot, sigmoid, trace
-from nn.datasets import DataError, load_mnist
+from autograd import Program, Value, one_hot, sigmoid, trace
+from nn.datasets import DataError, Dataset, load_mnist
 
 HIDDEN = {"nielsen": [30], "3blue1brown": [16, 16]}
 BATCH, RATE = 10, 3.0  # of the book, chapter 1
@@ -64,7 +64,8 @@ def loss_of(layers: list[Layer], pixels: Sequence[Any], digit: Any) -> tuple[Any
     return sum((y - wanted) ** 2 for y, wanted in zip(outputs, one_hot(digit, 10), strict=True)) / 2.0, outputs
 
 
-def main(argv: list[str] | None = None) -> list[float]:
+def options_of(argv: list[str] | None) -> tuple[argparse.Namespace, Dataset, Dataset]:
+    """What the command line says, and the images to learn from and to test on."""
     parser = argparse.ArgumentParser(prog="mnist.py", description="Learn to read handwritten digits.")
     parser.add_argument("file", type=Path, nargs="?", help="mnist.npz")
     parser.add_argument("--download", type=Path, metavar="FILE", help=f"fetch mnist.npz into FILE first, from {URL}")
@@ -84,7 +85,11 @@ def main(argv: list[str] | None = None) -> list[float]:
         parser.error(str(error))
     except (OSError, http.client.HTTPException) as error:
         parser.error(f"cannot download {URL} into {options.download}: {error}")
+    return options, training, test
 
+
+def main(argv: list[str] | None = None) -> list[float]:
+    options, training, test = options_of(argv)
     images, digits = training.inputs[:50_000], training.targets[:50_000]  # the book keeps the others back
     started = time.perf_counter()
     layers = network([images.shape[1], *HIDDEN[options.network], 10], options.seed)
@@ -102,15 +107,20 @@ def main(argv: list[str] | None = None) -> list[float]:
             batch = order[start : start + BATCH]
             _, gradient = program.value_and_grad(images[batch], digits[batch])
             program.parameters -= RATE * gradient
-        right = 0
-        for start in range(0, len(test.inputs), 1000):
-            part = slice(start, start + 1000)
-            _, outputs = program(test.inputs[part], test.targets[part])
-            right += int((outputs.argmax(axis=1) == test.targets[part]).sum())
-        accuracies.append(right / len(test.inputs))
+        accuracies.append(accuracy(program, test))
         print(f"epoch {epoch:2}  {accuracies[-1]:.2%} right  {time.perf_counter() - started:.1f} s", flush=True)
     print(f"best: {max(accuracies):.2%}" + f"; the book: {PUBLISHED:.2%}" * (options.network == "nielsen"))
     return accuracies
+
+
+def accuracy(program: Program, test: Dataset) -> float:
+    """The share of images whose digit has the largest output."""
+    right = 0
+    for start in range(0, len(test.inputs), 1000):
+        part = slice(start, start + 1000)
+        _, outputs = program(test.inputs[part], test.targets[part])
+        right += int((outputs.argmax(axis=1) == test.targets[part]).sum())
+    return right / len(test.inputs)
 
 
 def download(path: Path) -> None:

@@ -132,156 +132,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> None:
-    # What would go wrong only after the work is tried before it.
-    MLP(1, [1, 1], activation=options.activation)
-    require_safetensors()
-    training, held_out = _load(options)
-    own = options.data.lower().endswith(".csv")  # columns of any unit
-    recipe = OTHERWISE if own else RECIPES.get(training.name, OTHERWISE)
-    epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
-    rate = options.learning_rate or recipe.learning_rate
-    if options.limit:
-        training = training._replace(inputs=training.inputs[: options.limit], targets=training.targets[: options.limit])
-    _prepare(options.out)
-
-    classes = len(training.classes)
-    widths = [*(options.layers or recipe.layers), 1 if classes in (0, 2) else classes]
-
-    def network() -> MLP:
-        return MLP(training.inputs.shape[1], widths, activation=options.activation, seed=options.seed)
-
-    model, before, loss = (
-        network(),
-        network(),
-        {0: mean_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy),
-    )
-    steps = epochs * -(-len(training.inputs) // batch_size)
-    optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(rate, steps))
-    print(f"{training.name}: {len(training.inputs)} examples to learn from, {len(held_out.inputs)} held out to test on")
-    print(
-        f"{model}, {options.optimizer} with learning rate {rate:g}, {epochs} epochs of batches of {batch_size}",
-        flush=True,
-    )
-
-    # Numbers of any unit, from a file of the user's, are brought to mean 0 and spread 1 for training.
-    by_input = Scaling.of(training.inputs, "inputs") if own else Scaling()
-    by_target = Scaling.of(training.targets, "numbers to predict") if training.is_regression else Scaling()
-    data, held = ((by_input.apply(part.inputs), by_target.apply(part.targets)) for part in (training, held_out))
-    course = Course(network(), loss, data, [autograd.read(model.parameters(), "data")])
-    noted = [course.note] if (epochs + 1) * len(course.path[0]) <= LONGEST else []
-    started = time.perf_counter()
-    with _findings_printed():
-        history = fit(
-            model, loss, *data,
-            optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=held, callbacks=noted,
-            clip_norm=options.clip_norm, seed=options.seed, progress=True, compiled=not options.eager,
-            watch=not options.no_watch,
-        )  # fmt: skip
-    seconds = time.perf_counter() - started
-    for each in (model, before):
-        by_input.fold_in(each)
-        by_target.fold_out(each)
-
-    _print_outcome(history, by_target.spread if training.is_regression else None, seconds)
-    if history.compiled and not history.interrupted:
-        with contextlib.suppress(TrainingError):  # of a network that has not learned anything
-            took = _duration(_eagerly(network(), loss, data, held, epochs, batch_size))
-            print(f"one scalar at a time (--eager) that would have taken about {took}, going by {MEASURED} batches")
-    print(f"written to {options.out}:")
-    save(model, options.out / "model.safetensors")
-    history.save(options.out / "history.csv")
-    written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
-    for file, what in [*written, *write_report(options.out, model, history, training, held_out, before, course)]:
-        print(f"  {file:24} {what}")
-
-
-def _print_outcome(history: History, spread: float | None, seconds: float) -> None:
-    """How the training went. spread: of numbers to predict, what one unit of the model's is in the user's."""
-    if history.interrupted:
-        print("\nstopped early: what was learned so far is kept")
-    if not history:
-        return
-    print(history)
-    first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
-    what = f"accuracy: {first:.1%} before training, {last:.1%} after"
-    if spread is not None:
-        first, last = (spread * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1]))
-        what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
-    print(f"held-out {what}, in {_duration(seconds)}")
-
-
-@contextlib.contextmanager
-def _findings_printed() -> Iterator[None]:
-    """What a watched training warns of is printed, as it comes, in words."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", TrainingWarning)
-        otherwise = warnings.showwarning
-
-        def show(message: Warning | str, *where: Any, **named: Any) -> None:
-            if isinstance(message, TrainingWarning):
-                print(f"\n{message.finding}", file=sys.stderr, flush=True)
-            else:
-                otherwise(message, *where, **named)
-
-        warnings.showwarning = show
-        yield
-
-
-def _eagerly(model: MLP, loss: Any, data: Any, held: Any, epochs: int, batch_size: int) -> float:
-    """About how many seconds a training takes one scalar at a time: a few batches are trained on, and as many of the
-    held-out examples measured as belong to them; the rest is multiplication.
-    """
-    n = len(data[0])
-    few = min(MEASURED * batch_size, n)
-    part = tuple(x[: max(round(few / n * len(x)), 1)] for x in held)
-    optimizer = SGD(model.parameters())
-    history = fit(
-        model, loss, data[0][:few], data[1][:few], validation=part,
-        optimizer=optimizer, epochs=3, batch_size=batch_size, compiled=False, progress=False,
-    )  # fmt: skip
-    before, *rows = (row.seconds for row in history)
-    return (before + epochs * statistics.median(rows)) * n / few
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.{0 if seconds >= 10.0 else 1}f} seconds"
-
-
-def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
-    """The data that the user named, to learn from and to test on."""
-    name, path = options.data, Path(options.data)
-    if options.target and path.suffix.lower() != ".csv":
-        raise DataError(f"--target chooses the column of a CSV file; {name!r} is none")
-    if options.task and path.suffix.lower() != ".csv":
-        raise DataError(f"--task says what a column of a CSV file holds; {name!r} is none")
-    if name == "digits" or name in datasets.TOYS:
-        data = datasets.digits() if name == "digits" else datasets.TOYS[name](seed=options.seed)
-    elif path.suffix.lower() == ".csv":
-        target = options.target or -1
-        if isinstance(target, str) and target.lstrip("-").isdigit():
-            target = int(target)
-        data = datasets.load_csv(path, target, task=options.task)
-    elif path.suffix == ".npz" or (name and path.is_dir()):
-        return datasets.load_mnist(path)
-    else:
-        raise DataError(
-            f"unknown data {name!r}: choose digits, {', '.join(datasets.TOYS)}, "
-            "or give a CSV file, an MNIST .npz file or a folder with MNIST's IDX files"
-        )
-    return datasets.train_test_split(data, HELD_OUT.get(name, 0.2), seed=options.seed)
-
-
-def _prepare(folder: Path) -> None:
-    """Make the folder for results, before the work rather than after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(f"cannot write to the folder {folder}: {error.strerror}; choose another with --out") from None
-
-
 class Scaling(NamedTuple):
     """How numbers of any unit become numbers around 0: (x - middle) / spread, for each column."""
 
@@ -328,6 +178,196 @@ class Scaling(NamedTuple):
             for parameter in (*neuron.weights, neuron.bias):
                 parameter.data *= float(self.spread)
             neuron.bias.data += float(self.middle)
+
+
+class Job(NamedTuple):
+    """What is trained, on what, and how. by_input, by_target: how the user's numbers are scaled for training."""
+
+    training: Dataset
+    held_out: Dataset
+    widths: list[int]
+    activation: str
+    seed: int
+    epochs: int
+    batch_size: int
+    rate: float
+    by_input: Scaling
+    by_target: Scaling
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Job:
+        """What the options and, where they say nothing, the recipe for the data say."""
+        training, held_out = _load(options)
+        own = options.data.lower().endswith(".csv")  # columns of any unit
+        recipe = OTHERWISE if own else RECIPES.get(training.name, OTHERWISE)
+        if options.limit:
+            few = slice(options.limit)
+            training = training._replace(inputs=training.inputs[few], targets=training.targets[few])
+        classes = len(training.classes)
+        return cls(
+            training, held_out, [*(options.layers or recipe.layers), 1 if classes in (0, 2) else classes],
+            options.activation, options.seed, options.epochs or recipe.epochs, options.batch_size or recipe.batch_size,
+            options.learning_rate or recipe.learning_rate,
+            Scaling.of(training.inputs, "inputs") if own else Scaling(),
+            Scaling.of(training.targets, "numbers to predict") if training.is_regression else Scaling(),
+        )  # fmt: skip
+
+    @property
+    def loss(self) -> Any:
+        """By the number of classes, 0 of a regression."""
+        known = {0: mean_squared_error, 2: binary_cross_entropy}
+        return known.get(len(self.training.classes), cross_entropy)
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * -(-len(self.training.inputs) // self.batch_size)
+
+    def network(self) -> MLP:
+        """As it is before training."""
+        return MLP(self.training.inputs.shape[1], self.widths, activation=self.activation, seed=self.seed)
+
+    def scaled(self, part: Dataset) -> tuple[Any, Any]:
+        """Inputs and targets as they are trained on."""
+        return self.by_input.apply(part.inputs), self.by_target.apply(part.targets)
+
+    def unscale(self, model: MLP) -> None:
+        """See to it that a network trained on scaled numbers takes and returns the user's."""
+        self.by_input.fold_in(model)
+        self.by_target.fold_out(model)
+
+
+def _train(options: argparse.Namespace) -> None:
+    # What would go wrong only after the work is tried before it.
+    MLP(1, [1, 1], activation=options.activation)
+    require_safetensors()
+    job = Job.of(options)
+    _prepare(options.out)
+    model, before = job.network(), job.network()
+    optimizer = OPTIMIZERS[options.optimizer](model.parameters(), cosine(job.rate, job.steps))
+    _print_job(job, model, options.optimizer)
+    course = Course(job.network(), job.loss, job.scaled(job.training), [autograd.read(model.parameters(), "data")])
+    noted = [course.note] if (job.epochs + 1) * len(course.path[0]) <= LONGEST else []
+    started = time.perf_counter()
+    with _findings_printed():
+        history = fit(
+            model, job.loss, *job.scaled(job.training),
+            optimizer=optimizer, epochs=job.epochs, batch_size=job.batch_size, validation=job.scaled(job.held_out),
+            callbacks=noted, clip_norm=options.clip_norm, seed=options.seed, progress=True,
+            compiled=not options.eager, watch=not options.no_watch,
+        )  # fmt: skip
+    seconds = time.perf_counter() - started
+    for each in (model, before):
+        job.unscale(each)
+
+    _print_outcome(history, job.by_target.spread if job.training.is_regression else None, seconds)
+    if history.compiled and not history.interrupted:
+        with contextlib.suppress(TrainingError):  # of a network that has not learned anything
+            took = _duration(_eagerly(job))
+            print(f"one scalar at a time (--eager) that would have taken about {took}, going by {MEASURED} batches")
+    print(f"written to {options.out}:")
+    save(model, options.out / "model.safetensors")
+    history.save(options.out / "history.csv")
+    written = [("model.safetensors", "the network"), ("history.csv", "loss and accuracy, epoch by epoch")]
+    for file, what in [
+        *written,
+        *write_report(options.out, model, history, job.training, job.held_out, before, course),
+    ]:
+        print(f"  {file:24} {what}")
+
+
+def _print_job(job: Job, model: MLP, optimizer: str) -> None:
+    learn, test = len(job.training.inputs), len(job.held_out.inputs)
+    print(f"{job.training.name}: {learn} examples to learn from, {test} held out to test on")
+    print(
+        f"{model}, {optimizer} with learning rate {job.rate:g}, {job.epochs} epochs of batches of {job.batch_size}",
+        flush=True,
+    )
+
+
+def _print_outcome(history: History, spread: float | None, seconds: float) -> None:
+    """How the training went. spread: of numbers to predict, what one unit of the model's is in the user's."""
+    if history.interrupted:
+        print("\nstopped early: what was learned so far is kept")
+    if not history:
+        return
+    print(history)
+    first, last = history[0].validation_accuracy or 0.0, history[-1].validation_accuracy or 0.0
+    what = f"accuracy: {first:.1%} before training, {last:.1%} after"
+    if spread is not None:
+        first, last = (spread * math.sqrt(row.validation_loss or 0.0) for row in (history[0], history[-1]))
+        what = f"error (root mean square): {first:.3g} before training, {last:.3g} after"
+    print(f"held-out {what}, in {_duration(seconds)}")
+
+
+@contextlib.contextmanager
+def _findings_printed() -> Iterator[None]:
+    """What a watched training warns of is printed, as it comes, in words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning)
+        otherwise = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **named: Any) -> None:
+            if isinstance(message, TrainingWarning):
+                print(f"\n{message.finding}", file=sys.stderr, flush=True)
+            else:
+                otherwise(message, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
+def _eagerly(job: Job) -> float:
+    """About how many seconds a training takes one scalar at a time: a few batches are trained on, and as many of the
+    held-out examples measured as belong to them; the rest is multiplication.
+    """
+    model, (inputs, targets) = job.network(), job.scaled(job.training)
+    few = min(MEASURED * job.batch_size, len(inputs))
+    share = few / len(inputs)
+    part = tuple(x[: max(round(share * len(x)), 1)] for x in job.scaled(job.held_out))
+    history = fit(
+        model, job.loss, inputs[:few], targets[:few], validation=part, optimizer=SGD(model.parameters()),
+        epochs=3, batch_size=job.batch_size, compiled=False, progress=False,
+    )  # fmt: skip
+    before, *rows = (row.seconds for row in history)
+    return (before + job.epochs * statistics.median(rows)) / share
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.{0 if seconds >= 10.0 else 1}f} seconds"
+
+
+def _load(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
+    """The data that the user named, to learn from and to test on."""
+    name, path = options.data, Path(options.data)
+    if options.target and path.suffix.lower() != ".csv":
+        raise DataError(f"--target chooses the column of a CSV file; {name!r} is none")
+    if options.task and path.suffix.lower() != ".csv":
+        raise DataError(f"--task says what a column of a CSV file holds; {name!r} is none")
+    if name == "digits" or name in datasets.TOYS:
+        data = datasets.digits() if name == "digits" else datasets.TOYS[name](seed=options.seed)
+    elif path.suffix.lower() == ".csv":
+        target = options.target or -1
+        if isinstance(target, str) and target.lstrip("-").isdigit():
+            target = int(target)
+        data = datasets.load_csv(path, target, task=options.task)
+    elif path.suffix == ".npz" or (name and path.is_dir()):
+        return datasets.load_mnist(path)
+    else:
+        raise DataError(
+            f"unknown data {name!r}: choose digits, {', '.join(datasets.TOYS)}, "
+            "or give a CSV file, an MNIST .npz file or a folder with MNIST's IDX files"
+        )
+    return datasets.train_test_split(data, HELD_OUT.get(name, 0.2), seed=options.seed)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder for results, before the work rather than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write to the folder {folder}: {error.strerror}; choose another with --out") from None
 
 
 if __name__ == "__main__":

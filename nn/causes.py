@@ -21,6 +21,9 @@ from nn.signals import (
 
 __all__ = ["examine", "reasons"]
 
+SEVERAL = 3
+"""Parameters whose gradients do not all differ by the same factor, or the same share of the parameter, by chance."""
+
 
 def examine(evidence: Evidence, *, held: bool = True) -> Iterator[Finding]:
     """All that is found in a graph. held: whether the gradients that the parameters hold should be of this loss."""
@@ -160,7 +163,9 @@ def as_they_should_be(e: Evidence) -> Iterator[Finding]:
 
 
 def _not_reset(e: Evidence, slopes: dict[Value, float]) -> Iterator[Finding]:
-    """Gradients of several sweeps. What was shortened, as by clip_gradients, is none."""
+    """Gradients of several sweeps. What was shortened, as by clip_gradients, is none; nor what was
+    scaled or decayed by hand, which shows where there are several parameters.
+    """
     seed = e.loss.grad
     expected = {p: seed * float(slopes.get(p, 0.0)) for p in e.reached}
     scale = max(map(abs, expected.values()), default=0.0)
@@ -172,6 +177,8 @@ def _not_reset(e: Evidence, slopes: dict[Value, float]) -> Iterator[Finding]:
     p = max(more, key=lambda p: abs(p.grad - expected[p]))
     example = f"{e.names[p]} has {p.grad:.4g}, and this loss gives {expected[p]:.4g}"
     repeated = ratio >= 2.0 and ratio == round(ratio)
+    if not repeated and ((ratio and len(expected) >= SEVERAL) or _is_decay(more, expected)):
+        return
     if repeated:
         problem = f"the gradients are {ratio:.0f} times those of this loss: {example}."
     else:
@@ -185,6 +192,14 @@ def _not_reset(e: Evidence, slopes: dict[Value, float]) -> Iterator[Finding]:
         "the sum of the losses.)",
         tuple(e.names[p] for p in more),
     )
+
+
+def _is_decay(more: list[Value], expected: dict[Value, float]) -> bool:
+    """Whether what the gradients have more is the same share of each parameter: weight decay, added by hand."""
+    shares = [(p.grad - expected[p]) / p.data for p in more if p.data != 0.0]
+    if len(shares) < max(len(more), SEVERAL):
+        return False
+    return min(shares) > 0.0 and max(shares) - min(shares) <= 1e-6 * max(shares)
 
 
 def _between(x: float, end: float, tolerance: float) -> bool:
@@ -258,7 +273,8 @@ def zero_gradients(e: Evidence) -> Iterator[Finding]:
         remedy = "nothing is left to learn from these examples."
         yield Finding("loss is 0", "hint", "the loss is 0, and so is every gradient.", remedy, tuple(named))
     elif len(why) == len(e.reached) > 0:
-        yield _zero("every gradient is 0", "error", named, "every parameter")
+        turning = all("turning" in reason for reason in why.values())
+        yield _zero("every gradient is 0", "warning" if turning else "error", named, "every parameter")
     else:
         if whole:
             yield _zero("layer without gradient", "warning", whole, f"every parameter of {some(layers)}")
@@ -274,6 +290,11 @@ def _zero(name: str, severity: str, why: dict[str, str], who: str) -> Finding:
 
 def _way_out(reason: str) -> str:
     """What to do about a gradient that is 0."""
+    if "turning" in reason:
+        return (
+            "nothing, if the loss is as low as it can be, as where every error is 0; if it is not, this is a maximum "
+            "or a start that is too symmetric: begin with other parameters."
+        )
     if "relu" in reason:
         return (
             "make the model anew with another seed, a smaller learning rate, or leaky_relu, which is never quite off."

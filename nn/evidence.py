@@ -139,6 +139,49 @@ class Evidence:
         wanted = [k for k, primitive in enumerate(self.primitives) if primitive.name == name]
         return [int(i) for i in np.flatnonzero(np.isin(self.op, wanted))]
 
+    @cached_property
+    def summands(self) -> frozenset[int]:
+        """The places of what the loss is the sum of, each times a number that no parameter moves, and that nothing else
+        is computed from: of the losses of single examples, above all.
+        """
+        import numpy as np
+
+        found, waiting = {len(self) - 1}, [len(self) - 1]
+        sums, used_elsewhere = np.zeros(len(self), dtype=bool), np.zeros(len(self), dtype=bool)
+        while waiting:
+            i = waiting.pop()
+            terms = self._terms_of(i)
+            sums[i] = bool(terms)
+            new = {j for j in terms if j >= 0} - found
+            found |= new
+            waiting += new
+        user, arg, _ = self.edges
+        used_elsewhere[arg[~sums[user]]] = True
+        return frozenset(i for i in found if not used_elsewhere[i])
+
+    def _terms_of(self, i: int) -> list[int]:
+        """The arguments that a node is the sum of, each times something fixed."""
+        name, args = self.primitives[self.op[i]].name if self.op[i] >= 0 else "", self.args_of(i)
+        if name in ("add", "sub", "neg", "sum", "mean"):
+            return args
+        if name in ("mul", "dot"):
+            half = len(args) // 2
+            partners = args[half:] + args[:half]
+            return [arg for arg, partner in zip(args, partners, strict=True) if self._is_fixed(partner)]
+        return args[:1] if name == "div" and self._is_fixed(args[1]) else []
+
+    def _is_fixed(self, i: int) -> bool:
+        """Whether no parameter moves a place."""
+        seen, waiting = {i}, [i]
+        while waiting:
+            here = waiting.pop()
+            if here >= 0 and self.order[here] in self.names:
+                return False
+            new = {j for j in self.args_of(here) if j >= 0} - seen if here >= 0 else set()
+            seen |= new
+            waiting += new
+        return True
+
     def text(self, i: int) -> str:
         """A node in words, as in mul(1e+200, 1e+200) = inf."""
         value = self.order[i]
@@ -246,6 +289,8 @@ class Evidence:
             return f"{name} is flat: its slope is 0 everywhere"
         if name == "relu":
             return "a relu after it is off"
+        if self._turns(i, which):
+            return f"{name} is at its turning point there"
         if primitive.multiplies and self.numbers[first + (which + (last - first) // 2) % (last - first)] == 0.0:
             return "it is multiplied by 0"
         if primitive.chooses:
@@ -253,6 +298,34 @@ class Evidence:
         if partials_of(value, which) != 0.0:
             return "its contributions cancel"
         return f"the slope of {name} is 0 there"
+
+    def _turns(self, i: int, which: int) -> bool:
+        """Whether a node is smallest or largest there, as x² at 0: its slope has another sign on each side."""
+        args, value = self.args_of(i), self.order[i]
+        row = value.primitive
+        assert row is not None
+        if row.name == "mul":
+            return self._are_one(*args)
+        partial = None if row.rule is not None else row.partials[which]
+        if not callable(partial):
+            return False
+        at = self.numbers[self.start[i] : self.start[i + 1]].tolist()
+        slopes = []
+        for step in (-1e-4, 1e-4):
+            moved = [x + step if k == which else x for k, x in enumerate(at)]
+            try:
+                slopes.append(float(partial(*moved, row.on_floats(moved))))
+            except (ArithmeticError, ValueError):
+                return False
+        return slopes[0] * slopes[1] < 0.0
+
+    def _are_one(self, i: int, j: int) -> bool:
+        """Whether two places hold the same, or were computed alike from the same."""
+        if i == j or i < 0 or j < 0 or self.op[i] < 0 or self.op[i] != self.op[j]:
+            return i == j
+        a, b = (slice(self.start[k], self.start[k + 1]) for k in (i, j))
+        places = [self.args[part].clip(-1).tolist() for part in (a, b)]  # all constants alike
+        return bool(places[0] == places[1] and (self.numbers[a] == self.numbers[b]).all())
 
 
 def gather(loss: Value, names: dict[Value, str]) -> Evidence:

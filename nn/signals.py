@@ -142,16 +142,18 @@ def uneven_layers(e: Evidence) -> Iterator[Finding]:
 
 
 def squeezed(e: Evidence) -> Iterator[Finding]:
-    """Losses that take logits, but are given what went through softmax, sigmoid or tanh already."""
+    """Losses that take logits, but are given what went through softmax, sigmoid or tanh already. What is no summand of
+    the loss is none of them.
+    """
     found: Counter[tuple[str, str, str]] = Counter()
-    for i in e.all_of("softplus"):
+    for i in e.summands.intersection(e.all_of("softplus")):
         (z,) = e.args_of(i)
         z = e.args_of(z)[0] if e.is_a(z, "neg") else z
         kind = _squeeze(e, z)
         if kind:
             # The one logit lies in (0, 1) or (-1, 1); its rival is 0.
             found["binary_cross_entropy", kind, f"{_least(2, ''):.2f}"] += 1
-    for i in e.all_of("logsumexp"):
+    for i in e.summands.intersection(e.all_of("logsumexp")):
         logits = [e.args_of(z)[0] if e.is_a(z, "sub") else z for z in e.args_of(i)]
         kinds = {_squeeze(e, z) for z in logits}
         kind = "softmax" if _are_shares(e, logits) else kinds.pop() if len(kinds) == 1 else ""

@@ -43,6 +43,11 @@ class Task(NamedTuple):
     held: Examples | None
     batch_size: int
 
+    @property
+    def batches(self) -> int:
+        """How many there are in an epoch; the last may be smaller."""
+        return math.ceil(len(self.examples.targets) / self.batch_size)
+
     def loss_of(self, output: Any, target: Any) -> Value:
         """The loss of one example."""
         value = self.loss(output, target)
@@ -225,7 +230,7 @@ class Compiled:
         self._program = autograd.trace(one_example, *example, parameters=parameters)
         self._changed = False
         self._verify(_spread(targets))
-        self._steps, self._steps_per_epoch = 0, math.ceil(len(targets) / task.batch_size)
+        self._steps = 0
 
     @property
     def flops(self) -> int:
@@ -263,7 +268,7 @@ class Compiled:
 
     def batch(self, chosen: Sequence[int]) -> Batch:
         """Loss and gradient of the chosen examples."""
-        if self._steps == 1 or self._steps % self._steps_per_epoch == 0:
+        if self._steps == 1 or self._steps % self.task.batches == 0:
             self._verify(chosen[:1])
         self._steps += 1
         found, gradient = self._program.value_and_grad(self._arrays.inputs[chosen], self._arrays.targets[chosen])

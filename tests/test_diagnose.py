@@ -871,3 +871,85 @@ def test_the_command_line_prints_what_is_found(tmp_path, capsys, monkeypatch):
     assert "\nwarning: step too small\n  a step with rate " in capsys.readouterr().err
     assert main([*words, "--no-watch"]) == 0
     assert "step too small" not in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- what only looks like a fault
+
+
+def loss_of_outputs(outputs, targets):
+    return autograd.mean([(y - t) ** 2 for y, t in zip(outputs, targets, strict=True)])
+
+
+@pytest.mark.parametrize("squeeze", [sigmoid, by_hand, tanh])
+@pytest.mark.parametrize("smooth", [autograd.softplus, lambda z: autograd.logsumexp([z, sigmoid(2.0 * z)])])
+def test_a_softplus_inside_a_model_is_no_loss(squeeze, smooth):
+    model = nn.MLP(2, [4, 1], seed=0)
+    outputs = [smooth(squeeze(model(x))) for x in MOONS.inputs.tolist()]
+    loss = loss_of_outputs(outputs, MOONS.targets.tolist())
+    loss.backward()
+    assert not [name for name in names(nn.diagnose(loss, model)) if " before " in name]
+
+
+def test_a_rate_that_is_also_taken_the_logarithm_of_is_no_loss():
+    model = nn.MLP(2, [4, 1], seed=0)
+    rates = [autograd.softplus(sigmoid(model(x))) for x in MOONS.inputs.tolist()]
+    loss = autograd.mean([r - t * autograd.log(r) for r, t in zip(rates, MOONS.targets.tolist(), strict=True)])
+    loss.backward()
+    assert not [name for name in names(nn.diagnose(loss, model)) if " before " in name]
+
+
+@pytest.mark.parametrize("weigh", [
+    lambda losses: sum(losses) / len(losses),
+    lambda losses: 0.5 * sum(2.0 * each for each in losses) - 1.0,
+    lambda losses: autograd.dot(losses, [Value(0.1)] * len(losses)),
+    lambda losses: autograd.mean(losses) / Value(3.0) + (1.0 - Value(0.5)) * losses[0],
+])  # fmt: skip
+def test_squeezed_losses_are_found_however_they_are_added_up(weigh):
+    model = nn.MLP(2, [4, 1], seed=0)
+    data = zip(MOONS.inputs.tolist(), MOONS.targets.tolist(), strict=True)
+    loss = weigh([nn.binary_cross_entropy(sigmoid(model(x)), t) for x, t in data])
+    loss.backward()
+    assert "sigmoid before binary_cross_entropy" in names(nn.diagnose(loss, model))
+
+
+@pytest.mark.parametrize("loss_of", [
+    lambda w: (w - 3.0) ** 2 + 1.0,
+    lambda w: (w - 3.0) * (w - 3.0) + 1.0,
+    lambda w: (lambda r: r * r + 2.0)(w - 3.0),
+    lambda w: autograd.cos(w - 3.0),
+    lambda w: autograd.abs(w - 3.0) + 0.5,
+    lambda w: autograd.cosh(w - 3.0),
+])  # fmt: skip
+def test_where_the_loss_turns_nothing_is_said_of_floats_or_weights(loss_of):
+    w = Value(3.0, "w")
+    loss = loss_of(w)
+    loss.backward()
+    assert w.grad == 0.0
+    finding = only(nn.diagnose(loss, [w]))
+    assert finding.name == "every gradient is 0"
+    assert "as low as it can be" in finding.remedy or "as at a minimum" in finding.remedy
+
+
+def test_where_floats_see_no_slope_that_is_said_still():
+    w = Value(400.0, "w")
+    loss = tanh(w) + 1.0
+    loss.backward()
+    assert any("so far out" in finding.remedy or "saturated" in finding.name for finding in nn.diagnose(loss, [w]))
+
+
+@pytest.mark.parametrize("change", [
+    lambda p: p.grad + 0.01 * p.data, lambda p: 2.5 * p.grad, lambda p: p.grad / 0.037, lambda p: p.grad * 0.1,
+])  # fmt: skip
+def test_gradients_decayed_or_scaled_by_hand_are_of_this_loss(change):
+    model, loss, _ = trained_once()
+    for parameter in model.parameters():
+        parameter.grad = change(parameter)
+    assert nn.diagnose(loss, model) == []
+
+
+def test_decay_of_the_weights_alone_is_no_old_gradient():
+    model, loss, _ = trained_once()
+    for name, parameter in model.named_parameters():
+        if "weights" in name:
+            parameter.grad += 1e-3 * parameter.data
+    assert nn.diagnose(loss, model) == []

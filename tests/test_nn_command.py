@@ -449,7 +449,7 @@ def test_pictures_that_cannot_be_drawn_are_told(tmp_path, capsys, no_drawing):
 
 
 def test_no_curves_without_an_epoch(tmp_path, capsys, monkeypatch, no_drawing):
-    monkeypatch.setattr("nn.training._step", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("nn.training.Training.step", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["train", "xor", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "stopped early" in printed

@@ -212,53 +212,74 @@ def test_a_nan_that_a_choice_would_lose_is_not_lost(monkeypatch, where):
         assert np.isnan(program([1.0, 2.0])).all()
 
 
+class Snapshots:
+    """A program, what its parameters are now, and what was kept of them: a snapshot, or an array that looks into one,
+    with what it must hold. Each method is a way to keep or to change something.
+    """
+
+    def __init__(self):
+        w = [Value(float(i)) for i in range(4)]
+        self.program = trace(lambda x: autograd.dot(w, [x, 2.0 * x, x * x, x]), 1.0, parameters=w)
+        self.now, self.kept = [0.0, 1.0, 2.0, 3.0], []
+
+    def keep(self, rng, delta):
+        self.kept.append((self.program.parameters, self.now))
+
+    def part(self, rng, delta):
+        self.kept.append((self.program.parameters[1:3], self.now[1:3]))
+
+    def plain(self, rng, delta):
+        self.kept.append((np.asarray(self.program.parameters).reshape(2, 2)[1], self.now[2:]))
+
+    def forget(self, rng, delta):
+        if self.kept:
+            self.kept.pop(rng.randrange(len(self.kept)))
+
+    def set(self, rng, delta):
+        self.now = [x + delta for x in self.now]
+        self.program.parameters = self.now
+
+    def subtract(self, rng, delta):
+        self.now = [x - delta for x in self.now]
+        self.program.parameters -= delta
+
+    def item(self, rng, delta):
+        self.program.parameters[2] = delta
+        self.now = [*self.now[:2], delta, self.now[3]]
+
+    def mine(self, rng, delta):
+        mine = self.program.parameters
+        mine *= 2.0
+        self.now = [2.0 * x for x in self.now]
+        self.kept.append((mine, self.now))
+
+    def load(self, rng, delta):
+        self.program.load()
+        self.now = [0.0, 1.0, 2.0, 3.0]
+
+    def check(self, x, what):
+        a, b, c, d = self.now
+        assert self.program(x) == pytest.approx(a * x + b * 2.0 * x + c * x * x + d * x)
+        assert self.program.parameters.tolist() == self.now
+        for array, wanted in self.kept:
+            assert array.tolist() == wanted, what
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_snapshots_are_as_if_they_were_copies(seed):
     """Whatever is kept of them, whole or in part, while the parameters change in any of the ways there are."""
     rng = random.Random(seed)
-    w = [Value(float(i)) for i in range(4)]
-    program = trace(lambda x: autograd.dot(w, [x, 2.0 * x, x * x, x]), 1.0, parameters=w)
-    now = [0.0, 1.0, 2.0, 3.0]
-    kept: list = []  # a snapshot, or an array that looks into one, with what it must hold
+    snapshots = Snapshots()
     for step in range(25):
         what = rng.choice(["keep", "part", "plain", "forget", "set", "subtract", "item", "mine", "load", "run"])
-        delta = rng.randint(1, 5) / 4.0
-        if what == "keep":
-            kept.append((program.parameters, now))
-        elif what == "part":
-            kept.append((program.parameters[1:3], now[1:3]))
-        elif what == "plain":
-            kept.append((np.asarray(program.parameters).reshape(2, 2)[1], now[2:]))
-        elif what == "forget" and kept:
-            kept.pop(rng.randrange(len(kept)))
-        elif what == "set":
-            now = [x + delta for x in now]
-            program.parameters = now
-        elif what == "subtract":
-            now = [x - delta for x in now]
-            program.parameters -= delta
-        elif what == "item":
-            program.parameters[2] = delta
-            now = [*now[:2], delta, now[3]]
-        elif what == "mine":
-            mine = program.parameters
-            mine *= 2.0
-            now = [2.0 * x for x in now]
-            kept.append((mine, now))
-            del mine
-        elif what == "load":
-            program.load()
-            now = [0.0, 1.0, 2.0, 3.0]
-        x = 0.5 * step
-        assert program(x) == pytest.approx(now[0] * x + now[1] * 2.0 * x + now[2] * x * x + now[3] * x)
-        assert program.parameters.tolist() == now
-        for array, wanted in kept:
-            assert array.tolist() == wanted, what
-    for array, wanted in kept:
-        program.parameters = [9.0] * 4
+        if what != "run":
+            getattr(snapshots, what)(rng, rng.randint(1, 5) / 4.0)
+        snapshots.check(0.5 * step, what)
+    for array, wanted in snapshots.kept:
+        snapshots.program.parameters = [9.0] * 4
         if len(array) == 4:
-            program.parameters = array
-            assert program.parameters.tolist() == wanted
+            snapshots.program.parameters = array
+            assert snapshots.program.parameters.tolist() == wanted
 
 
 def test_parameters_wait_for_a_run_of_another_thread():

@@ -10,7 +10,7 @@ import autograd
 from autograd import Value
 from visualize import draw
 from visualize.drawing import Drawing
-from visualize.rendering import picture
+from visualize.renderer import picture
 from visualize.style import BLUE, GREY, ORANGE, number, relative
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -211,7 +211,7 @@ def test_a_notebook_shows_it_inline():
 
 
 def test_a_notebook_without_a_renderer_shows_text(monkeypatch):
-    monkeypatch.setattr("visualize.rendering._program", lambda: None)
+    monkeypatch.setattr("visualize.renderer._program", lambda: None)
     bundle = draw(neuron())._repr_mimebundle_()
     assert list(bundle) == ["text/plain"]
     assert "pip install graphviz-pure" in bundle["text/plain"]

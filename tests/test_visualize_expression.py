@@ -262,7 +262,7 @@ def test_bad_input_is_one_error_and_exit_code_2(tmp_path, capsys, monkeypatch, w
 
 
 def test_without_a_renderer_the_command_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("visualize.rendering._program", lambda: None)
+    monkeypatch.setattr("visualize.renderer._program", lambda: None)
     assert main(["x", "x=1", "-o", str(tmp_path / "x.svg")]) == 2
     assert "pip install graphviz-pure" in capsys.readouterr().err
     assert (tmp_path / "x.dot").exists()

@@ -378,28 +378,33 @@ def test_whatever_diverges_can_be_drawn(f, at, rates, tmp_path):
 # ---------------------------------------------------------------- wrong use
 
 
-def wrong_uses():
-    model, path = trained()
-    own = model.parameters()
-    stranger = Value(1.0)
+class Unused(nn.Module):
+    def __init__(self):
+        self.used, self.idle = Value(1.0, label="used"), Value(2.0, label="idle")
 
-    class Unused(nn.Module):
-        def __init__(self):
-            self.used, self.idle = Value(1.0, label="used"), Value(2.0, label="idle")
+    def __call__(self, x):
+        return self.used * x[0]
 
-        def __call__(self, x):
-            return self.used * x[0]
 
-    class Torchlike:
-        def __call__(self, x):
-            return x[0]
+class Torchlike:
+    def __call__(self, x):
+        return x[0]
 
-        def parameters(self):
-            return [1.0]
+    def parameters(self):
+        return [1.0]
 
-    unused, square = Unused(), lambda y, t: (y - t) ** 2
-    pairs = [([0.0, 1.0], 0), ([1.0, 0.0], 1)]
-    everything = (model, LOSS, DATA)
+
+MODEL, PATH = trained()
+EVERYTHING = (MODEL, LOSS, DATA)
+PAIRS = [([0.0, 1.0], 0), ([1.0, 0.0], 1)]
+
+
+def square(y, t):
+    return (y - t) ** 2
+
+
+def wrong_models_and_data():
+    model, unused = MODEL, Unused()
     return [
         ((3,), {}, TypeError, "the first argument must be a model, or a function"),
         ((model,), {}, TypeError, r"give the loss and the data too, as in plot_landscape\(model"),
@@ -411,43 +416,51 @@ def wrong_uses():
         ((model, LOSS, ([[1.0]], [1])), {}, ValueError, "plot_landscape: each input must be a list of 2 numbers"),
         ((nn.Module(), square, DATA), {}, TypeError, "must be a model"),
         ((lambda x: x[0], square, DATA), {}, ValueError, r"choose one or two: parameters=\(w, b\)"),
-        (everything, {"parameters": own[:3]}, ValueError, "one or two different ones, got 3"),
-        (everything, {"parameters": []}, ValueError, "one or two different ones, got 0"),
-        (everything, {"parameters": [own[0], own[0]]}, ValueError, "one or two different ones"),
-        (everything, {"parameters": [stranger]}, ValueError, "is none of this model's"),
-        (everything, {"parameters": [1.0]}, TypeError, "must be Values that were not computed, got 1.0"),
         ((unused, square, DATA), {"parameters": [unused.idle]}, ValueError, "does not depend on idle.* would be flat"),
-        (everything, {"span": 0.0}, ValueError, "span must be a number > 0"),
-        (everything, {"span": (1.0, -1.0)}, ValueError, "span must be a number > 0"),
-        (everything, {"span": math.nan}, ValueError, "span must be a number > 0"),
-        (everything, {"span": True}, ValueError, "span must be a number > 0, or two of them, got True"),
-        (everything, {"span": [1.0, 2.0, 3.0]}, ValueError, "span must be a number > 0"),
-        ((lambda x: x,), {"span": (1, 2)}, ValueError, "span must be one number, as there is one axis, x; got two"),
-        (everything, {"parameters": model}, ValueError, "one or two different ones, got 13"),
-        (everything, {"parameters": 3}, TypeError, "parameters must be one or two Values, .* got 3"),
-        (everything, {"parameters": "w"}, TypeError, "parameters must be one or two Values, .* got 'w'"),
-        (everything, {"seed": "a"}, ValueError, "seed must be a whole number of at least 0, got 'a'"),
-        (everything, {"seed": -1}, ValueError, "seed must be a whole number of at least 0, got -1"),
         ((Torchlike(), square, DATA), {}, TypeError, r"parameters\(\) must return Values .* but 1.0 is among them"),
-        ((model, LOSS, pairs), {}, ValueError, r"all inputs and all targets.* write tuple\(zip\(\*data\)\)"),
-        (everything, {"resolution": True}, ValueError, "resolution must be a whole number"),
+        ((model, LOSS, PAIRS), {}, ValueError, r"all inputs and all targets.* write tuple\(zip\(\*data\)\)"),
+        ((lambda x: x,), {"span": (1, 2)}, ValueError, "span must be one number, as there is one axis, x; got two"),
         ((lambda x: x,), {"at": "abc"}, ValueError, "at must be a finite number, for x; got 'abc'"),
-        (everything, {"resolution": 2}, ValueError, "resolution must be a whole number of at least 3, got 2"),
-        (everything, {"resolution": 9.5}, ValueError, "resolution must be a whole number"),
-        (everything, {"path": []}, TypeError, "must be a list of parameter vectors"),
-        (everything, {"path": {}}, ValueError, "must not be empty"),
-        (everything, {"path": path[:1]}, ValueError, "at least two entries"),
-        (everything, {"path": [path[0], path[0][1:]]}, ValueError, r"the 13 parameters, but entry 1 has shape \(12,\)"),
-        (everything, {"path": {"a": [path[0], "no"]}}, ValueError, "of path 'a' must hold the 13 .* no such numbers"),
-        (everything, {"path": [path[0], path[0]]}, ValueError, "all entries of the path are the same"),
-        (everything, {"at": 0.0}, TypeError, "at is for plain functions"),
         ((lambda x, y, z: x,), {}, TypeError, "must take one or two numbers, but <lambda> takes 3"),
         ((lambda x, y: x,), {"at": [1.0]}, ValueError, "at must be 2 finite numbers"),
         ((lambda x, y: "no",), {}, TypeError, "must return a number or a Value, got 'no'"),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("args", "options", "kind", "words"), wrong_uses())
+def wrong_options():
+    """For a model, a loss and data that are right."""
+    own, path = MODEL.parameters(), PATH
+    found = [
+        ({"parameters": own[:3]}, ValueError, "one or two different ones, got 3"),
+        ({"parameters": []}, ValueError, "one or two different ones, got 0"),
+        ({"parameters": [own[0], own[0]]}, ValueError, "one or two different ones"),
+        ({"parameters": [Value(1.0)]}, ValueError, "is none of this model's"),
+        ({"parameters": [1.0]}, TypeError, "must be Values that were not computed, got 1.0"),
+        ({"span": 0.0}, ValueError, "span must be a number > 0"),
+        ({"span": (1.0, -1.0)}, ValueError, "span must be a number > 0"),
+        ({"span": math.nan}, ValueError, "span must be a number > 0"),
+        ({"span": True}, ValueError, "span must be a number > 0, or two of them, got True"),
+        ({"span": [1.0, 2.0, 3.0]}, ValueError, "span must be a number > 0"),
+        ({"parameters": MODEL}, ValueError, "one or two different ones, got 13"),
+        ({"parameters": 3}, TypeError, "parameters must be one or two Values, .* got 3"),
+        ({"parameters": "w"}, TypeError, "parameters must be one or two Values, .* got 'w'"),
+        ({"seed": "a"}, ValueError, "seed must be a whole number of at least 0, got 'a'"),
+        ({"seed": -1}, ValueError, "seed must be a whole number of at least 0, got -1"),
+        ({"resolution": True}, ValueError, "resolution must be a whole number"),
+        ({"resolution": 2}, ValueError, "resolution must be a whole number of at least 3, got 2"),
+        ({"resolution": 9.5}, ValueError, "resolution must be a whole number"),
+        ({"path": []}, TypeError, "must be a list of parameter vectors"),
+        ({"path": {}}, ValueError, "must not be empty"),
+        ({"path": path[:1]}, ValueError, "at least two entries"),
+        ({"path": [path[0], path[0][1:]]}, ValueError, r"the 13 parameters, but entry 1 has shape \(12,\)"),
+        ({"path": {"a": [path[0], "no"]}}, ValueError, "of path 'a' must hold the 13 .* no such numbers"),
+        ({"path": [path[0], path[0]]}, ValueError, "all entries of the path are the same"),
+        ({"at": 0.0}, TypeError, "at is for plain functions"),
+    ]  # fmt: skip
+    return [(EVERYTHING, *row) for row in found]
+
+
+@pytest.mark.parametrize(("args", "options", "kind", "words"), [*wrong_models_and_data(), *wrong_options()])
 def test_wrong_use_is_told(args, options, kind, words):
     with pytest.raises(kind, match=words):
         plot_landscape(*args, **options)

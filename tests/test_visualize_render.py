@@ -9,7 +9,7 @@ import pytest
 
 from autograd import Value
 from visualize import RenderError, draw, render
-from visualize.rendering import _program, picture
+from visualize.renderer import _program, picture
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in for dot is a script with a #! line")
 

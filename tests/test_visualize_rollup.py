@@ -10,7 +10,7 @@ import nn
 from autograd import Value
 from benchmarks import moons
 from visualize import GraphTooLarge, draw, members, roll_up
-from visualize.rendering import content_of
+from visualize.content import content_of
 
 
 def moons_loss():

@@ -11,8 +11,8 @@ from browser.graphs import chain, kinds, neuron
 import autograd
 from autograd import Value
 from visualize import RenderError, draw, render
+from visualize.content import content_of
 from visualize.layout import arrange
-from visualize.rendering import content_of
 from visualize.svg import asset
 
 PURE = Path(sysconfig.get_path("scripts"), "graphviz-pure")
@@ -129,7 +129,7 @@ def test_pdf_without_typst_names_the_way_out(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "typst", None)
-    monkeypatch.setattr("visualize.rendering._program", lambda: str(PURE))
+    monkeypatch.setattr("visualize.renderer._program", lambda: str(PURE))
     with pytest.raises(RenderError, match="pip install typst"):
         render(neuron(), tmp_path / "y.pdf")
     assert not (tmp_path / "y.pdf").exists()
@@ -142,3 +142,15 @@ def test_mermaid_of_another_graph_is_refused(tmp_path):
     with pytest.raises(TypeError, match="Mermaid can be written of a Value or a Program"):
         render(graphviz.Source("digraph {}"), tmp_path / "a.mmd")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("turn", ["\u202e", "\u202a", "\u2067", "\u2069"])
+def test_a_label_does_not_turn_the_numbers_beside_it_around(turn):
+    x = Value(123.0, f"a{turn}b")
+    y = 2.0 * x
+    y.backward()
+    drawing = draw(y, title=f"of a{turn}b")
+    for shown in (drawing.pipe("svg", encoding="utf-8"), drawing.source):
+        assert turn not in shown
+        assert "a\ufffdb" in shown
+    assert "\u05d0" in draw(Value(1.0, "\u05d0") * 2.0).source  # letters that are written so stay

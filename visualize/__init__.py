@@ -20,7 +20,8 @@ from visualize.description import Description, Edge, GraphTooLarge, Node, descri
 from visualize.expression import ExpressionError, evaluate
 from visualize.folding import fold
 from visualize.picture import Picture
-from visualize.rendering import RenderError, render
+from visualize.renderer import RenderError
+from visualize.rendering import render
 from visualize.text import mermaid, tree
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from visualize.film import Film, Frame
     from visualize.landscape import plot_landscape, plot_learning_rates
     from visualize.learning import animate_training
-    from visualize.network import draw_network
+    from visualize.network_picture import draw_network
     from visualize.parts import focus, path, search
     from visualize.plots import plot_confusion_matrix, plot_decision_boundary, plot_digits, plot_predictions
     from visualize.rollup import members, roll_up
@@ -58,7 +59,7 @@ _LATER = {
     "animate_training": "learning",
     "explore": "explorer",
     "draw": "drawing",
-    "draw_network": "network",
+    "draw_network": "network_picture",
     "focus": "parts",
     "members": "rollup",
     "path": "parts",

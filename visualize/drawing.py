@@ -6,19 +6,22 @@ import textwrap
 import webbrowser
 from collections.abc import Iterable, Set
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import graphviz
 
-from autograd import Program, Value, topological
+from autograd import Value, topological
 from autograd._files import atomic_write
+from visualize.content import content_of
 from visualize.description import LIMIT, GraphTooLarge, describe
 from visualize.folding import fold
-from visualize.program import program_scene
-from visualize.rendering import RenderError, content_of
-from visualize.rollup import roll_up
+from visualize.program import is_program, program_scene
+from visualize.renderer import RenderError
 from visualize.scene import Arrow, Box, Row, Scene, compose, symbol_size
 from visualize.style import BLUE, FONT, GREY, INK, ORANGE, RED, SOFT, check_precision, plain, text
+
+if TYPE_CHECKING:
+    from autograd import Program
 
 __all__ = ["Drawing", "Options", "digraph", "draw", "draw_part"]
 
@@ -138,12 +141,14 @@ def draw(
     Of a Program, the array operations that it was rolled into, with their shapes; orientation, title and limit apply.
     """
     _check_look("draw", orientation, precision)
-    if isinstance(value, Program):
+    if is_program(value):
         return digraph(program_scene(value, orientation=orientation, title=title, limit=limit))
     try:
         try:
             description = fold(describe(value, parameters=parameters, limit=limit), constants=constants)
         except GraphTooLarge:
+            from visualize.rollup import roll_up  # needs NumPy, which small pictures do without
+
             description = roll_up(value, parameters=parameters)
     except (TypeError, ValueError) as error:
         raise type(error)(f"draw: {error}") from None

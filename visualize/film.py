@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd._files import atomic_write
-from visualize.rendering import RenderError
+from visualize.renderer import RenderError
 from visualize.style import printable
 
 __all__ = ["FORMATS", "Film", "Frame", "check_ending", "flip_book", "shown_between"]

@@ -11,7 +11,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from visualize.rendering import picture
+from visualize.renderer import picture
 from visualize.scene import Arrow, Scene
 from visualize.style import text_width
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from autograd import Program
+import sys
+from typing import TYPE_CHECKING, Any
+
 from visualize.description import GraphTooLarge
 from visualize.scene import BIG, HEADING, PAD, ROW, Arrow, Box, Row, Scene
 from visualize.style import text_width
 
-__all__ = ["program_scene"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from autograd import Program
+
+__all__ = ["is_program", "program_scene"]
 
 LEAVES = {"parameters": "parameter", "constants": "constant"}
+
+
+def is_program(what: Any) -> TypeIs[Program]:
+    """Whether it is a Program. None is there unless its module is, which needs NumPy and is not imported for this."""
+    module = sys.modules.get("autograd.program")
+    return isinstance(what, getattr(module, "Program", ()))
 
 
 def program_scene(program: Program, *, orientation: str, title: str, limit: int) -> Scene:

@@ -53,8 +53,9 @@ def relative(x: float | None, largest: float) -> float:
     return math.sqrt(min(abs(x) / largest, 1.0)) if math.isfinite(x) else 1.0
 
 
-# What XML, and so a picture, cannot hold. A control character is shown by its symbol, U+2400 and up.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What XML, and so a picture, cannot hold. A control character is shown by its symbol, U+2400 and up. And what turns the
+# direction of writing around: numbers beside a label would be read backwards.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def _symbol(match: re.Match[str]) -> str:

@@ -241,7 +241,7 @@ def pair_of(data: Any, caller: str) -> tuple[Any, Any]:
 
 def _examples(data: Any, model: Any, caller: str) -> Any:
     """The data, checked as `nn.fit` does."""
-    from nn.training import examples_of
+    from nn.examples import examples_of
 
     inputs, targets = pair_of(data, caller)
     try:

@@ -161,17 +161,39 @@ def test_stops(page, tmp_path):
     assert "z has gradient 1" in page.text("stopped")
 
 
+def answer(page, x):
+    """What the page says to an answer."""
+    page.run("document.getElementById('answer').value = arguments[0]", str(x))
+    page.run("document.getElementById('quiz').requestSubmit()")
+    return page.text("verdict")
+
+
+def mistakes_told(page):
+    """Make the usual mistakes in one question, until one of them happens to be right, and then answer it; the words
+    that told them.
+    """
+    arrow = page.run("return document.querySelector('.arrow.now').id")
+    source, target, local, up = EDGES(page, arrow)
+    so_far = float(page.text("told").split(" so far")[0].rsplit(" is ", 1)[1])
+    found = set()
+    for wrong, words in (
+        (so_far + up, "multiplied by the slope"), (so_far + local, "slope of this operation alone"),
+        (so_far - local * up, "the sign is not"), (local * up, "Gradients add up"), (so_far + 12345.0, "Not yet"),
+    ):  # fmt: skip
+        verdict = answer(page, wrong)
+        if "Right" in verdict:
+            return found
+        if words in verdict:
+            found.add(words)
+    assert answer(page, so_far + local * up) == "Right.", (source, target)
+    return found
+
+
 def test_the_quiz_knows_right_answers_and_usual_mistakes(page, tmp_path):
     page.open(explore(lambda a, b: (a * b) * (a - 3.0 * b), tmp_path / "page.html", at=[2.0, 5.0]))
     page.run("document.getElementById('asking').checked = true")
     page.click("first")
     mistakes, right = set(), 0
-
-    def answer(x):
-        page.run("document.getElementById('answer').value = arguments[0]", str(x))
-        page.run("document.getElementById('quiz').requestSubmit()")
-        return page.text("verdict")
-
     for _ in range(page.run("return explorer.steps")):
         page.click("next")
         if page.run("return document.getElementById('quiz').hidden"):
@@ -179,23 +201,7 @@ def test_the_quiz_knows_right_answers_and_usual_mistakes(page, tmp_path):
         before = page.text("count")
         page.click("next")
         assert page.text("count") == before  # it waits for the answer
-        told = page.text("told")
-        arrow = page.run("return document.querySelector('.arrow.now').id")
-        source, target, local, up = EDGES(page, arrow)
-        so_far = float(told.split(" so far")[0].rsplit(" is ", 1)[1])
-        for wrong, words in (
-            (so_far + up, "multiplied by the slope"), (so_far + local, "slope of this operation alone"),
-            (so_far - local * up, "the sign is not"), (local * up, "Gradients add up"), (so_far + 12345.0, "Not yet"),
-        ):  # fmt: skip
-            verdict = answer(wrong)
-            if "Right" in verdict:
-                break
-            if words in verdict:
-                mistakes.add(words)
-        else:
-            assert answer(so_far + local * up) == "Right.", (source, target)
-            right += 1
-            continue
+        mistakes |= mistakes_told(page)
         right += 1
     assert right == len(page.run("return [...document.querySelectorAll('.line')]"))
     assert mistakes == {

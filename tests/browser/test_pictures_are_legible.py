@@ -5,7 +5,7 @@ from graphs import kinds
 
 import nn
 from visualize import draw, draw_network, explore
-from visualize.rendering import content_of
+from visualize.content import content_of
 
 FONTS = ["DejaVu Sans", "Liberation Sans", "DejaVu Serif"]
 

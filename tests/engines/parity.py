@@ -172,58 +172,69 @@ class Graph:
     def grow(self):
         rng = self.rng
         way = rng.random()
-        if way < 0.3:
-            i = rng.randrange(len(OPERATORS))
-            a, b = rng.choice([(self.pick(), self.argument()), (self.argument(), self.pick())])
-            call = lambda: OPERATORS[i](a, b)  # noqa: E731
-            what = f"operator {i}"
-        elif way < 0.36:
-            a = self.pick()
-            call = rng.choice([lambda: -a, lambda: abs(a), lambda: +a, lambda: 0 + a, lambda: sum([a, a, 1.5, a])])
-            what = "sign"
-        elif way < 0.46:
-            name, a = rng.choice(METHODS), self.pick()
-            call = lambda: getattr(a, name)()  # noqa: E731
-            what = f"method {name}"
-        elif way < 0.5:
-            row = rng.choice(UFUNCS)
-            args = [self.pick() for _ in range(row.arity)]
-            call = lambda: getattr(np, row.array)(*args)  # noqa: E731
-            what = f"np.{row.array}"
-        elif way < 0.56:
-            row, point = rng.choice(POINTS)
-            args = [Value(x) if rng.random() < 0.8 else x for x in map(float, point)]
-            for arg in args:
-                self.keep(arg)
-            call = (lambda: row(args)) if row.groups == 1 and row.rule else (lambda: row(*args))
-            if row.groups == 2:
-                call = lambda: row(args[: len(args) // 2], args[len(args) // 2 :])  # noqa: E731
-            what = f"corner {row.name}"
-        else:
-            row = rng.choice(ROWS)
-            what = row.name
-            if row.rule is not None:
-                groups = [self.some() for _ in range(row.groups)]
-                if row.groups == 2 and rng.random() < 0.95:
-                    n = min(map(len, groups))
-                    groups = [group[:n] for group in groups]
-                form = rng.choice([list, list, list, tuple, iter])
-                call = lambda: row(*map(form, groups))  # noqa: E731
-            else:
-                args = [self.argument() for _ in range(row.arity)]
-                if not self.wild and rng.random() < 0.9:
-                    args = self.tame(row, args)
-                if rng.random() < 0.02:
-                    args.append(self.pick())
-                elif rng.random() < 0.02 or (row.defaults and rng.random() < 0.3):
-                    args.pop()
-                call = lambda: row(*args)  # noqa: E731
+        likely = ((0.3, self.operator), (0.36, self.sign), (0.46, self.method), (0.5, self.ufunc), (0.56, self.corner))
+        what, call = next((step for bound, step in likely if way < bound), self.row)()
         if rng.random() < 0.04:
             with no_grad():
                 y = self.attempt(f"no_grad {what}", call)
         else:
             y = self.attempt(what, call)
         self.keep(y)
+
+    # Each names something to compute, and how.
+
+    def operator(self):
+        i = self.rng.randrange(len(OPERATORS))
+        a, b = self.rng.choice([(self.pick(), self.argument()), (self.argument(), self.pick())])
+        return f"operator {i}", lambda: OPERATORS[i](a, b)
+
+    def sign(self):
+        a = self.pick()
+        calls = [lambda: -a, lambda: abs(a), lambda: +a, lambda: 0 + a, lambda: sum([a, a, 1.5, a])]
+        return "sign", self.rng.choice(calls)
+
+    def method(self):
+        name, a = self.rng.choice(METHODS), self.pick()
+        return f"method {name}", lambda: getattr(a, name)()
+
+    def ufunc(self):
+        row = self.rng.choice(UFUNCS)
+        args = [self.pick() for _ in range(row.arity)]
+        return f"np.{row.array}", lambda: getattr(np, row.array)(*args)
+
+    def corner(self):
+        row, point = self.rng.choice(POINTS)
+        args = [Value(x) if self.rng.random() < 0.8 else x for x in map(float, point)]
+        for arg in args:
+            self.keep(arg)
+        what, half = f"corner {row.name}", len(args) // 2
+        if row.groups == 2:
+            return what, lambda: row(args[:half], args[half:])
+        return what, (lambda: row(args)) if row.rule else (lambda: row(*args))
+
+    def row(self):
+        row = self.rng.choice(ROWS)
+        return row.name, self.lists(row) if row.rule is not None else self.numbers(row)
+
+    def lists(self, row):
+        rng = self.rng
+        groups = [self.some() for _ in range(row.groups)]
+        if row.groups == 2 and rng.random() < 0.95:
+            n = min(map(len, groups))
+            groups = [group[:n] for group in groups]
+        form = rng.choice([list, list, list, tuple, iter])
+        return lambda: row(*map(form, groups))
+
+    def numbers(self, row):
+        rng = self.rng
+        args = [self.argument() for _ in range(row.arity)]
+        if not self.wild and rng.random() < 0.9:
+            args = self.tame(row, args)
+        if rng.random() < 0.02:
+            args.append(self.pick())
+        elif rng.random() < 0.02 or (row.defaults and rng.random() < 0.3):
+            args.pop()
+        return lambda: row(*args)
 
     def some(self):
         n = self.rng.choice([0, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 12, 30])
@@ -258,54 +269,70 @@ class Graph:
     def act(self):
         rng = self.rng
         root, xs = self.pick(), [self.pick() for _ in range(rng.randrange(1, 5))]
-        action = rng.randrange(16)
-        if len(topological(root)) > 300 and action in (7, 9, 10):
-            return  # derivatives of derivatives of derivatives are long
-        if action <= 4:
-            self.sweep(root, rng.choice(SEEDS) if rng.random() < 0.95 else rng.choice(BAD_SEEDS))
-        elif action == 5:
-            zero_grad(xs)
-            self.sweep(root, None)
-        elif action == 6:
-            seed = rng.choice(SEEDS)
-            self.attempt("grad", lambda: autograd.grad(root, xs, seed=seed))
-        elif action == 7:
-            found = self.attempt("create_graph", lambda: autograd.grad(root, xs, create_graph=True))
-            for y in found or []:
-                self.say(len(topological(y)))
-                self.keep(y)
-        elif action == 8:
-            self.attempt("gradients", lambda: gradients(root, xs))
-            self.say("order", self.told(topological(root)), "leaves", self.told(leaves(root)))
-        elif action == 9:
-            self.differentiate()
-        elif action == 10:
-            x = self.attempt(
-                "copy", lambda: copy.deepcopy(root) if rng.random() < 0.5 else pickle.loads(pickle.dumps(root))
-            )
-            if x is not None:
-                self.say(*[f"{y!r} {y.primitive} {len(y.args)}" for y in topological(x)])
-                self.keep(x)
-                self.sweep(x, None)
-        elif action == 11:
-            number = self.argument(0.05)
-            self.attempt("set data", lambda: setattr(root, "data", number))
-            self.attempt("set grad", lambda: setattr(xs[0], "grad", number))
-        elif action == 12:
-            root.label = rng.choice(["", "again", "x"])
-        elif action == 13:
-            field = rng.choice(["data", "grad", "grad", "label"])
-            self.attempt("read", lambda: read(xs, field))
-            numbers = np.array([self.number() for _ in range(len(xs) if rng.random() < 0.9 else 2)])
-            self.attempt("write", lambda: write(xs, field, numbers))
-            self.say(*[hexa(x.data) + hexa(x.grad) for x in xs])
-        elif action == 14:
-            a, b = self.pick(), self.argument(0.5)
-            compare = rng.choice([lambda: a < b, lambda: a <= b, lambda: a > b, lambda: a >= b, lambda: a == b])
-            self.attempt("compare", compare)
-        else:
-            what = rng.choice([float, int, bool, math.exp, Value, hash])
-            self.attempt("refuse", lambda: what(root) if what is not hash else hash(root) == object.__hash__(root))
+        action = rng.choice([
+            *[self.swept] * 5, self.swept_again, self.asked, self.graphed, self.listed, self.differentiated,
+            self.copied, self.changed, self.labelled, self.in_bulk, self.compared, self.refused,
+        ])  # fmt: skip
+        # Derivatives of derivatives of derivatives are long.
+        if len(topological(root)) <= 300 or action not in (self.graphed, self.differentiated, self.copied):
+            action(root, xs)
+
+    def swept(self, root, xs):
+        self.sweep(root, self.rng.choice(SEEDS if self.rng.random() < 0.95 else BAD_SEEDS))
+
+    def swept_again(self, root, xs):
+        zero_grad(xs)
+        self.sweep(root, None)
+
+    def asked(self, root, xs):
+        seed = self.rng.choice(SEEDS)
+        self.attempt("grad", lambda: autograd.grad(root, xs, seed=seed))
+
+    def graphed(self, root, xs):
+        found = self.attempt("create_graph", lambda: autograd.grad(root, xs, create_graph=True))
+        for y in found or []:
+            self.say(len(topological(y)))
+            self.keep(y)
+
+    def listed(self, root, xs):
+        self.attempt("gradients", lambda: gradients(root, xs))
+        self.say("order", self.told(topological(root)), "leaves", self.told(leaves(root)))
+
+    def differentiated(self, root, xs):
+        self.differentiate()
+
+    def copied(self, root, xs):
+        deep = self.rng.random() < 0.5
+        x = self.attempt("copy", lambda: copy.deepcopy(root) if deep else pickle.loads(pickle.dumps(root)))
+        if x is not None:
+            self.say(*[f"{y!r} {y.primitive} {len(y.args)}" for y in topological(x)])
+            self.keep(x)
+            self.sweep(x, None)
+
+    def changed(self, root, xs):
+        number = self.argument(0.05)
+        self.attempt("set data", lambda: setattr(root, "data", number))
+        self.attempt("set grad", lambda: setattr(xs[0], "grad", number))
+
+    def labelled(self, root, xs):
+        root.label = self.rng.choice(["", "again", "x"])
+
+    def in_bulk(self, root, xs):
+        rng = self.rng
+        field = rng.choice(["data", "grad", "grad", "label"])
+        self.attempt("read", lambda: read(xs, field))
+        numbers = np.array([self.number() for _ in range(len(xs) if rng.random() < 0.9 else 2)])
+        self.attempt("write", lambda: write(xs, field, numbers))
+        self.say(*[hexa(x.data) + hexa(x.grad) for x in xs])
+
+    def compared(self, root, xs):
+        a, b = self.pick(), self.argument(0.5)
+        calls = [lambda: a < b, lambda: a <= b, lambda: a > b, lambda: a >= b, lambda: a == b]
+        self.attempt("compare", self.rng.choice(calls))
+
+    def refused(self, root, xs):
+        what = self.rng.choice([float, int, bool, math.exp, Value, hash])
+        self.attempt("refuse", lambda: what(root) if what is not hash else hash(root) == object.__hash__(root))
 
     def differentiate(self):
         rng = self.rng

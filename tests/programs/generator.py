@@ -86,6 +86,51 @@ class Case(NamedTuple):
         return stacked(self.recipe.specs, rows)
 
 
+def _numbers(kind: str, name: str, n: int, m: int, writer: Writer) -> Spec:
+    """A number, n of them in a row, or m rows of n."""
+    if kind == "scalar":
+        writer.scalars.append(Scalar(name, 1.5, True))
+        return Numbers(())
+    if kind in ("matrix", "matrix array"):
+        writer.matrices.append(Matrix(name, m, n, 1.5))
+        writer.vectors.append(Vector(f"{name}[0]", n, 1.5, True))
+        return Numbers((m, n), "list" if kind == "matrix" else "array")
+    n += kind == "array"
+    writer.vectors.append(Vector(name, n, 1.5, True))
+    return Numbers((n,), kind if kind != "vector" else "list")
+
+
+def _nested(kind: str, name: str, n: int, m: int, writer: Writer, rng: random.Random) -> Spec:
+    """Numbers in several places, or none that f uses."""
+    if kind == "ragged":
+        lengths = [rng.randint(1, 4) for _ in range(m)]
+        lengths[0] = lengths[-1] + 1
+        writer.vectors += [Vector(f"{name}[{k}]", length, 1.5, True) for k, length in enumerate(lengths)]
+        return [Numbers((length,)) for length in lengths]
+    if kind == "dict":
+        writer.scalars.append(Scalar(f"{name}['p']", 1.5, True))
+        writer.vectors.append(Vector(f"{name}['q']", n, 1.5, True))
+        return {"p": Numbers(()), "q": Numbers((n,))}
+    if kind == "pair":
+        writer.vectors.append(Vector(f"{name}[0]", n, 1.5, True))
+        writer.scalars.append(Scalar(f"{name}[1]", 1.5, True))
+        return (Numbers((n,)), Numbers(()))
+    return Numbers(rng.choice([(), (2,), (2, 2)]))
+
+
+def _with_indices(kind: str, name: str, n: int, m: int, writer: Writer) -> Spec:
+    """An index, m of them in a row, or one beside n numbers."""
+    if kind == "index":
+        writer.indices.append(Index(name, m))
+        return Numbers((), "list", m)
+    if kind == "with index":
+        writer.indices.append(Index(f"{name}['i']", m))
+        writer.vectors.append(Vector(f"{name}['x']", n, 1.5, True))
+        return {"i": Numbers((), "list", m), "x": Numbers((n,))}
+    writer.indices += [Index(f"{name}[{k}]", n) for k in range(m)]
+    return Numbers((m,), "list" if kind == "indices" else "array", n)
+
+
 def _arguments(rng: random.Random, writer: Writer, grid: bool) -> tuple[Spec, ...]:
     """What f takes, and the writer told about it."""
     specs: list[Spec] = []
@@ -94,93 +139,73 @@ def _arguments(rng: random.Random, writer: Writer, grid: bool) -> tuple[Spec, ..
     for i in range(rng.choice([1, 1, 1, 2, 2, 3, 4])):
         name, kind = f"a{i}", rng.choice(kinds)
         n, m = rng.randint(1, 6), rng.randint(2, 4)
-        if kind == "scalar":
-            specs.append(Numbers(()))
-            writer.scalars.append(Scalar(name, 1.5, True))
-        elif kind in ("vector", "tuple", "array"):
-            n += kind == "array"
-            specs.append(Numbers((n,), kind if kind != "vector" else "list"))
-            writer.vectors.append(Vector(name, n, 1.5, True))
-        elif kind in ("matrix", "matrix array"):
-            specs.append(Numbers((m, n), "list" if kind == "matrix" else "array"))
-            writer.matrices.append(Matrix(name, m, n, 1.5))
-            writer.vectors.append(Vector(f"{name}[0]", n, 1.5, True))
-        elif kind == "ragged":
-            lengths = [rng.randint(1, 4) for _ in range(m)]
-            lengths[0] = lengths[-1] + 1
-            specs.append([Numbers((length,)) for length in lengths])
-            writer.vectors += [Vector(f"{name}[{k}]", length, 1.5, True) for k, length in enumerate(lengths)]
-        elif kind == "dict":
-            specs.append({"p": Numbers(()), "q": Numbers((n,))})
-            writer.scalars.append(Scalar(f"{name}['p']", 1.5, True))
-            writer.vectors.append(Vector(f"{name}['q']", n, 1.5, True))
-        elif kind == "pair":
-            specs.append((Numbers((n,)), Numbers(())))
-            writer.vectors.append(Vector(f"{name}[0]", n, 1.5, True))
-            writer.scalars.append(Scalar(f"{name}[1]", 1.5, True))
-        elif kind == "index":
-            specs.append(Numbers((), "list", m))
-            writer.indices.append(Index(name, m))
-        elif kind in ("indices", "index array"):
-            specs.append(Numbers((m,), "list" if kind == "indices" else "array", n))
-            writer.indices += [Index(f"{name}[{k}]", n) for k in range(m)]
-        elif kind == "unused":
-            specs.append(Numbers(rng.choice([(), (2,), (2, 2)])))
+        if kind in ("index", "indices", "index array", "with index"):
+            specs.append(_with_indices(kind, name, n, m, writer))
+        elif kind in ("ragged", "dict", "pair", "unused"):
+            specs.append(_nested(kind, name, n, m, writer, rng))
         else:
-            specs.append({"i": Numbers((), "list", m), "x": Numbers((n,))})
-            writer.indices.append(Index(f"{name}['i']", m))
-            writer.vectors.append(Vector(f"{name}['x']", n, 1.5, True))
+            specs.append(_numbers(kind, name, n, m, writer))
     return tuple(specs)
+
+
+class LeafLines:
+    """Lines of source that make Values or constants of random numbers. numbers: those drawn so far."""
+
+    def __init__(self, rng: random.Random, grid: bool) -> None:
+        self.rng, self.grid = rng, grid
+        self.lines: list[str] = []
+        self.numbers: list[float] = []
+
+    def _number(self) -> str:
+        x = self.rng.randint(-12, 12) / 8 if self.grid else round(self.rng.uniform(-1.5, 1.5), 4)
+        while not self.grid and x in self.numbers:  # told apart by their numbers
+            x = round(self.rng.uniform(-1.5, 1.5), 4)
+        self.numbers.append(x)
+        return str(x)
+
+    def _numbers(self, n: int) -> str:
+        return ", ".join(self._number() for _ in range(n))
+
+    def made(self, name: str, shape: tuple[int, ...], wrap: str) -> str:
+        """A line, and the expression for all of its Values in order."""
+        if not shape:
+            self.lines.append(f"{name} = {wrap}({self._number()})")
+            return name
+        if len(shape) == 1:
+            self.lines.append(f"{name} = [{wrap}(x) for x in [{self._numbers(shape[0])}]]")
+            return f"*{name}"
+        rows = ", ".join(f"[{self._numbers(shape[1])}]" for _ in range(shape[0]))
+        self.lines.append(f"{name} = [[{wrap}(x) for x in row] for row in [{rows}]]")
+        return f"*[x for row in {name} for x in row]"
 
 
 def _leaves(rng: random.Random, writer: Writer, grid: bool) -> tuple[list[str], list[str], list[str]]:
     """Lines that make parameters, frozen Values and constants; expressions for all of the former, and of the second."""
-    lines: list[str] = []
-    made_so_far: list[float] = []
-
-    def value() -> str:
-        x = rng.randint(-12, 12) / 8 if grid else round(rng.uniform(-1.5, 1.5), 4)
-        while not grid and x in made_so_far:  # told apart by their numbers
-            x = round(rng.uniform(-1.5, 1.5), 4)
-        made_so_far.append(x)
-        return str(x)
-
-    def made(name: str, shape: tuple[int, ...], wrap: str) -> str:
-        """A line, and the expression for all of its Values in order."""
-        if not shape:
-            lines.append(f"{name} = {wrap}({value()})")
-            return name
-        if len(shape) == 1:
-            lines.append(f"{name} = [{wrap}(x) for x in [{', '.join(value() for _ in range(shape[0]))}]]")
-            return f"*{name}"
-        rows = ", ".join(f"[{', '.join(value() for _ in range(shape[1]))}]" for _ in range(shape[0]))
-        lines.append(f"{name} = [[{wrap}(x) for x in row] for row in [{rows}]]")
-        return f"*[x for row in {name} for x in row]"
-
+    lines = LeafLines(rng, grid)
     parameters: list[str] = []
     for i in range(rng.choice([0, 1, 1, 2])):
-        parameters.append(made(f"w{i}", (), "ag.Value"))
+        parameters.append(lines.made(f"w{i}", (), "ag.Value"))
         writer.scalars.append(Scalar(f"w{i}", 1.5, True))
     for i in range(rng.choice([0, 1, 1, 2])):
         n = rng.randint(1, 6)
-        parameters.append(made(f"b{i}", (n,), "ag.Value"))
+        parameters.append(lines.made(f"b{i}", (n,), "ag.Value"))
         writer.vectors.append(Vector(f"b{i}", n, 1.5, True))
     for i in range(rng.choice([0, 1, 1, 2, 2])):
         n, m = rng.randint(2, 6), rng.randint(2, 6)
-        parameters.append(made(f"W{i}", (n, m), "ag.Value"))
+        parameters.append(lines.made(f"W{i}", (n, m), "ag.Value"))
         writer.matrices.append(Matrix(f"W{i}", n, m, 1.5))
-    writer.n_parameters = len(made_so_far)
+    writer.n_parameters = len(lines.numbers)
     frozen: list[str] = []
     if rng.random() < 0.2:
-        frozen.append(made("z", (3,), "ag.Value"))
+        frozen.append(lines.made("z", (3,), "ag.Value"))
         writer.vectors.append(Vector("z", 3, 1.5, True))
     if rng.random() < 0.3:
-        made("c", (4,), "float")
+        lines.made("c", (4,), "float")
         writer.vectors.append(Vector("c", 4, 1.5, True))
     if rng.random() < 0.2:
-        made("C", (3, 3), "float")
+        lines.made("C", (3, 3), "float")
         writer.matrices.append(Matrix("C", 3, 3, 1.5))
-    return lines, parameters, frozen
+    return lines.lines, parameters, frozen
 
 
 def recipe_of(seed: int, branches: bool) -> Recipe:

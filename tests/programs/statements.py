@@ -412,8 +412,9 @@ class Writer:
             row = f"[{weight} for i in range({n_in})]" if transposed else f"{m.text}[j]"
             pair = f"{row}, {x.text}" if self.chance(0.5) else f"{x.text}, {row}"
             self.write(f"{name} = [{act}(ag.dot({pair}){add}) for j in range({n_out})]")
-        elif kind == 1:
-            total = f"sum({weight} * {x.text}[i] for i in range({n_in}))"
+        elif kind in (1, 3):
+            products = f"{weight} * {x.text}[i] for i in range({n_in})"
+            total = f"sum({products})" if kind == 1 else f"ag.sum([{products}])"
             self.write(f"{name} = [{act}({total}{add}) for j in range({n_out})]")
         elif kind == 2:
             start = f"{bias.text}[j]" if bias else self.rng.choice(["0.0", "ag.Value(0.0)"])
@@ -425,9 +426,6 @@ class Writer:
                 f"        total {self.rng.choice(['+=', '-='])} {weight} * {x.text}[i]",
                 f"    {name}.append({act}(total))",
             )
-        elif kind == 3:
-            total = f"ag.sum([{weight} * {x.text}[i] for i in range({n_in})])"
-            self.write(f"{name} = [{act}({total}{add}) for j in range({n_out})]")
         else:
             self.write(
                 f"{name} = [0.0] * {n_out}",
