@@ -23,6 +23,7 @@ from autograd.transforms import (
     call,
     check_argnums,
     check_function,
+    derivative_of_program,
     one_number,
     plain,
     recording_by,
@@ -46,6 +47,9 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
     ([6.0, 5.0], (3.0, 2.0), (10.0, 10.0))
     """
     check_function("vjp", f)
+    program = None if has_aux else derivative_of_program(f, "vjp", args)
+    if program is not None:
+        return f(*args), lambda cotangents: program(*args, cotangents)
     called = call(f, args, {}, None, "vjp")
     result, aux = split(called.result, has_aux, "vjp")
     ys = [y for _, y in named_numbers(result, "")]
@@ -82,6 +86,9 @@ def jacobian(
     check_argnums(argnums, "jacobian")
 
     def matrix_of(*args: Any, **named: Any) -> Any:
+        program = None if has_aux or named else derivative_of_program(f, "jacobian", args, argnums, sparse)
+        if program is not None:
+            return program(*args)
         called = call(f, args, named, argnums, "jacobian")
         result, aux = split(called.result, has_aux, "jacobian")
         ys = [y for _, y in named_numbers(result, "")]
@@ -112,6 +119,9 @@ def hessian(f: Callable[..., Any], argnums: Argnums = None, sparse: bool = False
     check_argnums(argnums, "hessian")
 
     def matrix_of(*args: Any, **named: Any) -> Any:
+        program = None if named else derivative_of_program(f, "hessian", args, argnums, sparse)
+        if program is not None:
+            return program(*args)
         called = call(f, args, named, argnums, "hessian")
         y = one_number(called.result, "hessian")
         slopes = slopes_of(y, called.variables, True)
@@ -140,6 +150,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     check_function("hvp", f)
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("hvp: primals and tangents are tuples of arguments, as in hvp(f, (2.0,), (1.0,))")
+    program = derivative_of_program(f, "hvp", (*primals, *tangents))
+    if program is not None:
+        return program(*primals, *tangents)
     called = call(f, tuple(primals), {}, None, "hvp")
     y = one_number(called.result, "hvp")
     along = directions(called.args, tuple(tangents), "hvp")

@@ -8,6 +8,7 @@ derivatives nest, and no gradient is lost on the way.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from numbers import Real
@@ -20,8 +21,8 @@ from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
 
 __all__ = [
-    "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "grad", "one_number", "plain", "single",
-    "recording_by", "slopes_of", "split", "value_and_grad",
+    "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "derivative_of_program", "grad",
+    "one_number", "plain", "single", "recording_by", "slopes_of", "split", "value_and_grad",
 ]  # fmt: skip
 
 Argnums = int | Sequence[int] | None
@@ -127,6 +128,25 @@ def check_function(name: str, f: Any) -> None:
     if not callable(f):
         hint = "; for the gradient of a Value that was computed, write grad(y, x)" if isinstance(f, Value) else ""
         raise TypeError(f"{name}: takes a function, got {f!r}{hint}")
+
+
+def derivative_of_program(
+    f: Any, kind: str, args: tuple[Any, ...], argnums: Argnums = None, sparse: bool = False
+) -> Any:
+    """A derivative by its inputs of f, if that is a program and takes plain numbers: a program as well. Else None.
+
+    args: what it is to be called with. None, too, where the derivative cannot be written down, or is too long for that.
+    """
+    module = sys.modules.get("autograd.program.run")
+    if module is None or not isinstance(f, module.Program):
+        return None
+    from autograd.program.builder import NoFormula, TooLong
+
+    try:
+        program = f.transformed(kind, "inputs", argnums, sparse)
+    except (NoFormula, TooLong):
+        return None
+    return program if program.is_meant_for(args) else None
 
 
 _variables: ContextVar[frozenset[Value]] = ContextVar("_variables", default=frozenset())

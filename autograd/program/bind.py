@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -46,6 +46,7 @@ __all__ = ["Bound", "NotFinite", "Wanted"]
 # On numbers that are no nan, these come to the same as the table's own.
 SHORTER_SLOPES: Mapping[Primitive, Callable[..., Any]] = {table.relu: lambda x, y: table.sign(y)}
 LARGE = 1 << 16  # bytes of a gradient, from which on a copy of it is worth avoiding
+FEW_OUTPUTS = 8  # that are put together one by one
 CHOICES = (table.where, table.step, table.equal)  # where a nan may be lost
 
 
@@ -96,6 +97,15 @@ class Turn:
         return sys.getrefcount(self.gradient.base) == self._held
 
 
+def _grouped(outputs: Sequence[tuple[int, int]]) -> list[tuple[Any, int, Any]]:
+    """Where outputs stand: their places, the space, and its rows; many of them at once, as one array of rows."""
+    if len(outputs) <= FEW_OUTPUTS:
+        return [(i, space, row) for i, (space, row) in enumerate(outputs)]
+    spaces, rows = np.array(outputs).T
+    chosen = [(np.flatnonzero(spaces == space), int(space)) for space in np.unique(spaces)]
+    return [(places if len(chosen) > 1 else slice(None), space, rows[places]) for places, space in chosen]
+
+
 class Bound(Forward):
     """A plan with all its buffers. Put the examples into `rows`, one in each, and run."""
 
@@ -112,7 +122,7 @@ class Bound(Forward):
         if wanted.by_parameters or wanted.by_inputs:
             self._differentiate()
         self._all = faster(self.forward + self.backward)
-        self._results = [self.values[space][row] for space, row in plan.outputs]
+        self._results = _grouped(plan.outputs)
         self._outputs = Results((len(plan.outputs), n), dtype)
         self._gradients = Results((n, len(theta)) if wanted.each else (len(theta),), dtype)
         self._slopes = Results(self.rows.shape, dtype)
@@ -147,8 +157,8 @@ class Bound(Forward):
                 if step() is True and strict:
                     raise NotFinite
             outputs = self._outputs.fresh()
-            for i, result in enumerate(self._results):
-                outputs[i] = result
+            for places, space, rows in self._results:
+                outputs[places] = self.values[space][rows]
             if strict and not all_finite(outputs):  # what came in so shows here
                 raise NotFinite
             slopes = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Real
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class NoFormula(TypeError):
     """A derivative cannot be written as operations: a rule in it is a function of plain numbers."""
 
 
-class TooLong(Exception):
+class TooLong(ValueError):
     """A derivative would take too many operations."""
 
 
@@ -111,10 +112,10 @@ class Node:
     __hash__ = object.__hash__
 
     def __or__(self, other: Any) -> Any:
-        return table.maximum(self, float(other) if isinstance(other, bool) else other)
+        return self.builder.made(table.maximum, (self, other))
 
     def __and__(self, other: Any) -> Any:
-        return table.minimum(self, float(other) if isinstance(other, bool) else other)
+        return self.builder.made(table.minimum, (self, other))
 
     __ror__, __rand__ = __or__, __and__
 
@@ -137,7 +138,8 @@ class Builder:
         self.n_leaves = self.n_parameters + self.n_inputs
         self.constants: list[float] = []
         self.ops: list[tuple[Primitive, tuple[int, ...]]] = []
-        self._places: dict[Any, int] = {}
+        self._places: dict[tuple[Primitive, tuple[int, ...]], int] = {}
+        self._numbers: dict[float | str, int] = {}
         self._moved = [self.constant(x) for x in record.constants.tolist()]
         self._moved += range(record.first - len(record.constants))
         self._moved += range(self.n_leaves, self.n_leaves + len(record.op))
@@ -154,10 +156,10 @@ class Builder:
 
     def constant(self, x: float) -> int:
         """The place of a number: equal by bits, since 0.0 and -0.0 are two."""
-        key = x.hex()
-        place = self._places.get(key)
+        key = x if x else str(x)
+        place = self._numbers.get(key)
         if place is None:
-            place = self._places[key] = -1 - len(self.constants)
+            place = self._numbers[key] = -1 - len(self.constants)
             self.constants.append(x)
         return place
 
@@ -167,22 +169,30 @@ class Builder:
 
     def place(self, x: Any) -> int:
         """The place of a Node, or of a number."""
-        return x.place if type(x) is Node else self.constant(float(x))
+        if type(x) is Node:
+            return x.place
+        if not isinstance(x, Real):
+            raise NoFormula(f"takes numbers, got {x!r:.200}")
+        return self.constant(float(x))
 
     def made(self, primitive: Primitive, args: Sequence[Any]) -> Any:
         """An operation on Nodes and numbers: a Node, or a number if that is known."""
-        if not all(type(x) is Node or isinstance(x, Real) for x in args):
-            raise NoFormula(f"{primitive.name}: its arguments must be numbers, got {args!r:.200}")
-        if not any(type(x) is Node for x in args):
+        for x in args:
+            if type(x) is Node:
+                break
+        else:
             return primitive.on_floats([float(x) for x in args])
-        known = _known(primitive, args)
+        known = _known(primitive, args) if primitive in SIMPLER else None
         if known is not None:
             return known
-        operation = primitive, tuple([self.place(x) for x in args])
+        operation = primitive, tuple([x.place if type(x) is Node else self.place(x) for x in args])
         place = self._places.get(operation)
         if place is None:
             if len(self.ops) >= LONGEST:
-                raise TooLong(f"more than {LONGEST:,} operations")
+                raise TooLong(
+                    f"program: a derivative, written out, takes more than {LONGEST:,} operations; take Hessians and "
+                    "Jacobians of so many numbers times a vector: program.hvp(), jvp() or vjp()"
+                )
             place = self._places[operation] = self.n_leaves + len(self.ops)
             self.ops.append(operation)
         return Node(self, place)
@@ -194,22 +204,28 @@ class Builder:
         primitive, args = self.ops[place - self.n_leaves]
         if primitive.flat:
             return {}
-        operands = [] if primitive.linear else [self.node(arg) for arg in args]
-        if primitive is not table.where and operands:
+        if TABLE.get(primitive.name) is not primitive:
+            raise NoFormula(_no_formula(primitive, "it is no row of the table"))
+        if primitive.linear:
+            return {i: primitive.partials[i] for i in wanted if primitive.partials[i] != 0.0}
+        operands: list[Any] = [Node(self, arg) if arg >= 0 else self.constants[-1 - arg] for arg in args]
+        if primitive is not table.where:
             for i in primitive.cut:
                 operands[i] = table.stop_gradient(operands[i])
-        found: dict[int, Any] = {}
+        y, found = Node(self, place), {}
         try:
-            if TABLE.get(primitive.name) is not primitive:
-                raise TypeError("it is no row of the table")
-            rule = primitive.rule(list(operands), self.node(place)) if primitive.rule else None
+            rule = primitive.rule(list(operands), y) if primitive.rule else None
             for i in wanted:
                 partial = rule[i] if rule else primitive.partials[i]
-                if not isinstance(partial, Real | Node):
-                    partial = partial(*operands, self.node(place))
-                if not isinstance(partial, Node) and partial == 0.0 and _carries_nothing(primitive, i, operands):
-                    continue
-                found[i] = partial if isinstance(partial, Node) else float(partial)
+                if type(partial) is FunctionType:
+                    partial = partial(*operands, y)
+                if type(partial) is not Node:
+                    partial = float(partial)
+                    if partial == 0.0 and _carries_nothing(primitive, i, operands):
+                        continue
+                found[i] = partial
+        except TooLong:
+            raise
         except (TypeError, AttributeError, ArithmeticError, ValueError) as error:
             raise NoFormula(_no_formula(primitive, error)) from error
         return found
@@ -261,21 +277,24 @@ class Builder:
         )
 
 
+SIMPLER = {table.mul, table.where, table.neg, table.identity}
+
+
 def _known(primitive: Primitive, args: Sequence[Any]) -> Any:
     """What an operation gives without being done, None if it has to be: exactly what it would give."""
     if primitive is table.mul:
-        for x1, x2 in (args, args[::-1]):
-            if type(x1) is not Node and x1 in (1.0, -1.0):
-                return x2 if x1 == 1.0 else -x2
+        x1, x2 = args if type(args[1]) is Node else (args[1], args[0])
+        if type(x1) is not Node and x1 in (1.0, -1.0):
+            return x2 if x1 == 1.0 else -x2
     elif primitive is table.where:
         if type(args[0]) is not Node:
             return args[1] if args[0] else args[2]
         if type(args[1]) is not Node and type(args[2]) is not Node and args[1] == args[2] != 0.0:
             return args[1]
     elif primitive is table.neg:
-        row, operands = args[0].builder.ops[args[0].place - args[0].builder.n_leaves]
-        if args[0].place >= args[0].builder.n_leaves and row is table.neg:
-            return args[0].builder.node(operands[0])
+        builder, place = args[0].builder, args[0].place - args[0].builder.n_leaves
+        if place >= 0 and builder.ops[place][0] is table.neg:
+            return builder.node(builder.ops[place][1][0])
     elif primitive is table.identity:
         return args[0]
     return None
@@ -289,10 +308,9 @@ def _carries_nothing(primitive: Primitive, place: int, operands: Sequence[Any]) 
     return primitive.multiplies and type(partner) is not Node and partner == 0.0
 
 
-def _no_formula(primitive: Primitive, error: Exception) -> str:
+def _no_formula(primitive: Primitive, why: object) -> str:
     return (
         f"program: the derivative of {primitive.name} is not written in autograd's own functions, so there is no "
-        f"program of it ({error}); write its partials with them (autograd.cos, not math.cos), or differentiate the "
+        f"program of it ({why}); write its partials with them (autograd.cos, not math.cos), or differentiate the "
         "function that was traced"
     )
-

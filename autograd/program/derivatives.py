@@ -55,10 +55,11 @@ class Derivation:
     matrix: Mapping[tuple[int, int], int]
     kept: Sequence[int]
 
-    def record(self, entries: Iterable[tuple[int, int]]) -> Record:
-        """As a record whose first outputs are some numbers of the matrix."""
+    def record(self, entries: Iterable[tuple[int, int]], width: int) -> Record:
+        """As a record whose first outputs are some numbers of the matrix. width: how many more outputs there are."""
         zero = self.builder.constant(0.0)
-        return self.builder.record([*(self.matrix.get(entry, zero) for entry in entries), *self.kept])
+        outputs = [self.matrix.get(entry, zero) for entry in entries]
+        return self.builder.record([*outputs, *self.kept, *[zero] * (width - len(self.kept))])
 
 
 def derived(record: Record, transform: Transform) -> Derivation:
@@ -139,7 +140,7 @@ def _pulled_back(builder: Builder, seeds: Slopes, variables: Iterable[int]) -> S
         for i, partial in builder.partials(n + k, wanted).items():
             target = found.setdefault(args[i], {})
             for row, cotangent in mine.items():
-                _add(target, row, cotangent * partial)
+                _add(target, row, _times(cotangent, partial))
     return found
 
 
@@ -155,10 +156,14 @@ def _pushed_forward(builder: Builder, seeds: Slopes, ys: Sequence[int]) -> Slope
         total: dict[int, Any] = {}
         for i, partial in builder.partials(n + k, wanted).items() if wanted else ():
             for column, tangent in found[args[i]].items():
-                _add(total, column, partial * tangent)
+                _add(total, column, _times(tangent, partial))
         if total:
             found[n + k] = total
     return found
+
+
+def _times(slope: Any, partial: Any) -> Any:
+    return slope if type(partial) is float and partial == 1.0 else slope * partial
 
 
 def _add(total: dict[int, Any], key: int, part: Any) -> None:

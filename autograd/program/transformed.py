@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from autograd.program.arguments import Fixed, Slot, describe, rebuild, slots_of
+from autograd.modes import modes
+from autograd.program.arguments import Fixed, Slot, collect, describe, rebuild, slots_of
 from autograd.program.bind import Wanted
 from autograd.program.derivatives import Derivation, Transform, derived
 from autograd.program.eagerly import eagerly
@@ -18,6 +20,7 @@ from autograd.program.path import Path
 from autograd.program.record import Array
 from autograd.program.run import Program, is_place
 from autograd.program.sparse import Sparse
+from autograd.program.tracing import Recorder
 from autograd.transforms import Argnums, check_argnums, single
 from autograd.tree import map_leaves
 
@@ -29,6 +32,9 @@ LINKED = ("_theta", "_leaves", "_catches", "_f", "_lock", "moment", "max_paths",
 
 Entries = list[tuple[int, int]]
 """Rows and columns of the numbers of a matrix that may differ from 0."""
+
+NO_SWEEP = 8e-6
+"""Seconds, about, that straight-line code takes less where no gradients of it are wanted."""
 
 ZERO = (-1, -1)
 """An entry that is always 0."""
@@ -56,8 +62,10 @@ class Follower:
 class DerivedPath(Path):
     """A derivative along one path. Where something is not finite, the eager engine is asked."""
 
-    def __init__(self, source: Path, derivation: Derivation, transform: Transform, entries: Entries) -> None:
-        super().__init__(derivation.record([*entries, ZERO]), [], source.dtype, None)
+    def __init__(
+        self, source: Path, derivation: Derivation, transform: Transform, entries: Entries, width: int
+    ) -> None:
+        super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None)
         self.source, self.transform, self.entries = source, transform, entries
         self.follower = Follower(source)  # type: ignore[assignment]
         self.hides, self.is_only_way = source.hides, source.is_only_way
@@ -66,11 +74,14 @@ class DerivedPath(Path):
     def load(self) -> None:
         """The path of the function does."""
 
+    def _seconds(self, n: int) -> float:
+        return super()._seconds(n) - NO_SWEEP
+
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"frozen": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        vars(self).update(state)
         self.frozen = self.source.frozen
 
     def _one_by_one(
@@ -87,9 +98,7 @@ class DerivedPath(Path):
         return self._narrow(found, 1, places), None, None
 
 
-def transformed(
-    program: Program, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False
-) -> Derived:
+def transformed(program: Program, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Derived:
     """A derivative of a program, made once. wrt: as of `Program.value_and_grad`."""
     if wrt is None:
         wrt = "parameters" if len(program.parameters) else "inputs"
@@ -172,7 +181,7 @@ class Derived(Program):
         self._last_kinds = (None, 0, False)
         self._snapshots = None
         self._lends, self._named = False, True
-        self._made: list[tuple[Path, Derivation]] = []
+        self._made: list[tuple[Path, Derivation | None]] = []
         self.paths = []
         self._follow_source()
 
@@ -195,10 +204,10 @@ class Derived(Program):
             return (Slot(f"argument {len(source.description)} (tangents)", (self.by.n,), False, source.width),)
         return _moved(self.by.description, source.width, len(source.description), "tangents")
 
-    def _entries(self) -> Entries:
+    def _entries(self, made: Sequence[Derivation]) -> Entries:
         """What is asked for: the union of what may differ from 0 along the paths, in order."""
         if self.transform.kind in ("hessian", "jacobian"):
-            return sorted({entry for _, derivation in self._made for entry in derivation.matrix})
+            return sorted({entry for derivation in made for entry in derivation.matrix})
         n = self.by.n
         if self.transform.kind == "jvp":
             n = 2 * len(self.source.paths[0].record.outputs)
@@ -223,9 +232,11 @@ class Derived(Program):
 
         if kind == "hessian":
             return by.shaped(row)
-        return map_leaves(lambda k: row(k, np.shape(k)), _with_arrays(tree), _is_number_or_array)
+        return map_leaves(lambda k: row(k, np.shape(k)), tree, _is_like_an_array)
 
     def _results(self, outputs: Array, single: bool) -> Any:
+        if isinstance(self.tree, np.ndarray) and single:
+            return outputs[:, 0][self.tree]
         if self.transform.sparse:
             values = outputs[: len(self._rows)]
             return Sparse(self._shape, self._rows, self._columns, values[:, 0] if single else values.T)
@@ -240,6 +251,17 @@ class Derived(Program):
 
         return map_leaves(filled, self.tree, partial(is_place, single=single))
 
+    def is_meant_for(self, args: tuple[Any, ...]) -> bool:
+        """Whether the transform of these arguments is to be this program: of plain numbers, or while a function is
+        traced. On Values it is the eager engine's, which keeps to its conventions at infinite slopes.
+        """
+        if isinstance(modes.get(threading.get_ident()), Recorder):
+            return True
+        given: list[Array] = []
+        for i, (part, x) in enumerate(zip(self.description, args, strict=False)):
+            collect(part, x, i, given)
+        return all(array.dtype.kind != "O" for array in given)
+
     # ------------------------------------------------------------ paths
 
     def _follow_source(self) -> None:
@@ -248,14 +270,20 @@ class Derived(Program):
         if len(sources) == len(self._made) and all(a is b for a, (b, _) in zip(sources, self._made, strict=True)):
             return
         known = {id(path): derivation for path, derivation in self._made}
-        self._made = [(path, known.get(id(path)) or derived(path.record, self.transform)) for path in sources]
-        entries = self._entries()
+        made = [known.get(id(path)) or derived(path.record, self.transform) for path in sources]
+        entries = self._entries(made)
         self.tree = self._tree_of(entries)
         if self.transform.sparse:
             self._rows, self._columns = np.array(entries, dtype=np.intp).reshape(-1, 2).T.copy()
             n = self.by.n if self.transform.kind == "hessian" else len(sources[0].record.outputs)
             self._shape = n, self.by.n
-        self.paths = [DerivedPath(path, derivation, self.transform, entries) for path, derivation in self._made]
+        width = max(len(derivation.kept) for derivation in made)
+        self.paths = [
+            DerivedPath(path, derivation, self.transform, entries, width)
+            for path, derivation in zip(sources, made, strict=True)
+        ]
+        # With other paths, the pattern may grow, and all of them are written out again.
+        self._made = [(path, None if self._is_one_way else d) for path, d in zip(sources, made, strict=True)]
 
     @property
     def _is_one_way(self) -> bool:
@@ -312,7 +340,7 @@ class Derived(Program):
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: part for key, part in vars(self).items() if key not in ("row", "_transforms")}
-        return kept | {"_snapshots": None}
+        return kept | {"_snapshots": None, "_made": [(path, None) for path, _ in self._made]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -326,13 +354,12 @@ def _is_number_or_array(part: Any) -> bool:
     return isinstance(part, int | np.ndarray)
 
 
-def _with_arrays(tree: Any) -> Any:
-    """The places of numbers with an array for a list of them, as arguments are arrays."""
-    if isinstance(tree, list):
-        with suppress(ValueError):  # of numbers of rows, which are not equally long
-            array = np.array(tree)
-            return array if array.dtype.kind == "i" else tree
-    return tree
+def _is_like_an_array(part: Any) -> bool:
+    """Whether a part of a result is a number, an array, or lists that could be one, as arguments are arrays."""
+    if isinstance(part, list):
+        with suppress(ValueError):  # of numbers and rows, or of rows that are not equally long
+            return np.array(part).dtype.kind == "i"
+    return _is_number_or_array(part)
 
 
 def _placed(places: Any, shape: tuple[int, ...]) -> Any:

@@ -29,7 +29,7 @@ class Transforms:
 
         sparse: a `Sparse` matrix instead, of all numbers of the result by all that it is differentiated by.
         """
-        return self._transformed("jacobian", wrt, argnums, sparse)
+        return self.transformed("jacobian", wrt, argnums, sparse)
 
     def hessian(self, wrt: str | None = None, *, argnums: Argnums = None, sparse: bool = False) -> Program:
         """All second derivatives of the number that the program returns, example by example: takes its arguments, and
@@ -38,27 +38,28 @@ class Transforms:
 
         sparse: a `Sparse` matrix instead.
         """
-        return self._transformed("hessian", wrt, argnums, sparse)
+        return self.transformed("hessian", wrt, argnums, sparse)
 
     def hvp(self, wrt: str | None = None) -> Program:
         """The Hessian times a vector: takes the arguments, then the tangents, of the same structure (by parameters, one
         array of n); returns the structure of what it is differentiated by.
         """
-        return self._transformed("hvp", wrt)
+        return self.transformed("hvp", wrt)
 
     def jvp(self, wrt: str | None = None) -> Program:
         """The Jacobian times a vector: takes the arguments, then tangents as of `hvp`. Returns a pair: what the program
         returns, and how fast it changes.
         """
-        return self._transformed("jvp", wrt)
+        return self.transformed("jvp", wrt)
 
     def vjp(self, wrt: str | None = None) -> Program:
         """A vector times the Jacobian: takes the arguments, then cotangents, of the structure of the result. Returns
         the gradient of the sum of results, each times its cotangent.
         """
-        return self._transformed("vjp", wrt)
+        return self.transformed("vjp", wrt)
 
-    def _transformed(self, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Any:
+    def transformed(self, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Program:
+        """The one of these that is called `kind`."""
         from autograd.program.transformed import transformed  # it is made of programs itself
 
         return transformed(self, kind, wrt, argnums, sparse)  # type: ignore[arg-type]
