@@ -12,6 +12,7 @@ from programs.generator import random_program
 
 import autograd
 from autograd import Program, TraceError, Value, hessian, hvp, jacobian, jvp, trace, vjp
+from autograd.program import coloured, derivatives
 from autograd.program.bind import Wanted
 from autograd.program.builder import NoFormula
 from autograd.program.eagerly import eagerly
@@ -185,6 +186,54 @@ def test_the_pattern_of_branches_is_their_union():
     both = found([[1.0, 2.0], [-1.0, 2.0], [2.0, 3.0]])
     assert both.values.tolist() == [[1.0, 1.0, 0.0], [0.0, 0.0, 2.0], [1.0, 1.0, 0.0]]
     assert program.hessian()([-1.0, 2.0]).tolist() == [[0.0, 0.0], [0.0, 2.0]]
+
+
+@pytest.mark.parametrize("seed", range(0, 36, 3))
+def test_by_vectors_as_written_out(seed, monkeypatch):
+    """Matrices that are too long to be written out: products with as many vectors as there are colours."""
+    case, rng = random_program(seed, branches=seed % 2 == 1), random.Random(seed)
+    program, other = (trace(case.f, *case.recipe.example, parameters=case.parameters, max_paths=1000) for _ in range(2))
+    batch = np.array([row_of(case, program, rng) for _ in range(7)]).reshape(7, -1)
+    given = [batch[:, slot.place].reshape(7, *slot.shape) for slot in program.slots]
+    for kind in ("jacobian", "hessian"):
+        for wrt in ("inputs", "parameters")[: 1 + bool(len(program.parameters))]:
+            if (wrt == "inputs" and all(slot.whole for slot in program.slots)) or (
+                kind == "hessian" and not isinstance(program.tree, int)
+            ):
+                continue
+            written = program.transformed(kind, wrt, None, True)
+            with monkeypatch.context() as patch:
+                patch.setattr(derivatives, "SHORT", 0)
+                patch.setattr(derivatives, "TIMES", 0)
+                patch.setattr(coloured, "ROWS", 5)
+                products = other.transformed(kind, wrt, None, True)
+                found = products._results(products._run(given, 7, Wanted())[0], False).toarray()
+            wanted = written._results(written._run(given, 7, Wanted())[0], False).toarray()
+            near(found, wanted, 1e-9 * np.abs(wanted).max(initial=1.0))
+
+
+def test_few_vectors(monkeypatch):
+    monkeypatch.setattr(derivatives, "SHORT", 0)
+    monkeypatch.setattr(derivatives, "TIMES", 1.1)
+    x = [0.1 * i for i in range(20)]
+    found = trace(rosenbrock, x).hessian()
+    assert repr(found).startswith("<hessian, 3 vectors for each example, by hvp")
+    near(found(x), hessian(rosenbrock)(x), 1e-10)
+    near(found([x, x])[1], found(x))
+    program = trace(lambda x: [x[0] * x[i] for i in range(20)] + [autograd.dot(x, x) ** 2], x)
+    near(program.jacobian()(x), jacobian(lambda x: [x[0] * x[i] for i in range(20)] + [autograd.dot(x, x) ** 2])(x))
+    wide = trace(lambda x, y: [autograd.dot(x, y) ** 2, autograd.sum(x) * y[0]], x, x)
+    by_x, _, again = wide.jacobian(argnums=(0, 1, 0))(x, x)
+    assert repr(wide.jacobian(argnums=(0, 1, 0))).startswith("<jacobian, 2 vectors for each example, by vjp")
+    near(by_x[1], [0.0] * 20)
+    near(by_x, again)
+    assert isinstance(hessian(trace(rosenbrock, x))([Value(t) for t in x])[0][0], Value)
+    with pytest.raises(TypeError, match="hessian: takes plain numbers"):
+        found([Value(t) for t in x])
+    again = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(again(x), found(x))
+    with pytest.raises(TypeError, match="not written out"):
+        found.value_and_grad(x)
 
 
 # ---------------------------------------------------------------- branches, parameters, as data

@@ -130,6 +130,7 @@ class Builder:
     negative, from -1 downwards.
 
     ops: of each operation the row and the places of its arguments. n_inputs: those of the record, and `more`.
+    longest: how many operations there may be.
     """
 
     def __init__(self, record: Record, more: int = 0) -> None:
@@ -151,6 +152,7 @@ class Builder:
         self.outputs = [self._moved[i] for i in record.outputs.tolist()]
         self.guards = tuple(replace(g, args=tuple(self._moved[i] for i in g.args)) for g in record.guards)
         self.bounds = record.bounds
+        self.longest = LONGEST
 
     # ------------------------------------------------------------ writing
 
@@ -188,10 +190,10 @@ class Builder:
         operation = primitive, tuple([x.place if type(x) is Node else self.place(x) for x in args])
         place = self._places.get(operation)
         if place is None:
-            if len(self.ops) >= LONGEST:
+            if len(self.ops) >= self.longest:
                 raise TooLong(
-                    f"program: a derivative, written out, takes more than {LONGEST:,} operations; take Hessians and "
-                    "Jacobians of so many numbers times a vector: program.hvp(), jvp() or vjp()"
+                    f"program: a derivative, written out, takes more than {self.longest:,} operations; take "
+                    "Hessians and Jacobians of so many numbers times a vector: program.hvp(), jvp() or vjp()"
                 )
             place = self._places[operation] = self.n_leaves + len(self.ops)
             self.ops.append(operation)

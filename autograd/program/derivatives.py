@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import primitives as table
-from autograd.program.builder import Builder
+from autograd.program.builder import Builder, TooLong
 from autograd.program.record import Array, Record
 
-__all__ = ["SAFE", "Derivation", "Transform", "derived"]
+__all__ = ["Derivation", "Transform", "derived", "pattern_of"]
 
 SAFE = {table.mul, table.abs, table.sum, table.mean, table.dot}
 """Rows that have a value everywhere, beside those that are linear or choose."""
+
+SHORT, TIMES = 50_000, 4
+"""A matrix is written out as long as it takes no more operations than these, and so many times those of its vector."""
+
+MOST_PLACES = 1 << 25
 
 Slopes = dict[int, dict[int, Any]]
 """For nodes, by place: cotangents of some rows, or tangents of some columns; Nodes, or numbers."""
@@ -78,6 +83,8 @@ def derived(record: Record, transform: Transform) -> Derivation:
     base = len(builder.ops)
     ys: Sequence[int] = builder.outputs
     rows: Slopes
+    if transform.kind == "jacobian":
+        _limit(builder)
     if transform.kind == "vjp":
         rows = _pulled_back(builder, _sums(builder, ys, given), variables)
         found = {(i, 0): x for i, v in enumerate(variables) for x in rows.get(v, {}).values()}
@@ -85,6 +92,8 @@ def derived(record: Record, transform: Transform) -> Derivation:
         gradient = _pulled_back(builder, {ys[0]: {0: 1.0}}, variables)
         slopes = [builder.place(gradient.get(v, {}).get(0, 0.0)) for v in variables]
         base = len(builder.ops)
+        if transform.kind == "hessian":
+            _limit(builder)
         found = _forwards(builder, slopes, variables, given)
         if transform.kind == "hessian" and _is_smooth(builder, slopes):
             found = {(i, j): found.get((max(i, j), min(i, j)), x) for (i, j), x in found.items()}
@@ -97,6 +106,43 @@ def derived(record: Record, transform: Transform) -> Derivation:
         found = _backwards(builder, ys, variables)
     matrix = {entry: builder.place(x) for entry, x in found.items()}
     return Derivation(builder, matrix, _kept(builder, list(matrix.values()), base))
+
+
+def _limit(builder: Builder) -> None:
+    """From now on, a matrix that is much longer than a matrix times a vector is too long: that, many abreast, is
+    better.
+    """
+    builder.longest = min(builder.longest, SHORT + TIMES * len(builder.ops))
+
+
+def pattern_of(record: Record, transform: Transform) -> list[list[int]]:
+    """For each row of a Jacobian or Hessian the columns where it may differ from 0, without writing it out.
+
+    Raises NoFormula, or TooLong where the pattern has too many places to be of use.
+    """
+    builder, variables = Builder(record), transform.variables(record)
+    ys: Sequence[int] = builder.outputs
+    if transform.kind == "hessian":
+        gradient = _pulled_back(builder, {ys[0]: {0: 1.0}}, variables)
+        ys = [builder.place(gradient.get(v, {}).get(0, 0.0)) for v in variables]
+    n = builder.n_leaves
+    nothing: frozenset[int] = frozenset()
+    reached: dict[int, frozenset[int]] = {v: frozenset((j,)) for j, v in enumerate(variables)}
+    size = 0
+    for k, lives in enumerate(builder.reached(ys)):
+        row, args = builder.ops[k]
+        if not lives or row.flat:
+            continue
+        sources = [reached[arg] for i, arg in enumerate(args) if arg in reached and i not in row.cut]
+        if sources:
+            largest = max(sources, key=len)
+            if not all(part <= largest for part in sources):
+                largest = largest.union(*sources)
+                size += len(largest)
+            reached[n + k] = largest
+        if size > MOST_PLACES:
+            raise TooLong("program: too much of the matrix may differ from 0; take it times a vector: program.hvp()")
+    return [sorted(reached.get(y, nothing)) for y in ys]
 
 
 def _sums(builder: Builder, ys: Sequence[int], cotangents: Iterable[int]) -> Slopes:

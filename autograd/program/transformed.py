@@ -21,10 +21,10 @@ from autograd.program.record import Array
 from autograd.program.run import Program, is_place
 from autograd.program.sparse import Sparse
 from autograd.program.tracing import Recorder
-from autograd.transforms import Argnums, check_argnums, single
+from autograd.transforms import Argnums, single
 from autograd.tree import map_leaves
 
-__all__ = ["Derived", "transformed"]
+__all__ = ["Derived"]
 
 LINKED = ("_theta", "_leaves", "_catches", "_f", "_lock", "moment", "max_paths", "dtype")
 """What a derivative shares with its program."""
@@ -96,22 +96,6 @@ class DerivedPath(Path):
             numbers = eagerly(self.source.record, self.transform, parameters, row, place)
             found[: len(self.entries), k] = [numbers.get(entry, 0.0) for entry in self.entries]
         return self._narrow(found, 1, places), None, None
-
-
-def transformed(program: Program, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Derived:
-    """A derivative of a program, made once. wrt: as of `Program.value_and_grad`."""
-    if wrt is None:
-        wrt = "parameters" if len(program.parameters) else "inputs"
-    if wrt not in ("parameters", "inputs"):
-        raise ValueError(f"{kind}: wrt must be 'parameters' or 'inputs', got {wrt!r}")
-    check_argnums(argnums, kind)
-    chosen = argnums if argnums is None or isinstance(argnums, int) else tuple(argnums)
-    known = vars(program).setdefault("_transforms", {})
-    key = kind, wrt, chosen, sparse
-    if key not in known:
-        with program.alone():
-            known[key] = Derived(program, kind, wrt, chosen, sparse)
-    return known[key]  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -272,11 +256,7 @@ class Derived(Program):
         known = {id(path): derivation for path, derivation in self._made}
         made = [known.get(id(path)) or derived(path.record, self.transform) for path in sources]
         entries = self._entries(made)
-        self.tree = self._tree_of(entries)
-        if self.transform.sparse:
-            self._rows, self._columns = np.array(entries, dtype=np.intp).reshape(-1, 2).T.copy()
-            n = self.by.n if self.transform.kind == "hessian" else len(sources[0].record.outputs)
-            self._shape = n, self.by.n
+        self._arrange(entries)
         width = max(len(derivation.kept) for derivation in made)
         self.paths = [
             DerivedPath(path, derivation, self.transform, entries, width)
@@ -284,6 +264,18 @@ class Derived(Program):
         ]
         # With other paths, the pattern may grow, and all of them are written out again.
         self._made = [(path, None if self._is_one_way else d) for path, d in zip(sources, made, strict=True)]
+
+    def _arrange(self, entries: Entries) -> None:
+        """Say where the numbers of the result stand."""
+        self.tree = self._tree_of(entries)
+        if self.transform.sparse:
+            self._rows, self._columns = np.array(entries, dtype=np.intp).reshape(-1, 2).T.copy()
+            self._shape = self._n_rows, self.by.n
+
+    @property
+    def _n_rows(self) -> int:
+        """Of the matrix."""
+        return self.by.n if self.transform.kind == "hessian" else len(self.source.paths[0].record.outputs)
 
     @property
     def _is_one_way(self) -> bool:

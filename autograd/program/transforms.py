@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autograd.transforms import Argnums
 
@@ -60,6 +60,6 @@ class Transforms:
 
     def transformed(self, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Program:
         """The one of these that is called `kind`."""
-        from autograd.program.transformed import transformed  # it is made of programs itself
+        from autograd.program.coloured import transformed  # it is made of programs itself
 
         return transformed(self, kind, wrt, argnums, sparse)  # type: ignore[arg-type]
