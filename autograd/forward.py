@@ -15,7 +15,7 @@ from autograd.engine import Value, record, topological
 from autograd.modes import recording
 from autograd.primitives import sum as sum_of
 from autograd.sweep import carries_nothing, read_data, read_value, ruled
-from autograd.transforms import call, check_function, plain, recording_by, split
+from autograd.transforms import call, check_function, derivative_of_program, plain, recording_by, split
 from autograd.tree import map_numbers, named_numbers
 from autograd.trouble import explain_nan, missing, no_derivative
 
@@ -40,6 +40,9 @@ def jvp(
     check_function("jvp", f)
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("jvp: primals and tangents are tuples of arguments, as in jvp(f, (2.0,), (1.0,))")
+    program = None if has_aux else derivative_of_program(f, "jvp", (*primals, *tangents))
+    if program is not None:
+        return program(*primals, *tangents)  # type: ignore[no-any-return]
     called = call(f, tuple(primals), {}, None, "jvp")
     result, aux = split(called.result, has_aux, "jvp")
     along = directions(called.args, tuple(tangents), "jvp")

@@ -23,6 +23,7 @@ from autograd.transforms import (
     call,
     check_argnums,
     check_function,
+    derivative_of_program,
     one_number,
     plain,
     recording_by,
@@ -46,6 +47,9 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
     ([6.0, 5.0], (3.0, 2.0), (10.0, 10.0))
     """
     check_function("vjp", f)
+    program = None if has_aux else derivative_of_program(f, "vjp", args)
+    if program is not None:
+        return f(*args), lambda cotangents: program(*args, cotangents)
     called = call(f, args, {}, None, "vjp")
     result, aux = split(called.result, has_aux, "vjp")
     ys = [y for _, y in named_numbers(result, "")]
@@ -82,6 +86,9 @@ def jacobian(
     check_argnums(argnums, "jacobian")
 
     def matrix_of(*args: Any, **named: Any) -> Any:
+        program = None if has_aux or named else derivative_of_program(f, "jacobian", args, argnums, sparse)
+        if program is not None:
+            return program(*args)
         called = call(f, args, named, argnums, "jacobian")
         result, aux = split(called.result, has_aux, "jacobian")
         ys = [y for _, y in named_numbers(result, "")]
@@ -90,7 +97,7 @@ def jacobian(
             found = _sparse(ys, called.variables, "jacobian")
         else:
             outside = called.reaches_out(ys)
-            rows = _rows(ys, called.variables, outside)
+            rows = rows_of(ys, called.variables, outside)
             aux = aux if outside else plain(aux)
             found = _placed(result, rows, called, argnums)
         return (found, aux) if has_aux else found
@@ -112,13 +119,16 @@ def hessian(f: Callable[..., Any], argnums: Argnums = None, sparse: bool = False
     check_argnums(argnums, "hessian")
 
     def matrix_of(*args: Any, **named: Any) -> Any:
+        program = None if named else derivative_of_program(f, "hessian", args, argnums, sparse)
+        if program is not None:
+            return program(*args)
         called = call(f, args, named, argnums, "hessian")
         y = one_number(called.result, "hessian")
         slopes = slopes_of(y, called.variables, True)
         if sparse:
             _plain_only(called, y, "hessian")
             return _sparse(slopes, called.variables, "hessian")
-        rows = _rows(slopes, called.variables, called.reaches_out(y))
+        rows = rows_of(slopes, called.variables, called.reaches_out(y))
         gradient = single(argnums, called.shaped(slopes))
         # An argument that is asked for twice has its rows twice.
         order = [k for part in called.shaped(range(len(rows))) for _, k in named_numbers(part, "")]
@@ -140,6 +150,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     check_function("hvp", f)
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("hvp: primals and tangents are tuples of arguments, as in hvp(f, (2.0,), (1.0,))")
+    program = derivative_of_program(f, "hvp", (*primals, *tangents))
+    if program is not None:
+        return program(*primals, *tangents)
     called = call(f, tuple(primals), {}, None, "hvp")
     y = one_number(called.result, "hvp")
     along = directions(called.args, tuple(tangents), "hvp")
@@ -162,7 +175,7 @@ def _linearised(ys: Sequence[Any], variables: list[Value], recorded: bool) -> Sl
         return linearised(order, read_value if recorded else read_data, varying(order, variables))
 
 
-def _rows(ys: Sequence[Any], variables: list[Value], recorded: bool) -> list[list[Any]]:
+def rows_of(ys: Sequence[Any], variables: list[Value], recorded: bool) -> list[list[Any]]:
     """The derivatives of each of ys by each variable, by sweeps backwards or forwards."""
     if len(ys) <= len(variables):
         return [slopes_of(y, variables, recorded) for y in ys]
@@ -208,12 +221,23 @@ def _sparse(ys: Sequence[Any], variables: list[Value], name: str) -> Any:
         from scipy.sparse import csr_array
     except ImportError:
         raise ImportError(f"{name}: sparse=True needs SciPy; run 'pip install scipy'") from None
+    pattern, found = entries_of(ys, variables)
+    places = [(i, j) for i, columns in enumerate(pattern) for j in columns]
+    ends = list(itertools.accumulate(map(len, pattern), initial=0))
+    data = [found[place] for place in places]
+    return csr_array((data, [j for _, j in places], ends), shape=(len(ys), len(variables)))
+
+
+def entries_of(ys: Sequence[Any], variables: list[Value]) -> tuple[list[list[int]], dict[tuple[int, int], float]]:
+    """The derivatives of ys by the variables that may differ from 0, by the places of both; and before them, for each
+    of ys, the places of the variables. All columns, or rows, of one colour in one sweep.
+    """
     pattern = _pattern(ys, variables)
-    rows_of: list[list[int]] = [[] for _ in variables]
+    of_column: list[list[int]] = [[] for _ in variables]
     for i, columns in enumerate(pattern):
         for j in columns:
-            rows_of[j].append(i)
-    by_row, by_column = coloured(rows_of, len(ys)), coloured(pattern, len(variables))
+            of_column[j].append(i)
+    by_row, by_column = coloured(of_column, len(ys)), coloured(pattern, len(variables))
     found: dict[tuple[int, int], float] = {}
     if max(by_row, default=-1) <= 2 * max(by_column, default=-1) + 1:  # a sweep backwards costs less than one forwards
         for group in _groups(by_row):
@@ -225,11 +249,8 @@ def _sparse(ys: Sequence[Any], variables: list[Value], name: str) -> Any:
         slopes_forwards = _linearised(ys, variables, False)
         for group in _groups(by_column):
             tangents = push_forward(slopes_forwards, {variables[j]: 1.0 for j in group})
-            found |= {(i, j): tangents.get(ys[i], 0.0) for j in group for i in rows_of[j]}
-    places = [(i, j) for i, columns in enumerate(pattern) for j in columns]
-    ends = list(itertools.accumulate(map(len, pattern), initial=0))
-    data = [found[place] for place in places]
-    return csr_array((data, [j for _, j in places], ends), shape=(len(ys), len(variables)))
+            found |= {(i, j): tangents.get(ys[i], 0.0) for j in group for i in of_column[j]}
+    return pattern, found
 
 
 def _plain_only(called: Call, ys: Any, name: str) -> None:

@@ -8,6 +8,7 @@ derivatives nest, and no gradient is lost on the way.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
 
 __all__ = [
-    "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "grad", "one_number", "plain", "single",
-    "recording_by", "slopes_of", "split", "value_and_grad",
+    "Argnums", "Call", "call", "check_argnums", "check_function", "derivative", "derivative_of_program", "grad",
+    "one_number", "plain", "single", "recording_by", "slopes_of", "split", "value_and_grad",
 ]  # fmt: skip
 
 Argnums = int | Sequence[int] | None
@@ -136,9 +137,28 @@ def check_function(name: str, f: Any) -> None:
         raise TypeError(f"{name}: takes a function, got {f!r}{hint}")
 
 
+def derivative_of_program(
+    f: Any, kind: str, args: tuple[Any, ...], argnums: Argnums = None, sparse: bool = False
+) -> Any:
+    """A derivative by its inputs of f, if that is a program and takes plain numbers: a program as well. Else None.
+
+    args: what it is to be called with. None, too, where the derivative cannot be written down, or is too long for that.
+    """
+    module = sys.modules.get("autograd.program.run")
+    if module is None or not isinstance(f, module.Program):
+        return None
+    from autograd.program.builder import NoFormula, TooLong
+
+    try:
+        program = f.transformed(kind, "inputs", argnums, sparse)
+    except (NoFormula, TooLong):
+        return None
+    return program if program.is_meant_for(args) else None
+
+
 _taken_by: dict[int, tuple[Value, ...]] = {}
-"""The variables of all derivatives that are being taken, a group for each by its id, in any thread: what depends on one of
-them has to stay differentiable.
+"""The variables of all derivatives that are being taken, a group for each by its id, in any thread: what depends on one
+of them has to stay differentiable.
 """
 
 

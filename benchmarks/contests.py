@@ -42,6 +42,7 @@ class Contest:
 
 FORMULA = "Black-Scholes and 5 Greeks × 10,000"
 EULER = "gradient of 1,000 Euler steps"
+HESSIAN = "Hessian of Rosenbrock's function"
 DDX = "ddx-ad, compiled"
 CONTESTS = {
     "black-scholes": [
@@ -66,6 +67,11 @@ CONTESTS = {
     "odd-example": [
         Contest("8 sigmoids × 1,000, one of them sigmoid(-800)", "a clean batch", 2.0, "sigmoids", "clean", ""),
         Contest("Nielsen's network × 10, with one sigmoid(-800)", "a clean batch", 2.0, "digits", "clean", ""),
+    ],
+    "hessian": [
+        Contest(f"{HESSIAN} in 30 variables", "JAX jit, one thread", 1.0, "hessian", "jax-thread"),
+        Contest(f"{HESSIAN} in 30 variables", DDX, 5.0, "hessian", "ddx"),
+        Contest(f"{HESSIAN} in 30,000 variables, sparse", "one gradient", 6.0, "sparse-hessian", "gradient", ""),
     ],
 }  # fmt: skip
 BINDING_BAR = 0.001

@@ -27,6 +27,7 @@ from autograd.program.steps import Step, padded, steps
 __all__ = ["Bound", "NotFinite", "Results", "Wanted"]
 
 LARGE = 1 << 16  # bytes of a gradient, from which on a copy of it is worth avoiding
+FEW_OUTPUTS = 8  # that are put together one by one
 
 
 class NotFinite(ArithmeticError):
@@ -70,6 +71,15 @@ class Turn:
         return sys.getrefcount(self.gradient.base) == self._held
 
 
+def _grouped(outputs: Sequence[tuple[int, int]]) -> list[tuple[Any, int, Any]]:
+    """Where outputs stand: their places, the space, and its rows; many of them at once, as one array of rows."""
+    if len(outputs) <= FEW_OUTPUTS:
+        return [(i, space, row) for i, (space, row) in enumerate(outputs)]
+    spaces, rows = np.array(outputs).T
+    chosen = [(np.flatnonzero(spaces == space), int(space)) for space in np.unique(spaces)]
+    return [(places if len(chosen) > 1 else slice(None), space, rows[places]) for places, space in chosen]
+
+
 class Bound:
     """A plan with all its buffers. Put the examples into `rows`, one in each, and run.
 
@@ -84,7 +94,7 @@ class Bound:
         self.steps = lowered.steps
         self.buffers = self._allocated(lowered.sizes)
         self._runners = runners(self.steps, self.buffers)
-        self._results = [self._values(space)[row] for space, row in plan.outputs]
+        self._results = _grouped(plan.outputs)
         self._outputs = Results((len(plan.outputs), n), dtype)
         self._gradients = Results((n, len(theta)) if wanted.each else (len(theta),), dtype)
         self._slopes = Results(self.rows.shape, dtype)
@@ -145,8 +155,8 @@ class Bound:
             if strict and self._told & STRANGE:
                 raise NotFinite
             outputs = self._outputs.fresh()
-            for i, result in enumerate(self._results):
-                outputs[i] = result
+            for places, space, rows in self._results:
+                outputs[places] = self._values(space)[rows]
             slopes = None
             if self.wanted.by_parameters and gradient is None:
                 found = self._values(COTANGENT + PARAMETER)[: len(self.theta)].T

@@ -31,9 +31,10 @@ from autograd.program.reverse import reverse
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.steps import steps
 from autograd.program.tracing import trace_once, trace_path
+from autograd.program.transforms import Transforms
 from autograd.tree import map_leaves
 
-__all__ = ["Program", "trace"]
+__all__ = ["Program", "is_place", "trace"]
 
 WANTED: dict[Any, Wanted] = {
     (wrt, reduce): Wanted(wrt != "inputs", wrt != "parameters", reduce is None and wrt != "inputs")
@@ -90,7 +91,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock)
 
 
-class Program:
+class Program(Transforms):
     """A function as plain data: `program(*batch)` computes it for many examples at once. Made by `trace`.
 
     Arguments are nested as the example was, with arrays (or lists) that have one more axis in front, the batch; without
@@ -308,7 +309,7 @@ class Program:
             found = outputs[tree, 0]
             return float(found) if isinstance(tree, int) and outputs.dtype != object else found
 
-        return map_leaves(filled, self.tree, partial(_is_place, single=single))
+        return map_leaves(filled, self.tree, partial(is_place, single=single))
 
     def _by_argument(self, by_inputs: Array, single: bool) -> Any:
         def of_slot(slot: Slot) -> Any:
@@ -648,7 +649,7 @@ class Program:
     # ------------------------------------------------------------ as data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: part for key, part in vars(self).items() if key not in ("_lock", "row")} | {
+        return {key: part for key, part in vars(self).items() if key not in ("_lock", "row", "_transforms")} | {
             "_f": None,
             "_snapshots": None,
             "_lent": _nothing,
@@ -670,7 +671,7 @@ class Program:
     __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
 
 
-def _is_place(tree: Any, single: bool) -> bool:
+def is_place(tree: Any, single: bool) -> bool:
     """Whether a part of what a function returned is filled at once: a number, an array, or, in a batch, a list."""
     if isinstance(tree, int | np.ndarray):
         return True

@@ -38,7 +38,11 @@ LISTS = {"sum", "mean", "dot", "logsumexp"}  # the rows of a list that the C cor
 
 def is_possible(record: Record, dtype: Any) -> bool:
     """Whether there is C for it: the native engine is in use, the program is in float64, and all rows are built in."""
-    return dtype == np.float64 and all(row.name in KINDS and row.name in _BUILT_IN for row in record.primitives)
+    return (
+        bool(KINDS)
+        and dtype == np.float64
+        and all(row.name in KINDS and row.name in _BUILT_IN for row in record.primitives)
+    )
 
 
 def _can_be_followed(record: Record) -> bool:
