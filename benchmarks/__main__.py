@@ -9,11 +9,13 @@ is noisy, its state is not. `--write` puts the table into the README.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import itertools
 import math
 import os
 import platform
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -27,13 +29,15 @@ sys.path[0] = str(ROOT)  # also when run as a file
 # Before NumPy is loaded: matrix products, ours and those written by hand, on one thread.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np  # noqa: E402
+
 import autograd  # noqa: E402
 import nn  # noqa: E402
 import visualize  # noqa: E402
 from autograd import Value  # noqa: E402
-from benchmarks import moons, programs  # noqa: E402
+from benchmarks import contests, moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
-from benchmarks.measure import Options, Row, ask, paired, python_of, seconds  # noqa: E402
+from benchmarks.measure import PEERS, Options, Row, ask, paired, python_of, seconds  # noqa: E402
 
 # What the README shows of them, wins and losses: how workload and rival begin.
 IN_README = [
@@ -52,6 +56,10 @@ IN_README = [
     ("recurrent network", "PyTorch"),
     ("convolutional network", "PyTorch"),
     ("memory while a gradient", "NumPy by hand"),
+    ("Black-Scholes and 5 Greeks", "ddx-ad"),
+    ("Black-Scholes and 5 Greeks", "JAX jit"),
+    ("gradient of 1,000 Euler steps × 1,000", "ddx-ad"),
+    ("gradient of 1,000 Euler steps, one point", "ddx-ad"),
 ]
 
 MARKS = ("<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->")
@@ -293,6 +301,7 @@ GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "gpt": gpt_rows,
     "pictures": picture_rows,
     **programs.GROUPS,
+    **contests.GROUPS,
 }
 
 
@@ -320,15 +329,40 @@ def main() -> None:
 
 def table_of(rows: list[Row]) -> str:
     """The rows as a table, below what they were measured on."""
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     lines = [
-        f"Measured on {machine}, with the {autograd.engine()} engine unless another is named; BLAS on one thread, "
-        "PyTorch and JAX on as many as the row says, else on all.",
+        f"Measured on {machine}{load()}, with the {autograd.engine()} engine unless another is named; BLAS on one "
+        "thread, PyTorch and JAX on as many as the row says, else on all. Rows with a bar compare seconds of the "
+        f"processor, both sides on one thread. {', '.join(versions())}.",
         "",
     ]
     lines += ["| workload | against | result |", "| --- | --- | --- |"]
     lines += [f"| {row.workload} | {row.against} | {row.result} |" for row in rows]
     return "\n".join(lines)
+
+
+def processor() -> str:
+    """Its name, as far as the system tells."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return ", ".join([*names[:1], platform.machine()])
+
+
+def load() -> str:
+    """What else the machine did of late, where the system tells."""
+    return f", {os.getloadavg()[1]:.1f} processes at work" if hasattr(os, "getloadavg") else ""
+
+
+def versions() -> list[str]:
+    """Of this NumPy, and of what is installed in the environments of peers."""
+    found = [f"NumPy {np.__version__}"]
+    for environment, wanted in PEERS.items():
+        folders = (ROOT / environment).glob("lib/python*/site-packages")
+        installed = {d.name.lower(): d.version for d in importlib.metadata.distributions(path=[*map(str, folders)])}
+        names = [re.split("[=>]", requirement)[0] for requirement in wanted]
+        found += [f"{name} {installed[name]}" for name in names if name in installed and name != "numpy"]
+    return found
 
 
 def chosen_for_readme(rows: list[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = {
-    ".venv-bench": ["micrograd==0.1.0", "torch==2.13.0", "jax", "casadi", "numpy"],
+    ".venv-bench": ["micrograd==0.1.0", "torch==2.13.0", "jax", "casadi", "ddx-ad>=4.3", "numpy"],
     ".venv-bench-hips": ["autograd", "numpy"],
 }
 AT_LEAST = 0.05
@@ -98,11 +98,15 @@ class Timer:
 
 
 class Peer:
-    """A library on one workload, in a process of its own; see program_peers.py. value, gradient: what it found."""
+    """A library on one workload, in a process of its own; see program_peers.py. value, gradient: what it found.
 
-    def __init__(self, process: subprocess.Popen[str], found: dict[str, Any]) -> None:
+    clock: 0 counts seconds on the wall, 1 those of the processor, which other work on the machine hardly touches.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], found: dict[str, Any], clock: int = 0) -> None:
         self.process = process
         self.value, self.gradient = found["value"], found["gradient"]
+        self.clock, self.first = clock, float(found["first"][clock])
         self.calls = 0
 
     def __call__(self) -> float:
@@ -112,31 +116,44 @@ class Peer:
 
     def seconds(self, calls: int) -> float:
         """Seconds of one run, the mean of so many."""
-        return self._ask(f"run {calls}") / calls
+        return self._ask(f"run {calls}")[0] / calls
+
+    def each(self, calls: int) -> list[float]:
+        """Seconds of each of so many runs."""
+        return self._ask(f"each {calls}")
 
     def building(self) -> float:
         """Seconds to build everything anew, up to the first result."""
-        return self._ask("build")
+        return self._ask("build")[0]
 
-    def _ask(self, line: str) -> float:
+    def _ask(self, line: str) -> list[float]:
         print(line, file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())  # type: ignore[union-attr]
+        answer = json.loads(self.process.stdout.readline())  # type: ignore[union-attr]
+        return [pair[self.clock] for pair in answer]
 
 
 @contextlib.contextmanager
-def peer(environment: str, library: str, workload: str, *arguments: str, engine: str = "") -> Iterator[Peer | None]:
-    """A Peer while it is needed; None if it cannot be had, and why on stderr. environment: "" is this one."""
+def peer(
+    environment: str, library: str, workload: str, *arguments: str, engine: str = "", clock: int = 0,
+    threads: bool = False,
+) -> Iterator[Peer | None]:  # fmt: skip
+    """A Peer while it is needed; None if it cannot be had, and why on stderr.
+
+    environment: "" is this one. threads: BLAS may use as many as it likes.
+    """
     python = python_of(environment) if environment else sys.executable
     if python is None:
         yield None
         return
     command = [str(python), str(ROOT / "benchmarks" / "program_peers.py"), library, workload, *arguments]
     variables = {**os.environ, **({"GLASSGRAD_ENGINE": engine} if engine else {})}
+    if threads:
+        variables.pop("OPENBLAS_NUM_THREADS", None)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables) as process:
         first = process.stdout.readline()  # type: ignore[union-attr]
         if not first:
             print(f"{library} failed on {workload}", file=sys.stderr)
-        yield Peer(process, json.loads(first)) if first else None
+        yield Peer(process, json.loads(first), clock) if first else None
 
 
 def race(ours: Callable[[], float], theirs: Callable[[], float], repeat: int) -> tuple[float, float]:
@@ -147,15 +164,17 @@ def race(ours: Callable[[], float], theirs: Callable[[], float], repeat: int) ->
 
 @functools.cache
 def python_of(environment: str) -> Path | None:
-    """The interpreter of an environment of peers, made on first use; None if they cannot be installed."""
+    """The interpreter of an environment of peers, made when they change; None if they cannot be installed."""
     folder = ROOT / environment
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True)
+    ready, wanted = folder / "ready", " ".join(PEERS[environment])
+    if not ready.exists() or ready.read_text() != wanted:
+        if not python.exists():
+            venv.create(folder, with_pip=True)
         installed = subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[environment]], check=False)
         if installed.returncode:
             return None
-        (folder / "ready").touch()
+        ready.write_text(wanted)
     return python
 
 

@@ -1,7 +1,9 @@
 """One library on one workload, in a process of its own that waits to be asked: program_peers.py LIBRARY WORKLOAD [FILE]
 
-Prints one line of JSON, {"value": ..., "gradient": [...]}; then, for each line of input, the seconds that it took to do
-what the line says: `run N`, N times, or `build`, everything anew up to the first result. FILE: MNIST.
+Prints one line of JSON, {"value": ..., "gradient": [...], "first": what building and the first result took}; then, for
+each line of input, what it took to do what the line says: `run N`, N times together, `each N`, N times one by one, or
+`build`, everything anew up to the first result. All as pairs of seconds, by the clock on the wall and of the processor
+(all threads of the process). FILE: MNIST. --quick instead: small sizes.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE)  # where this file is; the working directory may hold a folder called autograd
@@ -23,21 +25,12 @@ import numpy as np  # noqa: E402
 import ode  # noqa: E402
 import rnn  # noqa: E402
 import rosenbrock as banana  # noqa: E402
+import steady_jobs  # noqa: E402
+import straight_jobs  # noqa: E402
+from jobs import Job, load, one  # noqa: E402
 from shapes import arrays  # noqa: E402
 
-MNIST = sys.argv[3] if len(sys.argv) > 3 else None
-
-
-class Job(NamedTuple):
-    """found: value and gradient, once. run: what is timed."""
-
-    found: Callable[[], tuple[Any, Any]]
-    run: Callable[[], object]
-
-
-def one(step: Callable[[], tuple[Any, Any]]) -> Job:
-    """Value and gradient are what is timed."""
-    return Job(step, step)
+MNIST = next((word for word in sys.argv[3:] if word != "--quick"), None)
 
 
 # ------------------------------------------------------------ Nielsen's network: what an epoch's steps subtract
@@ -314,23 +307,51 @@ WORKLOADS: dict[tuple[str, str], Callable[[], Job]] = {
     ("casadi", "ode"): lambda: casadi_job(ode.prey, ode.starts(1)),
     ("casadi", "ode-batch"): lambda: casadi_job(ode.prey, ode.starts(ode.BATCH)),
     ("glassgrad", "gpt"): ours_gpt,
+    **straight_jobs.WORKLOADS,
+    **steady_jobs.WORKLOADS,
 }
+
+
+class Clock:
+    """Seconds on the wall and of the processor since it was made."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self.started[0], time.process_time() - self.started[1]
+
+
+def timed(job: Job, build: Callable[[], Job], line: str) -> list[tuple[float, float]]:
+    """Do what a line of input says."""
+    words = line.split()
+    clock = Clock()
+    if words[0] == "build":
+        build().found()
+    elif words[0] == "each":
+        found = []
+        for _ in range(int(words[1])):
+            clock = Clock()
+            job.run()
+            found.append(clock.read())
+        return found
+    else:
+        for _ in range(int(words[1])):
+            job.run()
+    return [clock.read()]
 
 
 def main() -> None:
     build = WORKLOADS[sys.argv[1], sys.argv[2]]
+    load(sys.argv[1])
+    clock = Clock()
     job = build()
     value, gradient = job.found()
-    print(json.dumps({"value": float(value), "gradient": np.asarray(gradient, dtype=float).tolist()}), flush=True)
+    first = clock.read()
+    numbers = {"value": np.asarray(value, dtype=float).tolist(), "gradient": np.asarray(gradient, dtype=float).tolist()}
+    print(json.dumps({**numbers, "first": first}), flush=True)
     for line in sys.stdin:
-        words = line.split()
-        start = time.perf_counter()
-        if words[0] == "build":
-            build().found()
-        else:
-            for _ in range(int(words[1])):
-                job.run()
-        print(time.perf_counter() - start, flush=True)
+        print(json.dumps(timed(job, build, line)), flush=True)
 
 
 if __name__ == "__main__":
