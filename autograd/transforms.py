@@ -137,8 +137,8 @@ def check_function(name: str, f: Any) -> None:
 
 
 _taken_by: dict[int, tuple[Value, ...]] = {}
-"""The variables of all derivatives that are being taken, a group for each by its id, in any thread: what depends on one of
-them has to stay differentiable.
+"""The variables of all derivatives that are being taken, a group for each by its id, in any thread: what depends on one
+of them has to stay differentiable.
 """
 
 

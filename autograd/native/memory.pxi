@@ -75,7 +75,8 @@ cdef PyObject *allocate(PyTypeObject *type, Py_ssize_t n) noexcept:
     return x
 
 
-assert value_type.tp_basicsize == NODE and value_type.tp_weaklistoffset == WEAK_REFERENCES
+if value_type.tp_basicsize != NODE or value_type.tp_weaklistoffset != WEAK_REFERENCES:
+    raise ImportError("the native engine is for machines of 64 bits")
 value_type.tp_alloc = allocate
 value_type.tp_free = <freefunc>put_node
 value_type.tp_dealloc = deallocate
