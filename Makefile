@@ -23,7 +23,7 @@ help:
 	@echo "make bench     measure, against other libraries, and write the table in the README"
 	@echo "make pictures  draw the pictures in docs/ again"
 
-$(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx autograd/program/*.pyx autograd/program/*.h) autograd/_pages.h autograd/_lists.h autograd/c_rules.py autograd/primitives.py autograd/symbol.py
+$(READY): pyproject.toml setup.py $(wildcard autograd/*.pyx autograd/native/*.pxi autograd/program/*.pyx autograd/program/*.h) autograd/_pages.h autograd/_lists.h autograd/c_rules.py autograd/primitives.py autograd/symbol.py
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev

@@ -1,4 +1,4 @@
-"""Writes the C of the native core's values and partial derivatives from the table, and what Cython has to know."""
+"""Writes the C of the native core's values and partial derivatives from the table, and what Cython is told of it."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ FORMULA = "Black-Scholes and 5 Greeks × 10,000"
 EULER = "gradient of 1,000 Euler steps"
 HESSIAN = "Hessian of Rosenbrock's function"
 DDX = "ddx-ad, compiled"
+FLOATS, VALUE = "its value alone, on plain floats", ("value",)
 CONTESTS = {
     "black-scholes": [
         Contest(FORMULA, DDX, 2.0, "black-scholes", "ddx"),
@@ -63,6 +64,18 @@ CONTESTS = {
     "points": [
         Contest("one point of x·x: a call of the program", "Value by Value", 1.0, "square", "eager", ""),
         Contest("one point of Black-Scholes: a call of the program", "Value by Value", 1.0, "option", "eager", ""),
+    ],
+    "formulas": [
+        Contest(f"{formula}, value and gradient, {door}", FLOATS, 3.5, f"{job}-{name}", "floats", "", agree_on=VALUE)
+        for job, formula in (("option", "Black-Scholes"), ("formula", "15 operations of 5 inputs"))
+        for name, door in (("backward", "Values and backward()"), ("transform", "value_and_grad"))
+    ],
+    "moons-step": [
+        Contest("moons step, Value by Value", FLOATS, 1.6, "moons-step", "floats", "", agree_on=VALUE),
+        Contest("moons step, Value by Value", "fastdual, forward mode in C", 1.0, "moons-step", "fastdual"),
+    ],
+    "microgpt": [
+        Contest("microgpt, training on ten names", "Values as in the original", 1 / 25, "microgpt", "original", ""),
     ],
     "odd-example": [
         Contest("8 sigmoids × 1,000, one of them sigmoid(-800)", "a clean batch", 2.0, "sigmoids", "clean", ""),

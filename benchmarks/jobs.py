@@ -28,7 +28,7 @@ def one(step: Callable[[], tuple[Any, Any]]) -> Job:
     return Job(step, step)
 
 
-PEERS = ("casadi", "ddx", "jax", "numpy", "torch")
+PEERS = ("casadi", "ddx", "fastdual", "jax", "numpy", "torch")
 """First words of sides that are libraries of others; all others are sides of our own."""
 
 

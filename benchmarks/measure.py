@@ -19,7 +19,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = {
-    ".venv-bench": ["micrograd==0.1.0", "torch==2.13.0", "jax", "casadi", "ddx-ad>=4.3", "numpy"],
+    ".venv-bench": ["micrograd==0.1.0", "torch==2.13.0", "jax", "casadi", "ddx-ad>=4.3", "numpy", "fastdual==0.3.1"],
     ".venv-bench-hips": ["autograd", "numpy"],
 }
 AT_LEAST = 0.05

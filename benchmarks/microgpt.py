@@ -15,6 +15,7 @@ EMBEDDING, HEADS, POSITIONS, LETTERS = 16, 4, 16, 27
 PER_HEAD = EMBEDDING // HEADS
 RATE, BETA1, BETA2, TINY = 0.01, 0.85, 0.99, 1e-8
 START = LETTERS - 1  # begins and ends a name
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "charlotte", "mia", "amelia", "harper", "evelyn"]
 
 
 class ScalarValue:
@@ -145,24 +146,25 @@ def loss_of(w: Any, name: str) -> Any:
     return (1 / len(losses)) * sum(losses)
 
 
-def training(value: Callable[[float], Any], name: str = "christina", steps: int = 1000) -> Callable[[], float]:
-    """A function that takes one step of Adam, and returns the loss before it. value: the class of the numbers."""
-    w = weights(value)
-    parameters = [p for matrix in w.values() for row in matrix for p in row]
-    first, second = [0.0] * len(parameters), [0.0] * len(parameters)
-    done = 0
+class Training:
+    """Adam, one name after the other. value: the class of the numbers."""
 
-    def step() -> float:
-        nonlocal done
-        loss = loss_of(w, name)
+    def __init__(self, value: Callable[[float], Any], steps: int = 1000) -> None:
+        self.weights = weights(value)
+        self.parameters = [p for matrix in self.weights.values() for row in matrix for p in row]
+        self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
+        self.done, self.steps = 0, steps
+
+    def step(self, name: str) -> float:
+        """The loss of a name before a step on it."""
+        loss = loss_of(self.weights, name)
         loss.backward()
-        rate = RATE * (1 - min(done, steps - 1) / steps)
-        done += 1
-        for i, p in enumerate(parameters):
+        rate = RATE * max(1 - self.done / self.steps, 0.0)
+        self.done += 1
+        first, second, done = self.first, self.second, self.done
+        for i, p in enumerate(self.parameters):
             first[i] = BETA1 * first[i] + (1 - BETA1) * p.grad
             second[i] = BETA2 * second[i] + (1 - BETA2) * p.grad**2
             p.data -= rate * (first[i] / (1 - BETA1**done)) / ((second[i] / (1 - BETA2**done)) ** 0.5 + TINY)
             p.grad = 0.0
         return float(loss.data)
-
-    return step

@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE)  # where this file is; the working directory may hold a folder called autograd
 
 import cnn  # noqa: E402
+import eager_jobs  # noqa: E402
 import hessian_jobs  # noqa: E402
 import moons  # noqa: E402
 import nielsen  # noqa: E402
@@ -317,6 +318,7 @@ WORKLOADS: dict[tuple[str, str], Callable[[], Job]] = {
     ("casadi", "ode"): lambda: casadi_job(ode.prey, ode.starts(1)),
     ("casadi", "ode-batch"): lambda: casadi_job(ode.prey, ode.starts(ode.BATCH)),
     ("glassgrad", "gpt"): ours_gpt,
+    **eager_jobs.WORKLOADS,
     **straight_jobs.WORKLOADS,
     **hessian_jobs.WORKLOADS,
     **steady_jobs.WORKLOADS,

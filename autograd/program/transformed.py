@@ -18,9 +18,9 @@ from autograd.program.derivatives import Derivation, Transform, derived
 from autograd.program.eagerly import eagerly
 from autograd.program.path import Path
 from autograd.program.record import Array
+from autograd.program.recorder import Recorder
 from autograd.program.run import Program, is_place
 from autograd.program.sparse import Sparse
-from autograd.program.recorder import Recorder
 from autograd.transforms import Argnums, single
 from autograd.tree import map_leaves
 
