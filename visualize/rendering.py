@@ -37,23 +37,11 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
         raise ValueError(
             f"render: {str(path)!r} must end in one of {', '.join(EXTENSIONS)} to say which format you want"
         )
-    if isinstance(what, Value) or is_program(what):
-        from visualize.drawing import draw
-
-        what = draw(what, **options)
-    elif options:
-        raise TypeError(
-            f"render: {', '.join(options)}: options are for drawing a Value or a Program; this is drawn already"
-        )
-    source = getattr(what, "source", None)
-    if not isinstance(source, str):
-        raise TypeError(
-            f"render: takes a Value, a Program, a drawing, or a graph of the graphviz package; got {what!r}"
-        )
+    what = _drawing_of(what, options)
 
     with atomic_write(path) as file:
         if form == "dot":
-            file.write(source.encode())
+            file.write(what.source.encode())
         elif form == "mermaid":
             from visualize.text import of_drawing
 
@@ -66,6 +54,23 @@ def render(what: Any, path: str | os.PathLike[str], **options: Any) -> Path:
             except RenderError as error:
                 text = path.with_suffix(".dot")
                 with atomic_write(text) as dot_file:
-                    dot_file.write(source.encode())
+                    dot_file.write(what.source.encode())
                 raise RenderError(f"{error}. The DOT text is saved in {text}.") from None
     return path
+
+
+def _drawing_of(what: Any, options: dict[str, Any]) -> Any:
+    """The drawing to write, with its `source`."""
+    if isinstance(what, Value) or is_program(what):
+        from visualize.drawing import draw
+
+        return draw(what, **options)
+    if options:
+        raise TypeError(
+            f"render: {', '.join(options)}: options are for drawing a Value or a Program; this is drawn already"
+        )
+    if not isinstance(getattr(what, "source", None), str):
+        raise TypeError(
+            f"render: takes a Value, a Program, a drawing, or a graph of the graphviz package; got {what!r}"
+        )
+    return what
