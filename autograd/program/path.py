@@ -13,9 +13,9 @@ from autograd.engine import Value, read
 from autograd.primitive import TooLarge
 from autograd.program.bind import Bound, NotFinite, Wanted
 from autograd.program.normalise import BATCHED, Graph, normalise
-from autograd.program.record import Array, Record, narrow, replay
+from autograd.program.record import Array, Record, narrow
 from autograd.program.roll import Plan, roll
-from autograd.program.straight import QUICK, Follower, Straight, best_lanes, is_possible
+from autograd.program.scalar import QUICK, TAKES, Follower, Machine, Scalar, best_lanes, is_possible, replay
 
 __all__ = ["Path", "fitting"]
 
@@ -82,7 +82,7 @@ class Replayed:
         return np.ones(len(self.rows), dtype=bool)
 
 
-Runner = Bound | Straight | Replayed
+Runner = Bound | Scalar | Replayed
 """What runs a batch of some size on a path."""
 
 
@@ -112,6 +112,7 @@ class Path:
         self.leaves = leaves
         self.frozen = np.zeros(len(leaves), dtype)
         self._bound: OrderedDict[Any, Runner] = OrderedDict()
+        self._machine: Machine | None = None
         self.load()
 
     def load(self) -> None:
@@ -198,7 +199,7 @@ class Path:
         found = self._bound.get(key)
         if self._debt > 0.0:
             self._debt -= self._seconds(n)
-        if found is None or found.theta is not theta or (isinstance(found, Straight) and not self.is_straight(n)):
+        if found is None or found.theta is not theta or (isinstance(found, Scalar) and not self.is_straight(n)):
             self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
@@ -208,11 +209,17 @@ class Path:
 
     def _runner(self, n: int, wanted: Wanted, theta: Array) -> Runner:
         if self.is_straight(n):
-            return Straight(self.record, n, theta, self.frozen, wanted)
+            return Scalar(self.machine(theta), n, wanted)
         try:
             return Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
         except (ArithmeticError, ValueError):  # something of constants alone has no value; perhaps nothing needs it
             return Replayed(self.record, n, self.dtype, theta, wanted)
+
+    def machine(self, theta: Array) -> Machine:
+        """The scalar machine in C, with these parameters, an array that is read at each run."""
+        if self._machine is None or self._machine.theta is not theta:
+            self._machine = Machine(self.record, theta, self.frozen)
+        return self._machine
 
     def takes(self, theta: Array, rows: Array, whole: bool) -> Array:
         """Which examples take this path: a bool each. whole: as in `Follower`."""
@@ -220,6 +227,13 @@ class Path:
         if not self.record.guards and not whole:
             return np.ones(len(rows), dtype=bool)
         return self.follower.takes(np.concatenate([theta, self.frozen]), rows, whole)
+
+    def left_at(self, theta: Array, rows: Array, whole: bool) -> Array:
+        """The guards where examples leave this path, as in `Follower`."""
+        whole = whole or self.hides
+        if not self.record.guards and not whole:
+            return np.full(len(rows), TAKES)
+        return self.follower.left_at(np.concatenate([theta, self.frozen]), rows, whole)
 
     def most(self, n: int, wanted: Wanted) -> int:
         """How many of n examples to run at once. With more, what they need would leave the caches, and fill memory."""
@@ -288,11 +302,11 @@ class Path:
     def _bound_with_room(self, rows: Array, wanted: Wanted, theta: Array) -> tuple[Runner, Array]:
         """The plan with these examples in it, and a seed of 1 for each.
 
-        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up
-        to a power of two, so that there are few batch sizes to bind.
+        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills a plan up
+        to a power of two, so that there are few batch sizes to bind; the scalar machine takes any number at once.
         """
         n = len(rows)
-        bound = self.bound(1 << (n - 1).bit_length(), wanted, theta)
+        bound = self.bound(n if self.is_straight(n) else 1 << (n - 1).bit_length(), wanted, theta)
         bound.rows[:n] = rows
         bound.rows[n:] = rows[0]
         seed = np.zeros(len(bound.rows), self.dtype)
@@ -333,7 +347,7 @@ class Path:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: part for key, part in vars(self).items() if key != "possible"}
-        return {**kept, "leaves": [], "example": None, "_bound": OrderedDict()}
+        return {**kept, "leaves": [], "example": None, "_bound": OrderedDict(), "_machine": None}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self.record == other.record
