@@ -655,7 +655,7 @@ cdef class Point(Lanes):
     cdef Point on_path(self, tuple batch):
         """The Point of the path that an example takes, run; None where that is not known, or no number."""
         cdef Point point = self
-        cdef int wrong
+        cdef int wrong, passed = -1
         while point is not None:
             if not point.take(batch):
                 return None
@@ -664,7 +664,10 @@ cdef class Point(Lanes):
                 return point
             if wrong != ALL_LEFT:
                 return None
-            point = point.others.get(<int>point.memory[point.here_at + 1])
+            if <int>point.memory[point.here_at + 1] <= passed:
+                return None
+            passed = <int>point.memory[point.here_at + 1]
+            point = point.others.get(passed)
         return None
 
     cdef bint take(self, tuple batch) except? -1:
@@ -727,9 +730,19 @@ cdef class Point(Lanes):
             if self.seed_at >= 0:
                 self.memory[self.seed_at] = 1.0
             wrong |= self.run(self.pulls, &strange, looks)
+            wrong |= self.infinite(self.by_parameters) | self.infinite(self.by_inputs)
         if looks:
             return wrong & ~1 | strange
         return wrong
+
+    cdef int infinite(self, const int32_t[::1] places) noexcept:
+        """2 if one of these is not finite, else 0."""
+        cdef Py_ssize_t j
+        cdef double check = 0.0, x
+        for j in range(places.shape[0]):
+            x = self.memory[places[j]] if places[j] >= 0 else 0.0
+            check += x - x
+        return 0 if check == 0.0 else 2
 
     cdef flat(self, const int32_t[::1] places, Py_ssize_t first, Py_ssize_t size):
         """Cotangents as an array. -0 becomes 0, as in sums that begin at 0."""

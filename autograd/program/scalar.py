@@ -284,6 +284,18 @@ class Scalar:
             raise NotFinite
         return found  # type: ignore[return-value]  # the first run gave it, or the second
 
+    def run_into(self, rows: Array, seed: float, into: tuple[Array, Array, Array]) -> bool:
+        """Write what `run` returns for these rows into arrays; whether it could, because all of it is finite, and all
+        examples took the path.
+        """
+        outputs, gradient, slopes = into
+        gradient[:] = 0.0
+        strange = np.zeros(len(rows), dtype=np.uint8) if self._spurious else None
+        wrong = self._lanes(rows, seed, None, outputs, gradient, slopes, strange, self._passed)
+        if strange is not None and wrong == 1 and not strange.any():
+            wrong = 0
+        return not wrong and self.machine.is_certain and self.all_take_it()
+
     def all_take_it(self) -> bool:
         """Whether all examples of the last run passed all guards: where some did not, its results lack these."""
         return bool((self._passed == len(self.machine.record.guards)).all())
@@ -319,13 +331,13 @@ class Follower:
 
     def takes(self, parameters: Array, rows: Array, whole: bool) -> Array:
         """For each example, a row of inputs, a bool. parameters: all of the record's."""
-        return self.left_at(parameters, rows, whole) == TAKES
+        return np.equal(self.left_at(parameters, rows, whole), TAKES)
 
     def left_at(self, parameters: Array, rows: Array, whole: bool) -> Array:
         """For each example the number of the guard where it leaves, or TAKES, or UNKNOWN."""
         n, rows, parameters = len(rows), np.ascontiguousarray(rows, dtype=float), parameters.astype(float)
         found = np.full(n, TAKES, dtype=np.int64)
-        asked = np.ones(n, dtype=np.uint8)
+        asked: Array | None = np.ones(n, dtype=np.uint8)
         machine = self._machine(whole, parameters)
         if machine is not None and machine.is_certain:
             passed, asked = np.empty(n, dtype=np.int32), None
