@@ -35,7 +35,7 @@ VALUE, SWEEP, MOMENTS, TABLE, RUN, PATH = (
     "autograd/program/run.py",
     "autograd/program/path.py",
 )
-TRACING, RECORD, STRAIGHT = "autograd/program/tracing.py", "autograd/program/record.py", "autograd/program/straight.py"
+TRACING, RECORD, SCALAR = "autograd/program/tracing.py", "autograd/program/record.py", "autograd/program/scalar.py"
 EDITS = [
     # Values and the sweep
     Edit(VALUE, "self._number == comparable(other)", "self is other", "test_value"),
@@ -73,10 +73,10 @@ EDITS = [
     Edit("autograd/check.py", "    checked.compare_on_floats()", "    pass", "test_tree"),
     Edit("autograd/check.py", "if not x >= 0.0:", "if x < 0.0:", "test_tree"),
     # Programs
-    Edit(STRAIGHT, "if wrong > 1 or not self._finite:", "if wrong > 1:", "test_program_run test_program_limits test_program_straight", "native"),
-    Edit(STRAIGHT, "if wrong == 1:", "if False:", "test_program_limits test_program_straight", "native"),
-    Edit(STRAIGHT, "wrong = wrong if self._spurious else 2", "pass", "test_program_limits test_program_straight", "native"),
-    Edit(STRAIGHT, "np.repeat(record.constants, lanes)", "np.resize(record.constants, first * lanes)", "test_program_straight", "native"),
+    Edit(SCALAR, "if wrong > 1 or not self.machine.is_certain:", "if wrong > 1:", "test_program_run test_program_limits test_program_scalar", "native"),
+    Edit(SCALAR, "if wrong == 1:", "if False:", "test_program_limits test_program_scalar", "native"),
+    Edit(SCALAR, "wrong = wrong if self._spurious else 2", "pass", "test_program_limits test_program_scalar", "native"),
+    Edit(SCALAR, "np.repeat(record.constants, lanes)", "np.resize(record.constants, first * lanes)", "test_program_scalar", "native"),
     Edit(PATH, "whole = whole or self.hides", "pass", "test_programs_fuzz test_program_run", "native"),
     Edit(PATH, "if lost.any():\n            place", "if False:\n            place", "test_program_limits"),
     Edit(PATH, "seed[:n] = np.where(strange, 0.0, scale)", "seed[:n] = scale", "test_program_limits"),

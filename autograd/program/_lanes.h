@@ -64,6 +64,7 @@ enum {
     STEP_SHARE, /* c, c, n: c / n */
     STEP_TOTAL_OF_EXP, STEP_TOTAL_OF_LARGEST, /* total, value, how many, arguments */
     STEP_EXP_on, STEP_LARGEST_on, /* cotangent, whether it is new, c, y, x, total */
+    STEP_IF_LESS, STEP_IF_AT_MOST, STEP_IF_EQUAL, STEP_IF_OTHER, STEP_IF_NOTHING, /* guards: here, passed, x1, x2 */
     STEP_VALUE, /* + row: value, three arguments */
     STEP_PULL = STEP_VALUE + N_ROWS /* + 3 row + which: cotangent, whether it is new, c, y, three arguments */
 };
@@ -77,11 +78,13 @@ static ptrdiff_t step_length(const int32_t *code) {
     case STEP_SHARE: return 4;
     case STEP_TOTAL_OF_EXP: case STEP_TOTAL_OF_LARGEST: return 4 + code[3];
     case STEP_EXP_on: case STEP_LARGEST_on: return 7;
+    case STEP_IF_LESS: case STEP_IF_AT_MOST: case STEP_IF_EQUAL: case STEP_IF_OTHER: case STEP_IF_NOTHING: return 5;
     }
     return *code < STEP_PULL ? 5 : 8;
 }
 
 static int writes_two(int step) { return step >= STEP_BOTH && step <= STEP_LESS_on; }
+static int is_guard(int step) { return step >= STEP_IF_LESS && step <= STEP_IF_NOTHING; }
 
 #define EACH for (ptrdiff_t i = 0; i < n; i++)
 #define ROW(k) (m + (ptrdiff_t)code[k] * n)
@@ -182,6 +185,25 @@ CLONES static void list_run(const int32_t *code, double *m, ptrdiff_t n) {
     }
 }
 
+/* Guards. In the lanes that stay on the path, `here` is 1, in others 0; `passed` counts the guards that each one passed.
+Returns whether all have left. Numbers that are not finite are not told apart: they are looked for otherwise. */
+#define GUARD_CASE(name, stays) case STEP_IF_##name: VECTORS EACH here[i] = (stays) ? here[i] : 0.0; break;
+CLONES static int guard_run(const int32_t *code, double *m, ptrdiff_t n) {
+    double *const here = ROW(1), *const passed = ROW(2);
+    const double *const a = ROW(3), *const b = ROW(4);
+    int some = 0;
+    switch (*code) {
+        GUARD_CASE(LESS, a[i] < b[i])
+        GUARD_CASE(AT_MOST, a[i] <= b[i])
+        GUARD_CASE(EQUAL, a[i] == b[i])
+        GUARD_CASE(OTHER, a[i] != b[i])
+        GUARD_CASE(NOTHING, a[i] != a[i])
+    }
+    VECTORS EACH { passed[i] += here[i]; some |= here[i] != 0.0; }
+    return !some;
+}
+
+#define ALL_LEFT 4
 #define STEP_CASE(name, numbers, written, value)                                                                       \
     case STEP_##name: {                                                                                                \
         double *const a = ROW(1), *const b = ROW(2);                                                                   \
@@ -197,7 +219,9 @@ INLINE int steps_run(const int32_t *code, const int32_t *end, double *m, const p
     while (code < end) switch (*code) {
         STEPS(STEP_CASE)
     default:
-        if (*code < STEP_VALUE) list_run(code, m, n);
+        if (is_guard(*code)) {
+            if (guard_run(code, m, n)) return wrong | ALL_LEFT;
+        } else if (*code < STEP_VALUE) list_run(code, m, n);
         else if (*code < STEP_PULL) wrong |= value_of_row(code, m, n);
         else pull_of_row(code, m, n);
         code += step_length(code);
@@ -211,7 +235,8 @@ CLONES static int run_32(const int32_t *code, const int32_t *end, double *m) { r
 CLONES static int run_64(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 64); }
 CLONES static int run_128(const int32_t *code, const int32_t *end, double *m) { return steps_run(code, end, m, 128); }
 
-/* Runs code on 1, 8, 32, 64 or 128 lanes; returns whether something is known not to be finite. */
+/* Runs code on 1, 8, 32, 64 or 128 lanes, until all have left the path; returns 1 if something is known not to be
+finite, and ALL_LEFT. */
 static int lanes_run(const int32_t *code, const int32_t *end, double *m, int lanes) {
     switch (lanes) {
     case 1: return run_1(code, end, m);
@@ -222,9 +247,9 @@ static int lanes_run(const int32_t *code, const int32_t *end, double *m, int lan
     return run_128(code, end, m);
 }
 
-/* Marks the lanes in which a row is not finite. */
-CLONES static void mark(const double *row, int lanes, unsigned char *strange) {
-    for (int i = 0; i < lanes; i++) strange[i] |= row[i] - row[i] != 0.0;
+/* Marks the lanes, of those that are still here, in which a row is not finite. */
+CLONES static void mark(const double *row, int lanes, const double *here, unsigned char *strange) {
+    for (int i = 0; i < lanes; i++) strange[i] |= here[i] != 0.0 && row[i] - row[i] != 0.0;
 }
 
 #define TILE 8 /* numbers in a line of the cache */
@@ -267,13 +292,20 @@ CLONES static int store_columns(const double *m, const int32_t *places, ptrdiff_
     return check != 0.0;
 }
 
-/* The same, step by step: marks the lanes in which something is not finite. */
-static void lanes_look(const int32_t *code, const int32_t *end, double *m, int lanes, unsigned char *strange) {
+/* The same, step by step: marks the lanes in which something is not finite. An operation that a guard expects to have no
+value may be nan; where it is infinite, it depends on the operation whether that is a value. */
+static int lanes_look(const int32_t *code, const int32_t *end, double *m, int lanes, const double *here,
+                      unsigned char *strange) {
     while (code < end) {
         const int32_t *next = code + step_length(code);
-        lanes_run(code, next, m, lanes);
-        mark(m + (ptrdiff_t)code[1] * lanes, lanes, strange);
-        if (writes_two(*code)) mark(m + (ptrdiff_t)code[2] * lanes, lanes, strange);
+        const double *row = m + (ptrdiff_t)code[1] * lanes;
+        const int expects = next < end && *next == STEP_IF_NOTHING;
+        if (lanes_run(code, next, m, lanes) & ALL_LEFT) return ALL_LEFT;
+        if (expects)
+            for (int i = 0; i < lanes; i++) strange[i] |= here[i] != 0.0 && row[i] == row[i] && row[i] - row[i] != 0.0;
+        else if (!is_guard(*code)) mark(row, lanes, here, strange);
+        if (writes_two(*code)) mark(m + (ptrdiff_t)code[2] * lanes, lanes, here, strange);
         code = next;
     }
+    return 0;
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,9 @@ from autograd.primitive import DomainError, Primitive
 from autograd.primitives import identity
 from autograd.program.bind import Wanted
 from autograd.program.path import Path
-from autograd.program.record import SIGNS, Array, Record
+from autograd.program.record import SIGNS, Array, Guard
 from autograd.program.recorder import Index, Recorder
+from autograd.program.scalar import walk
 
 if TYPE_CHECKING:
     from autograd.program.run import Program
@@ -126,24 +127,11 @@ def _one(program: Program, row: Sequence[Any], parameters: list[Any]) -> list[An
 
 def _replayed(path: Path, inputs: Sequence[Any], parameters: Sequence[Any], guarded: bool) -> list[Any]:
     """The outputs of the path's record at Values and numbers. guarded: ask, too, what the function asked on its way."""
-    record = path.record
-    nodes: list[Any] = [*record.constants.tolist(), *parameters, *map(float, path.frozen), *inputs]
-    for guard, end in _stretches(record):
-        if guard is not None and guarded:
-            _ask(guard, [nodes[i] for i in guard.args])
-        for k in range(len(nodes) - record.first, end):
-            primitive = record.primitives[record.op[k]]
-            nodes.append(make(primitive, [nodes[i] for i in record.args[record.start[k] : record.start[k + 1]]]))
-    return [nodes[i] for i in record.outputs.tolist()]
+    nodes = walk(path.record, [*parameters, *map(float, path.frozen), *inputs], make, _ask if guarded else None)
+    return [nodes[i] for i in path.record.outputs.tolist()]
 
 
-def _stretches(record: Record) -> Iterator[tuple[Any, int]]:
-    """Each guard with how many operations come before the next one; first of all, without one, those before any."""
-    ends = [max(*guard.args, record.first - 1) + 1 - record.first for guard in record.guards]
-    yield from zip([None, *record.guards], [*ends, len(record.op)], strict=True)
-
-
-def _ask(guard: Any, operands: list[Any]) -> None:
+def _ask(number: int, guard: Guard, operands: list[Any]) -> None:
     """Compare, or compute what has no value, as the function did: a trace takes it down as a guard of its own."""
     if guard.primitive is None:
         SIGNS[guard.sign](*operands)

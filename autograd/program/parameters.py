@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from autograd.bulk import as_floats
+from autograd.engine import Value, read, write
+from autograd.modes import mode_of_this_thread
+from autograd.program.bind import Results
+from autograd.program.loops import aligned
+from autograd.program.path import Path, fitting
 from autograd.program.record import Array
 
-if TYPE_CHECKING:
-    from autograd.program.run import Program
-
-__all__ = ["Parameters"]
+__all__ = ["HasParameters", "Parameters", "nothing"]
 
 
 def _in_place(name: str) -> Any:
@@ -36,11 +43,11 @@ class Parameters(np.ndarray):
     raise RuntimeError. Other ways of writing into it are refused; a copy is an ordinary array.
     """
 
-    _program: Program | None = None
+    _program: HasParameters | None = None
     _moment = 0
 
     @staticmethod
-    def of(program: Program, theta: Array, moment: int) -> Parameters:
+    def of(program: HasParameters, theta: Array, moment: int) -> Parameters:
         """The memory of theta, the program's parameters after so many changes, as a snapshot.
 
         By way of a type of its own: an array that looks into another holds on to the last one of its own type, and
@@ -51,7 +58,7 @@ class Parameters(np.ndarray):
         found.flags.writeable = False
         return found
 
-    def is_of(self, program: Program) -> bool:
+    def is_of(self, program: HasParameters) -> bool:
         """Whether this is what the program's parameters are now."""
         return self._program is program and self._moment == program.moment
 
@@ -99,3 +106,112 @@ class Parameters(np.ndarray):
 
     def __repr__(self) -> str:
         return repr(np.asarray(self))
+
+
+def nothing() -> None:
+    """What is lent to nobody."""
+
+
+class HasParameters:
+    """The numbers that a program takes its parameters for, and the Values that they come from.
+
+    `parameters` lends the memory of them, `_theta`, to one at a time. Who keeps it beyond a change may have it: the
+    program moves, and gives copies from then on.
+    """
+
+    dtype: Any
+    moment: int  # how many times the parameters have changed
+    paths: list[Path]
+    _lock: Any
+    _theta: Array
+    _leaves: list[Value] | None
+    _lends: bool
+    _lent: Callable[[], Parameters | None]
+    _snapshots: Results | None  # memory for copies
+    _points: Any = MappingProxyType({})  # what runs one example by the shortest way, as far as it is made
+
+    @property
+    def parameters(self) -> Array:
+        """The parameters, a vector of n floats: a snapshot. It can be set, whole or in part."""
+        if self._lends and self._lent() is None:
+            found = Parameters.of(self, self._theta, self.moment)
+            self._lent = weakref.ref(found)
+            return found
+        if self._snapshots is None:
+            self._snapshots = Results(self._theta.shape, self.dtype)
+        return Parameters.of(self, self._snapshots.copy(self._theta), self.moment)
+
+    @parameters.setter
+    def parameters(self, theta: Any) -> None:
+        if isinstance(theta, Parameters) and theta.is_of(self):  # changed in place, and taken then
+            return
+        array = as_floats(theta, "program: a parameter")
+        if array.shape != self._theta.shape:
+            raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
+        self.take(array)
+
+    def take(self, theta: Any) -> int:
+        """Make theta, n floats, the parameters. Returns how many times they have changed so far."""
+        kind = getattr(theta, "dtype", None)
+        array = theta if kind == self.dtype else fitting(theta, self.dtype, "parameter {}")
+        with self._lock:
+            if self._lent() is not None:
+                self._lends, self._lent = False, nothing
+                self._theta = aligned(len(self._theta), self.dtype)
+                self._points.clear()
+            self._theta[:] = array
+            self.moment += 1
+        return self.moment
+
+    def alone(self) -> Any:
+        """A context in which no other thread runs the program, or changes it."""
+        return self._lock
+
+    def changed(self, parameters: Parameters) -> int:
+        """To be told that a current snapshot was written to. Returns how many times the parameters have changed."""
+        if self._lent() is not parameters:
+            return self.take(parameters)
+        self.moment += 1
+        return self.moment
+
+    def load(self) -> None:
+        """Take the parameters, and what is frozen, from the Values that the function uses."""
+        self.take(read(self._values(), "data"))
+        for path in self.paths:
+            path.load()
+
+    def store(self) -> None:
+        """Write the parameters back into the Values that the function uses."""
+        write(self._values(), "data", self._theta)
+
+    def _values(self) -> list[Value]:
+        if self._leaves is None:
+            raise RuntimeError(
+                "program: was unpickled, so there are no Values to load from or to store to; use .parameters"
+            )
+        return self._leaves
+
+    def parameter_values(self) -> list[Any]:
+        """The Values that the parameters are, or numbers if there are none. ValueError if their numbers are others."""
+        if self._leaves is None:
+            return [*self._theta.tolist()]
+        with mode_of_this_thread(None):
+            differs = np.flatnonzero(read(self._leaves, "data").astype(self.dtype) != self._theta)
+        if len(differs):
+            i = int(differs[0])
+            raise ValueError(
+                f"program: parameter {i} is {self._theta[i]:.6g} here, but {self._leaves[i]._number:.6g} in its Value, "
+                "so it is not clear which of them a gradient is for; call program.store() or program.load() first"
+            )
+        return [*self._leaves]
+
+    @contextlib.contextmanager
+    def holding(self, theta: Sequence[float]) -> Iterator[None]:
+        """Let the parameters be others for a while."""
+        with self._lock:
+            before = self._theta.copy()
+            try:
+                self._theta[:] = theta
+                yield
+            finally:
+                self._theta[:] = before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,11 @@ from autograd.primitive import TooLarge
 from autograd.program.bind import Bound, NotFinite, Wanted
 from autograd.program.graph import BATCHED, Graph
 from autograd.program.normalise import normalise
-from autograd.program.record import Array, Record, narrow, replay
+from autograd.program.record import Array, Record, narrow
 from autograd.program.roll import Plan, roll
-from autograd.program.straight import QUICK, Follower, Straight, best_lanes, is_possible
+from autograd.program.scalar import QUICK, TAKES, Follower, Machine, Scalar, best_lanes, is_possible, replay
 
-__all__ = ["Path", "fitting"]
+__all__ = ["Asked", "Found", "Path", "fitting"]
 
 # Seconds, about, with gradients. Straight-line code: for an argument, of one example, and beside it for each run of its
 # steps, which many examples share; for a function such as exp; and for a run of it. Array operations, as loops: for a
@@ -67,6 +69,10 @@ def fitting(x: Any, dtype: Any, what: str) -> Array:
     return found
 
 
+def _hash_of(before: int, outcome: bool) -> int:
+    return hash((before, outcome))
+
+
 class Replayed:
     """A record that is replayed one example after the other; to be used as a Bound is."""
 
@@ -83,7 +89,25 @@ class Replayed:
         return np.ones(len(self.rows), dtype=bool)
 
 
-Runner = Bound | Straight | Replayed
+Found = tuple[Array, Any, Any]
+"""Outputs (number, example); and, times a scale, the gradients of the first one by parameters and by inputs."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to find: which gradients, times `scale`, with the parameters theta.
+
+    first: the number in the batch of the first example, for errors. lend: the gradients are only read, and at once.
+    """
+
+    wanted: Wanted
+    scale: float
+    theta: Array
+    first: int = 0
+    lend: bool = False
+
+
+Runner = Bound | Scalar | Replayed
 """What runs a batch of some size on a path."""
 
 
@@ -113,6 +137,7 @@ class Path:
         self.leaves = leaves
         self.frozen = np.zeros(len(leaves), dtype)
         self._bound: OrderedDict[Any, Runner] = OrderedDict()
+        self._machine: Machine | None = None
         self.load()
 
     def load(self) -> None:
@@ -199,7 +224,7 @@ class Path:
         found = self._bound.get(key)
         if self._debt > 0.0:
             self._debt -= self._seconds(n)
-        if found is None or found.theta is not theta or (isinstance(found, Straight) and not self.is_straight(n)):
+        if found is None or found.theta is not theta or (isinstance(found, Scalar) and not self.is_straight(n)):
             self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
@@ -209,11 +234,17 @@ class Path:
 
     def _runner(self, n: int, wanted: Wanted, theta: Array) -> Runner:
         if self.is_straight(n):
-            return Straight(self.record, n, theta, self.frozen, wanted)
+            return Scalar(self.machine(theta), n, wanted)
         try:
             return Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
         except (ArithmeticError, ValueError):  # something of constants alone has no value; perhaps nothing needs it
             return Replayed(self.record, n, self.dtype, theta, wanted)
+
+    def machine(self, theta: Array) -> Machine:
+        """The scalar machine in C, with these parameters, an array that is read at each run."""
+        if self._machine is None or self._machine.theta is not theta:
+            self._machine = Machine(self.record, theta, self.frozen)
+        return self._machine
 
     def takes(self, theta: Array, rows: Array, whole: bool) -> Array:
         """Which examples take this path: a bool each. whole: as in `Follower`."""
@@ -221,6 +252,25 @@ class Path:
         if not self.record.guards and not whole:
             return np.ones(len(rows), dtype=bool)
         return self.follower.takes(np.concatenate([theta, self.frozen]), rows, whole)
+
+    def left_at(self, theta: Array, rows: Array, whole: bool) -> Array:
+        """The guards where examples leave this path, as in `Follower`."""
+        whole = whole or self.hides
+        if not self.record.guards and not whole:
+            return np.full(len(rows), TAKES)
+        return self.follower.left_at(np.concatenate([theta, self.frozen]), rows, whole)
+
+    @cached_property
+    def prefixes(self) -> list[int]:
+        """A number for how its guards come out, as far as each of them: paths that begin alike have the same."""
+        return [*accumulate((guard.outcome for guard in self.record.guards), _hash_of, initial=0)][1:]
+
+    def other_way(self, place: int) -> int:
+        """The number of paths that begin as this one does, but go the other way at a guard."""
+        if place < 0:
+            return 0
+        before = self.prefixes[place - 1] if place else 0
+        return _hash_of(before, not self.record.guards[place].outcome)
 
     def most(self, n: int, wanted: Wanted) -> int:
         """How many of n examples to run at once. With more, what they need would leave the caches, and fill memory."""
@@ -230,49 +280,40 @@ class Path:
         numbers = n_inputs + 2 * n_batched + wanted.each * self.plan.n_parameters
         return max(FEW, NUMBERS // max(numbers, 1))
 
-    def run(
-        self, bound: Runner, rows: Array, scale: float, theta: Array, first: int, lend: bool
-    ) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and gradients of the first one times `scale`, of a batch that is in `bound`.
-
-        first: the number of the first row in the batch, for errors. lend: the gradients are only read, and at once.
-        """
+    def run(self, bound: Runner, rows: Array, asked: Asked) -> Found:
+        """Outputs and gradients of a batch that is in `bound`."""
         try:
-            return bound.run(scale, lend=lend)
+            return bound.run(asked.scale, lend=asked.lend)
         except (ArithmeticError, ValueError):
-            return self._around_strange(bound, rows.copy(), scale, theta, first + np.arange(len(rows)))
+            return self._around_strange(bound, rows.copy(), asked, asked.first + np.arange(len(rows)))
 
-    def run_share(
-        self, rows: Array, chosen: Array, wanted: Wanted, scale: float, theta: Array, first: int
-    ) -> tuple[Array, Any, Any]:
+    def run_share(self, rows: Array, chosen: Array, asked: Asked) -> Found:
         """The same for the examples `chosen` from a batch; the gradients are only lent."""
-        bound, seed = self._bound_with_room(rows[chosen], wanted, theta)
-        n = len(chosen)
+        bound, seed = self._bound_with_room(rows[chosen], asked)
+        n, wanted = len(chosen), asked.wanted
         try:
-            outputs, gradient, slopes = bound.run(seed * scale, lend=True)
+            outputs, gradient, slopes = bound.run(seed * asked.scale, lend=True)
         except (ArithmeticError, ValueError):
-            return self._around_strange(bound, rows[chosen], scale, theta, first + chosen)
+            return self._around_strange(bound, rows[chosen], asked, asked.first + chosen)
         return outputs[:, :n], gradient[:n] if wanted.each else gradient, None if slopes is None else slopes[:n]
 
-    def _around_strange(
-        self, bound: Runner, rows: Array, scale: float, theta: Array, which: Array
-    ) -> tuple[Array, Any, Any]:
+    def _around_strange(self, bound: Runner, rows: Array, asked: Asked, which: Array) -> Found:
         """The same where something is not finite: the examples that it belongs to one by one, the others together.
 
         rows: the examples, the first that are in `bound`. which: their numbers in the batch, for errors.
         """
-        n, wanted = len(rows), bound.wanted
+        n, wanted = len(rows), asked.wanted
         strange = bound.strange()[:n]
         if strange.all() or not strange.any():
-            return self._one_by_one(theta, rows, scale, wanted, which)
-        alone = self._one_by_one(theta, rows[strange], scale, wanted, which[strange])
+            return self._one_by_one(rows, asked, which)
+        alone = self._one_by_one(rows[strange], asked, which[strange])
         seed = np.zeros(len(bound.rows), self.dtype)
-        seed[:n] = np.where(strange, 0.0, scale)
+        seed[:n] = np.where(strange, 0.0, asked.scale)
         bound.rows[:n][strange] = bound.rows[n:] = rows[~strange][0]
         try:
             together = bound.run(seed, lend=True)
         except (ArithmeticError, ValueError):
-            return self._one_by_one(theta, rows, scale, wanted, which)
+            return self._one_by_one(rows, asked, which)
         outputs, gradient, slopes = (np.zeros(0) if x is None else x.copy() for x in together)
         outputs = outputs[:, :n]
         outputs[:, strange] = alone[0]
@@ -286,30 +327,28 @@ class Path:
             slopes[strange] = alone[2]
         return outputs, gradient, slopes
 
-    def _bound_with_room(self, rows: Array, wanted: Wanted, theta: Array) -> tuple[Runner, Array]:
-        """The plan with these examples in it, and a seed of 1 for each.
+    def _bound_with_room(self, rows: Array, asked: Asked) -> tuple[Runner, Array]:
+        """What runs these examples, with them in it, and a seed of 1 for each.
 
-        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills them up
-        to a power of two, so that there are few batch sizes to bind.
+        The examples on a path are now so many, now so many. Their first one, repeated with a seed of 0, fills a plan up
+        to a power of two, so that there are few batch sizes to bind; the scalar machine takes any number at once.
         """
         n = len(rows)
-        bound = self.bound(1 << (n - 1).bit_length(), wanted, theta)
+        bound = self.bound(n if self.is_straight(n) else 1 << (n - 1).bit_length(), asked.wanted, asked.theta)
         bound.rows[:n] = rows
         bound.rows[n:] = rows[0]
         seed = np.zeros(len(bound.rows), self.dtype)
         seed[:n] = 1.0
         return bound, seed
 
-    def _one_by_one(
-        self, theta: Array, rows: Array, scale: float, wanted: Wanted, which: Array
-    ) -> tuple[Array, Any, Any]:
+    def _one_by_one(self, rows: Array, asked: Asked, which: Array) -> Found:
         """The same by the record itself: exact, with every error that the function would raise, and slow.
 
         which: the numbers of the rows in the batch, for errors.
         """
-        n = len(rows)
+        n, wanted, theta = len(rows), asked.wanted, asked.theta
         parameters = np.concatenate([theta, self.frozen]).astype(float)
-        seed = scale if wanted.by_parameters or wanted.by_inputs else None
+        seed = asked.scale if wanted.by_parameters or wanted.by_inputs else None
         outputs, slopes = np.empty((len(self.record.outputs), n)), np.zeros(rows.shape)
         gradient = np.zeros((n if wanted.each else 1, len(theta)))
         places = [f" (row {row} of the batch)" if n > 1 or row else "" for row in which.tolist()]
@@ -333,8 +372,8 @@ class Path:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {key: part for key, part in vars(self).items() if key != "possible"}
-        return {**kept, "leaves": [], "example": None, "_bound": OrderedDict()}
+        kept = {key: part for key, part in vars(self).items() if key not in ("possible", "prefixes")}
+        return {**kept, "leaves": [], "example": None, "_bound": OrderedDict(), "_machine": None}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self.record == other.record

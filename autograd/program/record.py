@@ -1,4 +1,4 @@
-"""The record: a traced function as plain data, one entry per scalar operation; and the obvious way to run it.
+"""The record: a traced function as plain data, one entry per scalar operation.
 
 Nodes are numbered: constants first, then parameters, then inputs, then operations in the order in which they were made,
 so that arguments come before results.
@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.engine import Value, gradients
-from autograd.engine import record as make
-from autograd.modes import mode_of_this_thread
-from autograd.primitive import DomainError, Primitive
+from autograd.primitive import Primitive
 from autograd.tree import parts_of
-from autograd.value import evaluate
 
-__all__ = ["FAILS", "Array", "Guard", "Record", "follows", "narrow", "replay", "same"]
+__all__ = ["FAILS", "SIGNS", "Array", "Guard", "Record", "narrow", "same"]
 
 Array = NDArray[Any]
 SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
@@ -108,73 +104,3 @@ def narrow(x: Any, dtype: Any) -> tuple[Array, Array]:
     with np.errstate(over="ignore"):
         found = np.asarray(x).astype(dtype)
     return found, np.isinf(found) & np.isfinite(x)
-
-
-def replay(
-    record: Record,
-    parameters: Array,
-    inputs: Array,
-    seed: float | None = None,
-    place: str = "",
-    wanted: tuple[bool, bool] = (True, True),
-) -> tuple[list[float], list[float], list[float]]:
-    """The record on one example, operation by operation on Values: slow, and right by construction.
-
-    parameters, inputs: vectors of floats. seed: the cotangent of the first output; None: no derivatives are wanted.
-    wanted: whether those by parameters, and those by inputs; the others are 0, and need not exist.
-    Returns the outputs, and the gradient of the first one by parameters and by inputs, times the seed. Raises
-    DomainError where the function itself would; `place` says there which example it was.
-    """
-    leaves = [Value(x) for x in [*parameters.tolist(), *inputs.tolist()]]
-    nodes: list[Any] = [*record.constants.tolist(), *leaves]
-    starts, args = record.start.tolist(), record.args.tolist()
-    try:
-        with mode_of_this_thread(None):
-            for k, op in enumerate(record.op.tolist()):
-                nodes.append(make(record.primitives[op], [nodes[i] for i in args[starts[k] : starts[k + 1]]]))
-            outputs = [nodes[i] for i in record.outputs.tolist()]
-            slopes = [0.0] * len(leaves)
-            if seed is not None and isinstance(outputs[0], Value):
-                by = [i for i in range(len(leaves)) if wanted[i >= record.n_parameters]]
-                for i, slope in zip(by, gradients(outputs[0], [leaves[i] for i in by], seed), strict=True):
-                    slopes[i] = slope
-    except DomainError as error:
-        raise type(error)(f"{error}{place}") from None
-    numbers = [y.data if isinstance(y, Value) else y for y in outputs]
-    return numbers, slopes[: record.n_parameters], slopes[record.n_parameters :]
-
-
-def follows(record: Record, parameters: Array, inputs: Array, whole: bool = False) -> bool:
-    """Whether an example takes this path: the obvious way to ask, guard by guard, as the function did.
-
-    Nodes are in the order in which they were made, so only what the function had computed by then is computed here. An
-    operation that has no value is not on the path. whole: whether all operations are asked for one.
-    """
-    nodes: list[Any] = [*record.constants.tolist(), *parameters.tolist(), *inputs.tolist()]
-    starts, args, ops = record.start.tolist(), record.args.tolist(), record.op.tolist()
-
-    def value(primitive: Primitive, operands: list[float]) -> float | None:
-        try:
-            return evaluate(primitive, operands, operands)
-        except DomainError:
-            return None
-
-    def has_values(end: int) -> bool:
-        for k in range(len(nodes) - record.first, end):
-            y = value(record.primitives[ops[k]], [nodes[i] for i in args[starts[k] : starts[k + 1]]])
-            if y is None:
-                return False
-            nodes.append(y)
-        return True
-
-    for guard in record.guards:
-        if not has_values(max(guard.args) + 1 - record.first):
-            return False
-        operands = [nodes[i] for i in guard.args]
-        if guard.primitive is not None:
-            outcome = value(guard.primitive, operands) is None
-        else:
-            outcome = bool(SIGNS[guard.sign](*operands))
-        if outcome != guard.outcome:
-            return False
-    return not whole or has_values(len(ops))

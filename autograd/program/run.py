@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from autograd.bulk import as_floats
 from autograd.display import html_details, html_text, picture_of
-from autograd.engine import Value, read, write
-from autograd.holding import holding
-from autograd.modes import mode_of_this_thread
-from autograd.primitive import DomainError
-from autograd.program.arguments import Example, Slot, collect, describe, rebuild, slots_of
+from autograd.engine import Value
+from autograd.program.arguments import Slot, collect, describe, rebuild, slots_of
+from autograd.program.batches import Kinds, kinds_of, spread
 from autograd.program.bind import Bound, Results, Wanted
+from autograd.program.binding import Binding
 from autograd.program.loops import aligned
 from autograd.program.node import ProgramRow, on_values
-from autograd.program.parameters import Parameters
-from autograd.program.path import Path, fitting
-from autograd.program.record import FAILS, Array, same
-from autograd.program.recorder import TraceError
+from autograd.program.parameters import Parameters, nothing
+from autograd.program.path import Asked, Path
+from autograd.program.points import points_of
+from autograd.program.record import Array, same
 from autograd.program.reverse import reverse
+from autograd.program.running import Running
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.steps import steps
-from autograd.program.tracing import trace_once, trace_path
 from autograd.program.transforms import Transforms
 from autograd.tree import map_leaves
 
@@ -41,6 +38,9 @@ WANTED: dict[Any, Wanted] = {
     for wrt in ("parameters", "inputs", "both")
     for reduce in ("mean", "sum", None)
 }
+
+
+POINTS = {"value": Wanted(), **{wrt: WANTED[wrt, "mean"] for wrt in ("parameters", "inputs", "both")}}
 
 
 def trace(
@@ -77,10 +77,6 @@ _programs: weakref.WeakValueDictionary[int, Program] = weakref.WeakValueDictiona
 """All that there are, by their identity."""
 
 
-def _nothing() -> None:
-    """What is lent to nobody."""
-
-
 def _unlock() -> None:
     """In a process that was forked: the threads that held locks are not there."""
     for program in _programs.values():
@@ -91,7 +87,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock)
 
 
-class Program(Transforms):
+class Program(Running, Transforms):
     """A function as plain data: `program(*batch)` computes it for many examples at once. Made by `trace`.
 
     Arguments are nested as the example was, with arrays (or lists) that have one more axis in front, the batch; without
@@ -115,27 +111,23 @@ class Program(Transforms):
         self.slots = tuple(slots_of(self.description))
         self.dtype = dtype
         self.max_paths = max_paths
-        self.moment = 0  # how many times the parameters have changed
-        # `parameters` lends the program's own memory, to one at a time. Who keeps it beyond a change may have it: the
-        # program moves, and gives copies from then on.
+        self.moment = 0
         self._lends = True
-        self._lent: Callable[[], Parameters | None] = _nothing
-        self._snapshots: Results | None = None  # memory for copies
-        self._last_kinds: tuple[Any, int, bool] = (None, 0, False)  # of arguments, and what they told
+        self._lent: Callable[[], Parameters | None] = nothing
+        self._snapshots: Results | None = None
+        self._last_kinds = Kinds()
         self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
+        self._points: Any = {}
+        self._ways = {}
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
         self._lock = self._new_lock()
-        self._catches = False  # whether the function catches errors, so that any operation may decide over its path
+        self._catches = False
         self._named = parameters is not None
         self._leaves: list[Value] | None = None
         if parameters is not None:
-            given = [parameters] if isinstance(parameters, Value) else list(parameters)
-            for leaf in given:
-                if not isinstance(leaf, Value) or not leaf.is_leaf:
-                    raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
-            self._leaves = list(dict.fromkeys(given))
+            self._leaves = _leaves_in(parameters)
             self._theta = aligned(len(self._leaves), self.dtype)
         self._add_path(row)
         self.load()
@@ -145,85 +137,40 @@ class Program(Transforms):
         _programs[id(self)] = self
         return threading.RLock()
 
-    # ------------------------------------------------------------ parameters
-
-    @property
-    def parameters(self) -> Array:
-        """The parameters, a vector of n floats: a snapshot. It can be set, whole or in part."""
-        if self._lends and self._lent() is None:
-            found = Parameters.of(self, self._theta, self.moment)
-            self._lent = weakref.ref(found)
-            return found
-        if self._snapshots is None:
-            self._snapshots = Results(self._theta.shape, self.dtype)
-        return Parameters.of(self, self._snapshots.copy(self._theta), self.moment)
-
-    @parameters.setter
-    def parameters(self, theta: Any) -> None:
-        if isinstance(theta, Parameters) and theta.is_of(self):  # changed in place, and taken then
-            return
-        array = as_floats(theta, "program: a parameter")
-        if array.shape != self._theta.shape:
-            raise ValueError(f"program: there are {len(self._theta)} parameters, got an array of shape {array.shape}")
-        self.take(array)
-
-    def take(self, theta: Any) -> int:
-        """Make theta, n floats, the parameters. Returns how many times they have changed so far."""
-        kind = getattr(theta, "dtype", None)
-        array = theta if kind == self.dtype else fitting(theta, self.dtype, "parameter {}")
-        with self._lock:
-            if self._lent() is not None:
-                self._lends, self._lent = False, _nothing
-                self._theta = aligned(len(self._theta), self.dtype)
-            self._theta[:] = array
-            self.moment += 1
-        return self.moment
-
-    def alone(self) -> Any:
-        """A context in which no other thread runs the program, or changes it."""
-        return self._lock
-
-    def changed(self, parameters: Parameters) -> int:
-        """To be told that a current snapshot was written to. Returns how many times the parameters have changed."""
-        if self._lent() is not parameters:
-            return self.take(parameters)
-        self.moment += 1
-        return self.moment
-
-    def load(self) -> None:
-        """Take the parameters, and what is frozen, from the Values that the function uses."""
-        self.take(read(self._values(), "data"))
-        for path in self.paths:
-            path.load()
-
-    def store(self) -> None:
-        """Write the parameters back into the Values that the function uses."""
-        write(self._values(), "data", self._theta)
-
-    def _values(self) -> list[Value]:
-        if self._leaves is None:
-            raise RuntimeError(
-                "program: was unpickled, so there are no Values to load from or to store to; use .parameters"
-            )
-        return self._leaves
-
     # ------------------------------------------------------------ calling it
 
     def __call__(self, *batch: Any) -> Any:
         """What the function returns, for each example: an array of n numbers (or a tree of them, as f returns).
 
+        An argument without a batch axis, beside others that have one, is the same for all examples.
         Where there are Values among the arguments, results are Values too, for `backward()` and derivatives of every
         order, by these and by the parameters.
         """
+        with self._lock:
+            point = self._points.get("value")
+            found = None if point is None else point.value(*batch)
+        return self._values_of(batch) if found is None else found
+
+    def _values_of(self, batch: tuple[Any, ...]) -> Any:
         given, n, has_values = self._given(batch)
         if has_values:
-            flat = [array.reshape(n or 1, slot.size) for slot, array in zip(self.slots, given, strict=True)]
+            flat = [np.reshape(array, (n or 1, slot.size)) for slot, array in zip(self.slots, given, strict=True)]
             with self._lock:
                 outputs = on_values(self, np.concatenate(flat, axis=1, dtype=object).tolist())
         else:
             with self._lock:
                 outputs, _, _ = self._run(given, n or 1, Wanted())
+            if not n:
+                self._have_point("value")
         return self._results(outputs, not n)
+
+    def _have_point(self, wrt: str) -> None:
+        """One example was asked for, and may be again: have the shortest way for it, if there is one."""
+        if wrt in self._points or type(self._points) is not dict:
+            return
+        starts = type(self.tree) is int and self.tree == 0
+        points = points_of(self.paths, self.description, self._theta, POINTS[wrt]) if starts else []
+        self._points[wrt] = points[0] if points else None
 
     def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
         """What the function returns, for each example, and the gradient of it.
@@ -234,34 +181,80 @@ class Program(Transforms):
 
         The gradient by parameters is a vector like `parameters`, or with reduce=None an array of shape (n, number of
         parameters). The gradient by inputs is that of each example's own value, in the shape of the arguments: an array
-        if there is one, else a tuple with one entry each, None for indices.
+        if there is one, else a tuple with one entry each, None for indices. An argument without a batch axis, beside
+        others that have one, is the same for all examples; the gradient by it is there for each of them.
         """
         if wrt is None:
             wrt = "parameters" if len(self._theta) else "inputs"
         wanted = WANTED.get((wrt, reduce))
         if wanted is None:
-            if reduce not in ("mean", "sum", None):
-                raise ValueError(f"value_and_grad: reduce must be 'mean', 'sum' or None, got {reduce!r}")
-            raise ValueError(f"value_and_grad: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
+            self._wanted("value_and_grad", wrt, reduce)
+            raise AssertionError
+        with self._lock:
+            point = self._points.get(wrt)
+            found = None if point is None else point.slopes(wanted.by_parameters, wanted.by_inputs, batch)
+        return self._slopes_of(batch, wrt, reduce) if found is None else found
+
+    def _wanted(self, name: str, wrt: str | None, reduce: str | None) -> tuple[str, Wanted]:
+        """What the arguments of a method ask for, checked."""
+        if wrt is None:
+            wrt = "parameters" if len(self._theta) else "inputs"
+        wanted = WANTED.get((wrt, reduce))
+        if wanted is None and reduce not in ("mean", "sum", None):
+            raise ValueError(f"{name}: reduce must be 'mean', 'sum' or None, got {reduce!r}")
+        if wanted is None:
+            raise ValueError(f"{name}: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
         first = self.tree[0] if isinstance(self.tree, tuple) and self.tree else self.tree
         if not isinstance(first, int):
             raise TypeError(
-                "value_and_grad: the traced function must return one number to differentiate, "
+                f"{name}: the traced function must return one number to differentiate, "
                 f"or a tuple that starts with it; it returns a {type(self.tree).__name__}: {self.tree!r:.100} "
                 "(places of numbers). Of a model, trace the loss: trace(lambda x, t: loss(model(x), t), x, t)"
             )
+        return wrt, wanted
+
+    def _slopes_of(self, batch: tuple[Any, ...], wrt: str, reduce: str | None) -> tuple[Any, Any]:
+        _, wanted = self._wanted("value_and_grad", wrt, reduce)
         given, n, _ = self._given(batch, "value_and_grad")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
         with self._lock:
             outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
+            if not n:
+                self._have_point(wrt)
         found: Any = by_parameters
         if wanted.each and not n:
             found = by_parameters[0]
         if wrt == "inputs":
-            found = self._by_argument(by_inputs, not n)
+            found = self.by_argument(by_inputs, not n)
         elif wrt == "both":
-            found = (found * mean if mean != 1.0 else found, self._by_argument(by_inputs, not n))
+            found = (found * mean if mean != 1.0 else found, self.by_argument(by_inputs, not n))
         return self._results(outputs, not n), found
+
+    def bind(
+        self, n: int, *, wrt: str | None = None, reduce: str | None = "mean", out: tuple[Any, Any] | None = None
+    ) -> Binding:
+        """The program with memory for n examples, for tight loops: no arrays are made when it is called.
+
+        wrt, reduce: as of `value_and_grad`. out: (values, gradient), nested as `value_and_grad` returns them: arrays of
+        one's own that are to be written, too.
+
+        >>> bound = trace(lambda x: x * x, 1.0).bind(3)
+        >>> bound.inputs[:] = [1.0, 2.0, 3.0]
+        >>> bound()
+        >>> bound.values, bound.gradient
+        (array([1., 4., 9.]), array([2., 4., 6.]))
+        """
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"bind: n, how many examples there are, must be at least 1, got {n!r}")
+        wrt, wanted = self._wanted("bind", wrt, reduce)
+        mean = 1.0 / n if reduce == "mean" and wrt != "inputs" else 1.0
+        scale = mean if wrt == "parameters" else 1.0
+        return Binding(self, n, Asked(wanted, scale, self._theta), mean / scale, out)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters there are."""
+        return len(self._theta)
 
     def _given(self, batch: tuple[Any, ...], name: str = "") -> tuple[list[Array], int, bool]:
         """The array for each Slot, checked; the batch size, 0 for one example without a batch axis; and whether there
@@ -273,31 +266,18 @@ class Program(Transforms):
         for i, x in enumerate(batch):
             collect(self.description[i], x, i, given)
         kinds = tuple([(array.shape, array.dtype) for array in given])
-        known, n, has_values = self._last_kinds
-        if kinds != known:
-            n, has_values = self._batch_of(given), any(array.dtype.kind == "O" for array in given)
-            self._last_kinds = kinds, n, has_values
-        if has_values and name:
+        if kinds != self._last_kinds.kinds:
+            self._last_kinds = kinds_of(self.slots, given, kinds)
+        known = self._last_kinds
+        if known.has_values and name:
             raise TypeError(
                 f"{name}: takes plain numbers; given Values, call the program itself, and backward() on its result"
             )
-        return given, n, has_values
+        return spread(self.slots, given, known.n) if known.spreads else given, known.n, known.has_values
 
-    def _batch_of(self, given: list[Array]) -> int:
-        pairs = list(zip(self.slots, given, strict=True))
-        n = 0
-        for slot, array in pairs:
-            if array.ndim > len(slot.shape):
-                n = max(n, len(array))
-                if not len(array):
-                    raise ValueError(f"program: {slot.name} is an empty batch; give at least one example")
-        for slot, array in pairs:
-            if array.shape != ((n, *slot.shape) if n else slot.shape):
-                expected = f"{slot.shape} for one example, or {('n', *slot.shape)} for n".replace("'", "")
-                others = ", ".join(f"{s.name}: {a.shape}" for s, a in pairs if s is not slot)
-                beside = f", beside {others}" if others else ""
-                raise ValueError(f"program: {slot.name} must have shape {expected}, got {array.shape}{beside}")
-        return n
+    def results(self, outputs: Array) -> Any:
+        """What a batch returns, from its numbers (number, example)."""
+        return self._results(outputs, False)
 
     def _results(self, outputs: Array, single: bool) -> Any:
         if isinstance(self.tree, int) and not single:
@@ -311,7 +291,9 @@ class Program(Transforms):
 
         return map_leaves(filled, self.tree, partial(is_place, single=single))
 
-    def _by_argument(self, by_inputs: Array, single: bool) -> Any:
+    def by_argument(self, by_inputs: Array, single: bool) -> Any:
+        """Gradients by inputs, (example, number), in the structure of the arguments."""
+
         def of_slot(slot: Slot) -> Any:
             if slot.whole:
                 return None
@@ -327,259 +309,6 @@ class Program(Transforms):
     def row(self) -> ProgramRow:
         """The program as a row: what a Value that it returns is the result of."""
         return ProgramRow(self)
-
-    def parameter_values(self) -> list[Any]:
-        """The Values that the parameters are, or numbers if there are none. ValueError if their numbers are others."""
-        if self._leaves is None:
-            return [*self._theta.tolist()]
-        with mode_of_this_thread(None):
-            differs = np.flatnonzero(read(self._leaves, "data").astype(self.dtype) != self._theta)
-        if len(differs):
-            i = int(differs[0])
-            raise ValueError(
-                f"program: parameter {i} is {self._theta[i]:.6g} here, but {self._leaves[i]._number:.6g} in its Value, "
-                "so it is not clear which of them a gradient is for; call program.store() or program.load() first"
-            )
-        return [*self._leaves]
-
-    def path_of(self, row: Sequence[float]) -> Path:
-        """The path that one example takes."""
-        rows = np.empty((1, self.width), self.dtype)
-        rows[0] = row
-        self._check_bounds(rows, 0)
-        return self._shares(rows, 0)[0][0]
-
-    def run_rows(self, rows: Array, wanted: Wanted) -> tuple[Array, Any, Any]:
-        """Outputs (number, example), and gradients by parameters and inputs, of examples that are rows of numbers."""
-        with self._lock:
-            given = [rows[:, slot.place].reshape(len(rows), *slot.shape) for slot in self.slots]
-            return self._run(given, len(rows), wanted)
-
-    @contextlib.contextmanager
-    def holding(self, theta: Sequence[float]) -> Iterator[None]:
-        """Let the parameters be others for a while."""
-        with self._lock:
-            before = self._theta.copy()
-            try:
-                self._theta[:] = theta
-                yield
-            finally:
-                self._theta[:] = before
-
-    # ------------------------------------------------------------ paths
-
-    def _add_path(self, row: Array) -> Path:
-        """Trace the path that the example in `row` takes."""
-        if self._f is None:
-            raise TraceError(
-                "program: an example takes a branch that was never taken before the program was pickled; "
-                "run it on such an example first, then pickle it"
-            )
-        if len(self.paths) >= self.max_paths:
-            raise TraceError(
-                f"program: the branches of the function lead along more than {self.max_paths} paths; for max and min "
-                "write maximum, minimum or softmax, and for x if a > b else y, or where(a > b, x, y), which compares "
-                "as well, write where(step(a - b), x, y); or raise max_paths"
-            )
-        known = self._leaves if self._leaves is not None else []
-        record, leaves, tree, _ = trace_path(self._f, Example(self.description, row), known)
-        if self._leaves is None:
-            self._leaves = leaves
-            self._theta = aligned(len(leaves), self.dtype)
-        elif len(leaves) > len(known) and not self._named:
-            raise TraceError(
-                "program: a branch uses Values that the first example did not lead to, so the vector of parameters "
-                "lacks them; name all of them: trace(f, ..., parameters=[...])"
-            )
-        if self.paths and not same(tree, self.tree):
-            raise TraceError(f"program: branches return different shapes: {self.tree!r:.100} and {tree!r:.100}")
-        self.tree = tree
-        path = Path(record, leaves[len(self._leaves) :], self.dtype, row, not self.paths)
-        self.paths.append(path)
-        self._catches = self._catches or any(guard.sign == FAILS for guard in record.guards)
-        return path
-
-    def _run(self, given: list[Array], n: int, wanted: Wanted, scale: float = 1.0) -> tuple[Array, Any, Any]:
-        """Outputs (number, example); and, times `scale`, the gradients by parameters and by inputs that are wanted."""
-        knew = self._catches
-        try:
-            return self._run_on_paths(given, n, wanted, scale)
-        except DomainError:
-            if knew or self._f is None or not (self._catches or self._is_caught(given, n)):
-                raise
-        return self._run_on_paths(given, n, wanted, scale)
-
-    def _is_caught(self, given: list[Array], n: int) -> bool:
-        """Whether the function catches the error of an example that has no value on the paths there are: by asking it.
-
-        Raises the function's own error if it does not. From then on, every operation is taken for a decision.
-        """
-        rows = np.empty((n, self.width), self.dtype)
-        self._fill(rows, given)
-        known = np.zeros(n, dtype=bool)
-        for path in self.paths:
-            known |= path.takes(self._theta, rows, True)
-        for i in np.flatnonzero(~known)[:1].tolist():
-            self._look_whether_it_is_the_same()
-            self._path_of(rows[i], i)
-            self._catches = True
-        return self._catches
-
-    @property
-    def _is_one_way(self) -> bool:
-        """Whether every example takes the same path."""
-        return self.paths[0].is_only_way and len(self.paths) == 1 and not self._catches
-
-    def _run_on_paths(self, given: list[Array], n: int, wanted: Wanted, scale: float) -> tuple[Array, Any, Any]:
-        """The same, on the paths that are known, or found by their comparisons."""
-        most = self.paths[0].most(n, wanted)
-        if n <= most and self._is_one_way:
-            return self._run_along(self.paths[0], given, n, wanted, scale, 0, lend=False)
-        outputs = np.empty((len(self.paths[0].record.outputs), n), self.dtype)
-        width = len(self._theta)
-        total = np.zeros((n, width) if wanted.each else width, self.dtype) if wanted.by_parameters else None
-        slopes = np.empty((n, self.width), self.dtype) if wanted.by_inputs else None
-        for chosen, (found, gradient, slope) in self._pieces(given, n, most, wanted, scale):
-            outputs[:, chosen] = found
-            if total is not None and wanted.each:
-                total[chosen] = gradient
-            elif total is not None:
-                total += gradient
-            if slopes is not None:
-                slopes[chosen] = slope
-        return outputs, total, slopes
-
-    def _run_along(
-        self, path: Path, given: list[Array], n: int, wanted: Wanted, scale: float, first: int, lend: bool
-    ) -> tuple[Array, Any, Any]:
-        """The same for examples that all take one path. first, lend: as in `Path.run`."""
-        bound = path.bound(n, wanted, self._theta)
-        self._fill(bound.rows, given)
-        self._check_bounds(bound.rows, first)
-        return path.run(bound, bound.rows, scale, self._theta, first, lend)
-
-    def _pieces(
-        self, given: list[Array], n: int, most: int, wanted: Wanted, scale: float
-    ) -> Iterator[tuple[Any, tuple[Array, Any, Any]]]:
-        """The same by pieces of a batch, with the numbers of the examples in each: of one path, and not too many."""
-        for first in range(0, n, most):
-            size = min(most, n - first)
-            part = [array[first : first + size] for array in given] if size < n else given
-            if self._is_one_way:
-                found = self._run_along(self.paths[0], part, size, wanted, scale, first, lend=True)
-                yield slice(first, first + size), found
-                continue
-            rows = np.empty((size, self.width), self.dtype)
-            self._fill(rows, part)
-            self._check_bounds(rows, first)
-            for path, chosen in self._shares(rows, first):
-                yield first + chosen, path.run_share(rows, chosen, wanted, scale, self._theta, first)
-
-    def _fill(self, rows: Array, given: list[Array]) -> None:
-        """Put the arguments together, one row per example."""
-        for slot, array in zip(self.slots, given, strict=True):
-            if slot.whole:
-                self._check_whole(slot, array)
-            shape = len(rows), slot.size
-            given_as = array if array.shape == shape else array.reshape(shape)
-            if array.itemsize > rows.itemsize:
-                self._narrow(rows, slot, given_as)
-            else:
-                rows[:, slot.place] = given_as
-
-    def _check_whole(self, slot: Slot, array: Array) -> None:
-        bits = np.finfo(self.dtype).nmant + 1  # up to 2**bits, all whole numbers are floats
-        if array.size and (array.max() > 2**bits or array.min() < -(2**bits)):
-            raise ValueError(
-                f"program: {slot.name} holds an index beyond 2**{bits}, too large for {self.dtype}"
-                + "; use float64" * (self.dtype == np.float32)
-            )
-
-    def _narrow(self, rows: Array, slot: Slot, array: Array) -> None:
-        try:
-            with np.errstate(over="raise"):
-                rows[:, slot.place] = array
-        except FloatingPointError:
-            raise ValueError(f"program: {slot.name} holds a number that is too large for {self.dtype}") from None
-
-    def _shares(self, rows: Array, first: int) -> list[tuple[Path, Array]]:
-        """The paths that the examples take, each with the numbers of its examples; new ones are traced.
-
-        first: the number of the first row in the batch, for errors.
-        """
-        waiting = np.arange(len(rows))
-        shares: list[tuple[Path, Array]] = []
-        for path in self.paths:
-            if len(waiting):
-                mine = path.takes(self._theta, rows if len(waiting) == len(rows) else rows[waiting], self._catches)
-                shares.append((path, waiting[mine]))
-                waiting = waiting[~mine]
-        if len(waiting):
-            self._look_whether_it_is_the_same()
-        while len(waiting):
-            path = self._path_of(rows[waiting[0]], first + int(waiting[0]))
-            mine = path.takes(self._theta, rows[waiting], self._catches)
-            shares.append((path, waiting[mine]))
-            waiting = waiting[~mine]
-        return [share for share in shares if len(share[1])]
-
-    def _path_of(self, row: Array, which: int) -> Path:
-        """The path that an example takes, found by running the function itself, with the program's parameters."""
-        try:
-            with self._world():
-                path = self._add_path(row)
-                path.load()
-        except DomainError as error:
-            raise type(error)(f"{error} (row {which} of the batch)") from None
-        if not path.takes(self._theta, row[None], self._catches)[0]:
-            self.paths.pop()
-            raise TraceError(
-                "program: the function took another path than its comparisons tell. Does it depend on randomness, on "
-                "something that changed since, or on a Value that was computed from parameters before the trace?"
-            )
-        for known in self.paths[:-1]:
-            if known == path:
-                self.paths.pop()
-                return known
-        return path
-
-    @contextlib.contextmanager
-    def _world(self) -> Iterator[None]:
-        """Meanwhile the Values that the function uses hold what the program takes them for."""
-        frozen = {value: x for path in reversed(self.paths) for value, x in zip(path.leaves, path.frozen, strict=True)}
-        leaves = [*(self._leaves or []), *frozen]
-        numbers = [*self._theta.tolist(), *map(float, frozen.values())]
-        with holding(leaves, numbers) if self._f is not None else contextlib.nullcontext():
-            yield
-
-    def _look_whether_it_is_the_same(self) -> None:
-        """Raise TraceError if the function is no longer what it was when its first and its last path were traced."""
-        for path in {id(path): path for path in (self.paths[0], self.paths[-1])}.values():
-            example = path.example
-            if self._f is None or example is None or not path.takes(self._theta, example[None], self._catches)[0]:
-                continue  # with other parameters, it may go another way
-            with self._world():
-                record, _, tree, _ = trace_once(self._f, Example(self.description, example), self._leaves or [])
-            if record != path.record or not same(tree, self.tree):
-                raise TraceError(
-                    "program: an example takes a branch that is not known yet, but the world has changed: on the "
-                    "example that was traced, the function does not compute what it did then. Keep numbers that "
-                    "change in Values or pass them as arguments, or trace it again"
-                )
-
-    def _check_bounds(self, rows: Array, first: int) -> None:
-        for path in self.paths:
-            if not len(path.indices):
-                continue
-            columns = rows[:, path.indices]
-            wrong = (columns < 0) | (columns >= path.lengths)
-            if wrong.any():
-                row, k = np.argwhere(wrong)[0]
-                slot = next(s for s in reversed(self.slots) if s.start <= path.indices[k] and s.size)
-                raise IndexError(
-                    f"program: {slot.name} holds the index {int(columns[row, k])} in row {first + row}, "
-                    f"out of range for a table of {path.lengths[k]}, places 0 to {path.lengths[k] - 1}"
-                )
 
     # ------------------------------------------------------------ to look at
 
@@ -652,8 +381,12 @@ class Program(Transforms):
         return {key: part for key, part in vars(self).items() if key not in ("_lock", "row", "_transforms")} | {
             "_f": None,
             "_snapshots": None,
-            "_lent": _nothing,
+            "_lent": nothing,
             "_leaves": None,
+            "_points": {},
+            "_ways": {},
+            "_numbered": 0,
+            "_last": None,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -669,6 +402,15 @@ class Program(Transforms):
         return same(mine, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # paths are added while it is used
+
+
+def _leaves_in(parameters: Any) -> list[Value]:
+    """The Values to differentiate by, each once. TypeError if they are something else."""
+    given = [parameters] if isinstance(parameters, Value) else list(parameters)
+    for leaf in given:
+        if not isinstance(leaf, Value) or not leaf.is_leaf:
+            raise TypeError(f"trace: parameters must be Values that were not computed, got {leaf!r}")
+    return list(dict.fromkeys(given))
 
 
 def is_place(tree: Any, single: bool) -> bool:

@@ -13,10 +13,11 @@ import numpy as np
 
 from autograd.modes import modes
 from autograd.program.arguments import Fixed, Slot, collect, describe, rebuild, slots_of
+from autograd.program.batches import Kinds
 from autograd.program.bind import Wanted
 from autograd.program.derivatives import Derivation, Transform, derived
 from autograd.program.eagerly import eagerly
-from autograd.program.path import Path
+from autograd.program.path import Asked, Found, Path
 from autograd.program.record import Array
 from autograd.program.recorder import Recorder
 from autograd.program.run import Program, is_place
@@ -58,6 +59,10 @@ class Follower:
         """As of a record."""
         return self.path.follower.takes(parameters, rows[:, : self.path.record.n_inputs], whole)
 
+    def left_at(self, parameters: Array, rows: Array, whole: bool) -> Array:
+        """As of a record."""
+        return self.path.follower.left_at(parameters, rows[:, : self.path.record.n_inputs], whole)
+
 
 class DerivedPath(Path):
     """A derivative along one path. Where something is not finite, the eager engine is asked."""
@@ -84,13 +89,11 @@ class DerivedPath(Path):
         vars(self).update(state)
         self.frozen = self.source.frozen
 
-    def _one_by_one(
-        self, theta: Array, rows: Array, scale: float, wanted: Wanted, which: Array
-    ) -> tuple[Array, Any, Any]:
-        if wanted.by_parameters or wanted.by_inputs:
-            return super()._one_by_one(theta, rows, scale, wanted, which)
+    def _one_by_one(self, rows: Array, asked: Asked, which: Array) -> Found:
+        if asked.wanted.by_parameters or asked.wanted.by_inputs:
+            return super()._one_by_one(rows, asked, which)
         places = [f" (row {row} of the batch)" if len(rows) > 1 or row else "" for row in which.tolist()]
-        parameters = np.concatenate([theta, self.frozen]).astype(float)
+        parameters = np.concatenate([asked.theta, self.frozen]).astype(float)
         found = np.zeros((len(self.record.outputs), len(rows)))
         for k, (row, place) in enumerate(zip(rows.astype(float), places, strict=True)):
             numbers = eagerly(self.source.record, self.transform, parameters, row, place)
@@ -162,7 +165,7 @@ class Derived(Program):
         self.description = source.description + self._seeds()
         self.slots = tuple(slots_of(self.description))
         self.width = sum(slot.size for slot in self.slots)
-        self._last_kinds = (None, 0, False)
+        self._last_kinds = Kinds()
         self._snapshots = None
         self._lends, self._named = False, True
         self._made: list[tuple[Path, Derivation | None]] = []

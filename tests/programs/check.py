@@ -16,7 +16,7 @@ from programs.generator import Case, random_program
 import autograd
 from autograd import Program, Value
 from autograd.program import spec
-from autograd.program.record import follows, replay
+from autograd.program.scalar import follows, replay
 
 __all__ = ["FLOAT32", "NAN", "ROLLED", "STRAIGHT", "THOROUGH", "Kind", "Mismatch", "check", "failure", "quick"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import autograd
 from autograd import TABLE, Value, trace
-from autograd.program import straight
+from autograd.program import scalar
 from autograd.program.bind import NotFinite, Wanted
 from autograd.program.path import Path
 from autograd.symbol import Symbol
@@ -154,8 +154,8 @@ def test_code_reads_what_partials_are_made_of():
 
 @pytest.mark.parametrize(("n", "lanes"), [(1, 1), (5, 8), (30, 32), (60, 64), (1000, 128)])
 def test_few_examples_take_few_lanes(n, lanes):
-    assert straight.best_lanes(n, 1000) == lanes
-    assert straight.best_lanes(n, straight.MOST + 1) == 1
+    assert scalar.best_lanes(n, 1000) == lanes
+    assert scalar.best_lanes(n, scalar.MOST + 1) == 1
 
 
 @native
