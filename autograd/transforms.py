@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from autograd.convert import number, seed_number
 from autograd.engine import Value, at_floats, gradients, leaves, record, topological
-from autograd.modes import recording
+from autograd.modes import modes, recording
 from autograd.primitives import identity
 from autograd.tree import copied, is_array, map_numbers, named_numbers
 
@@ -40,6 +40,11 @@ def grad(y: Value, xs: Any = None, *, seed: float = 1.0, create_graph: bool = Fa
     >>> dy.data, grad(dy, x)                   # 6x
     (12.0, 12.0)
     """
+    if isinstance(y, Value) and not create_graph and not modes:  # the ordinary case, without a look at structures
+        if isinstance(xs, Value):
+            return gradients(y, [xs], seed)[0]
+        if type(xs) is list and all(isinstance(x, Value) for x in xs):
+            return gradients(y, xs, seed)
     if not isinstance(y, Value):
         way_out = ""
         if callable(y):

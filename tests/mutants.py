@@ -119,7 +119,7 @@ EDITS = [
     Edit("autograd/linalg.py", "key=lambda i: abs(rows[i][k])", "key=lambda i: -i", "test_linalg"),
     # Derivatives of functions, and trust
     Edit("autograd/transforms.py", "self.valued or enclosed or", "enclosed or", "test_jacobians"),
-    Edit("autograd/transforms.py", "_variables.set(_variables.get().union(variables))", "_variables.set(frozenset())", "test_transforms"),
+    Edit("autograd/transforms.py", "_taken_by[id(group)] = group", "_taken_by[id(group)] = ()", "test_transforms"),
     Edit("autograd/forward.py", "if not _is_cut(value, i, p)", "if True", "test_jacobians"),
     Edit("autograd/jacobians.py", "found |= {(i, j): slopes[j] for", "found |= {(i, j): slopes[i % len(slopes)] for", "test_jacobians"),
     Edit("autograd/jacobians.py", "colours[j] = next(c for c in range(n + 1) if c not in taken)", "colours[j] = 0", "test_jacobians"),

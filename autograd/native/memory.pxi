@@ -127,4 +127,4 @@ cdef PyObject *called_with_care(PyObject *type, PyObject **args, size_t n, PyObj
     return python_type.tp_call(type, <PyObject *>given, <PyObject *>named)
 
 
-value_type.tp_vectorcall = leaf_from
+value_type.tp_vectorcall = <vectorcallfunc>leaf_from
