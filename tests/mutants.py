@@ -113,7 +113,7 @@ EDITS = [
     Edit("autograd/program/interpret.py", "math.isfinite(flat.dot(flat))", "True", "test_program_run test_program_limits"),
     Edit("autograd/program/reverse.py", "if folds or touched.any():", "if False:", "test_program_reverse test_program_run"),
     Edit("autograd/program/reverse.py", "self.has_batch[c.space])\n            self._emit", "self.has_batch[i.space])\n            self._emit", "test_programs_fuzz"),
-    Edit("autograd/program/kernels.py", "self._found[id(part)] = part, name", "pass", "test_program_loops"),
+    Edit("autograd/program/kernels.py", "if id(part) not in self._found:", "if True:", "test_program_loops"),
     Edit("autograd/program/blas.py", "self._switch[1](threads)", "pass", "test_program_loops"),
     Edit("autograd/linalg.py", "sign = -sign", "pass", "test_linalg"),
     Edit("autograd/linalg.py", "key=lambda i: abs(rows[i][k])", "key=lambda i: -i", "test_linalg"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -80,6 +82,15 @@ def test_a_new_batch_size_plans_nothing_again() -> None:
                 for n in (1, 2, 5):
                     program.value_and_grad(rows[:n])
             assert asked.call_count == 3
+
+
+def test_schedules_go_with_their_plan() -> None:
+    program, _ = network()
+    schedule = weakref.ref(schedule_of(program))
+    assert schedule() is schedule_of(program)
+    del program
+    gc.collect()
+    assert schedule() is None
 
 
 @pytest.mark.parametrize("wanted", [Wanted(True, True), Wanted(True, False, True), Wanted(False, True)])

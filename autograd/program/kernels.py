@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,20 @@ KEEPING = {
 }  # fmt: skip
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _remembered(f: F) -> F:
+    """f, whose results for built-in rows are kept; not those for others, which may hold much."""
+    kept = lru_cache(4096)(f)
+
+    @wraps(f)
+    def remembering(row: Primitive, *args: Any) -> Any:
+        return kept(row, *args) if is_built_in(row) else f(row, *args)
+
+    return remembering  # type: ignore[return-value]
+
+
 def keeps_what_is_not_finite(row: Primitive) -> bool:
     """Whether the value is not finite where an argument is not."""
     return row in KEEPING
@@ -39,7 +53,7 @@ def _symbols(row: Primitive, constants: Sequence[float | None]) -> list[Any]:
     return [Symbol(f"x{i + 1}") if constant is None else constant for i, constant in enumerate(given)]
 
 
-@lru_cache(4096)
+@_remembered
 def _formula(row: Primitive, place: int, constants: tuple[float | None, ...] = ()) -> Any:
     """What a kernel computes: place 0 is the value, place i a contribution to argument i. None: no formula."""
     xs = _symbols(row, constants)
@@ -71,7 +85,7 @@ def _names(formula: Any) -> set[str]:
     return set().union(*map(_names, formula.args))
 
 
-@lru_cache(4096)
+@_remembered
 def operations(row: Primitive, place: int) -> frozenset[str]:
     """The functions of NumPy that a kernel calls; and the names of rows that NumPy has none for."""
     return frozenset(_operations(_formula(row, place)))
@@ -87,7 +101,7 @@ def _operations(formula: Any) -> set[str]:
     return {name}.union(*map(_operations, formula.args))
 
 
-@lru_cache(4096)
+@_remembered
 def function(row: Primitive, place: int, constants: tuple[float | None, ...], dtype: Any) -> Callable[..., Any]:
     """A kernel as a function of arrays: of the arguments, for a pull of c and y before them; None for what is not read.
 

@@ -101,12 +101,12 @@ class Operation:
 class Schedule:
     """All operations for the values and the gradients wanted, in order, and what their spaces are.
 
-    constants: those of the plan, and such as were copied together from them. sizes: rows of each space; has_batch:
-    whether they have a number for each example. gathers_inputs: whether inputs are read in no even order. untouched:
-    parameters whose cotangent is written by nothing.
+    n_parameters: how many rows of their space are given. constants: those of the plan, and copies in another order.
+    sizes: rows of each space; has_batch: whether they have a number for each example. gathers_inputs: whether inputs
+    are read in no even order. untouched: parameters whose cotangent is written by nothing.
     """
 
-    plan: Plan
+    n_parameters: int
     wanted: Wanted
     constants: Array
     sizes: tuple[int, ...]
@@ -116,6 +116,7 @@ class Schedule:
     untouched: Array
 
 
+# Schedules do not hold their plan, so that they go when it goes.
 _known: weakref.WeakKeyDictionary[Plan, dict[Any, Schedule]] = weakref.WeakKeyDictionary()
 
 
@@ -150,7 +151,7 @@ class _Planner:
         if self.wanted.by_parameters or self.wanted.by_inputs:
             self._differentiate()
         return Schedule(
-            plan, self.wanted, np.concatenate(self.constants), tuple(self.sizes), self.has_batch,
+            plan.n_parameters, self.wanted, np.concatenate(self.constants), tuple(self.sizes), self.has_batch,
             tuple(self.operations), self.gathers_inputs, np.flatnonzero(~self.touched[COTANGENT + PARAMETER]),
         )  # fmt: skip
 
@@ -432,7 +433,7 @@ def check(schedule: Schedule) -> None:
     """
     written = [np.zeros(size, dtype=bool) for size in schedule.sizes]
     for space in (CONSTANT, PARAMETER, INPUT, SEED):
-        n = schedule.plan.n_parameters if space == PARAMETER else len(written[space])
+        n = schedule.n_parameters if space == PARAMETER else len(written[space])
         written[space][:n] = True
     read = [np.zeros(size, dtype=bool) for size in schedule.sizes]
     received = [np.zeros(size, dtype=bool) for size in schedule.sizes]
