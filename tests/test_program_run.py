@@ -554,7 +554,7 @@ def test_a_wrong_shape_names_the_argument_and_both_shapes():
     with pytest.raises(ValueError, match=r"argument \d must have shape.* got \(\d.*argument \d: \(\d"):
         program(np.ones((4, 2)), np.ones(3))
     with pytest.raises(ValueError, match="argument 1 must have shape"):
-        program(np.ones((4, 2)), 1.0)
+        program(np.ones((4, 2)), np.ones((1, 1)))
     assert program([1.0, 2.0], 2.0) == 6.0
 
 

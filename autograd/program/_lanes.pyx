@@ -620,35 +620,48 @@ cdef class Lanes:
         return 0 if check == 0.0 and not wrong else 2
 
 
+cdef class Gate:
+    """Closed, by as many as `closed` says, while the numbers of the parameters are being changed: a Point holds on to the
+    interpreter's lock from looking at it to its result, so that no lock is needed.
+    """
+
+    cdef public int closed
+
+
 cdef class Point(Lanes):
     """One example by the shortest way: arguments that are floats, and flat lists and arrays of them.
 
     sizes: of each argument, how many numbers it has; -1 for a float. others: for the place of each guard, by its number,
-    a Point of the path of those that are the first not to pass it, where that is known.
+    a Point of the path of those that are the first not to pass it, where that is known. Which gradients are wanted:
+    by_parameters, by_inputs.
     """
 
     cdef tuple sizes
     cdef dict others
+    cdef Gate gate
+    cdef bint is_by_parameters, is_by_inputs
 
-    def lead(self, tuple sizes, dict others):
+    def lead(self, tuple sizes, dict others, Gate gate, bint by_parameters, bint by_inputs):
         """What there is to know beside code and memory, all at once because paths lead to each other."""
-        self.sizes, self.others = sizes, others
+        self.sizes, self.others, self.gate = sizes, others, gate
+        self.is_by_parameters, self.is_by_inputs = by_parameters, by_inputs
 
-    def value(self, *batch):
-        """The output; None where that has to be found by another way, which will tell why."""
-        cdef Point point = self.on_path(batch)
-        return None if point is None else point.memory[point.outputs[0]]
-
-    def slopes(self, bint by_parameters, bint by_inputs, tuple batch):
-        """The same with the gradient by parameters, or by inputs as the arguments are, or both."""
+    def __call__(self, *batch):
+        """The output; and with it the gradient by parameters, or by inputs as the arguments are, or both, if any is
+        wanted. None where that has to be found by another way, which will tell why.
+        """
+        if self.gate.closed:
+            return None
         cdef Point point = self.on_path(batch)
         if point is None:
             return None
         y = point.memory[point.outputs[0]]
-        if not by_inputs:
+        if not self.is_by_inputs:
+            if not self.is_by_parameters:
+                return y
             return y, point.flat(point.by_parameters, 0, point.by_parameters.shape[0])
         found = point.as_arguments()
-        if by_parameters:
+        if self.is_by_parameters:
             found = point.flat(point.by_parameters, 0, point.by_parameters.shape[0]), found
         return y, found
 

@@ -9,6 +9,7 @@ import numpy as np
 from autograd.program.arguments import Slot, rebuild
 from autograd.program.path import Asked
 from autograd.program.record import Array
+from autograd.program.scalar import Scalar
 from autograd.tree import map_leaves
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Binding:
         self._outputs = np.zeros((len(program.paths[0].record.outputs), n), dtype)
         self._total = np.zeros((n if wanted.each else 1, width), dtype)
         self._slopes = np.zeros((n, program.width * wanted.by_inputs), dtype)
+        self._found = self._outputs, self._total, self._slopes
+        self._usual: Scalar | None = None
         self.inputs: Any = _of_slots(program.description, self._rows, lambda fixed: fixed.what)
         self.values: Any = program.results(self._outputs)
         self.gradient: Any = None
@@ -47,7 +50,7 @@ class Binding:
 
     def __call__(self) -> None:
         """Compute values and gradient of what is in `inputs`. Raises what the program itself would."""
-        self._program.run_into(self._rows, self._asked, (self._outputs, self._total, self._slopes))
+        self._usual = self._program.run_into(self._rows, self._asked, self._found, self._usual)
         if self._mean != 1.0:
             self._total *= self._mean
         for to, found in self._copies:

@@ -17,6 +17,7 @@ from autograd.program.bind import Results
 from autograd.program.loops import aligned
 from autograd.program.path import Path, fitting
 from autograd.program.record import Array
+from autograd.program.scalar import Gate
 
 __all__ = ["HasParameters", "Parameters", "nothing"]
 
@@ -128,6 +129,7 @@ class HasParameters:
     _lends: bool
     _lent: Callable[[], Parameters | None]
     _snapshots: Results | None  # memory for copies
+    _gate = Gate()
     _points: Any = MappingProxyType({})  # what runs one example by the shortest way, as far as it is made
 
     @property
@@ -159,13 +161,23 @@ class HasParameters:
                 self._lends, self._lent = False, nothing
                 self._theta = aligned(len(self._theta), self.dtype)
                 self._points.clear()
-            self._theta[:] = array
+            self._gate.closed += 1
+            try:
+                self._theta[:] = array
+            finally:
+                self._gate.closed -= 1
             self.moment += 1
         return self.moment
 
-    def alone(self) -> Any:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
         """A context in which no other thread runs the program, or changes it."""
-        return self._lock
+        with self._lock:
+            self._gate.closed += 1
+            try:
+                yield
+            finally:
+                self._gate.closed -= 1
 
     def changed(self, parameters: Parameters) -> int:
         """To be told that a current snapshot was written to. Returns how many times the parameters have changed."""
@@ -208,7 +220,7 @@ class HasParameters:
     @contextlib.contextmanager
     def holding(self, theta: Sequence[float]) -> Iterator[None]:
         """Let the parameters be others for a while."""
-        with self._lock:
+        with self.alone():
             before = self._theta.copy()
             try:
                 self._theta[:] = theta

@@ -13,6 +13,7 @@ import numpy as np
 from autograd import primitives as table
 from autograd.engine import Value, read
 from autograd.primitive import TooLarge
+from autograd.program import plans
 from autograd.program.bind import Bound, NotFinite, Wanted
 from autograd.program.graph import BATCHED, Graph
 from autograd.program.normalise import normalise
@@ -128,8 +129,8 @@ class Path:
         self.record = record
         self.example = example
         self.dtype = dtype
-        self._plan: Plan | None = None
-        self._debt = 0.0 if is_first or not is_possible(record, dtype) else len(record.op) * ROLLING
+        self._plan: Plan | None = plans.known(record)
+        self._debt = 0.0 if is_first or self._plan or not is_possible(record, dtype) else len(record.op) * ROLLING
         self.follower = Follower(record)
         self.hides = _hides_errors(record)
         self.is_only_way = not record.guards and not self.hides
@@ -148,8 +149,8 @@ class Path:
     def plan(self) -> Plan:
         """The record as array operations, rolled when it is first asked for."""
         if self._plan is None:
-            self._plan = roll(self.graph)
-            del self.graph
+            self._plan = plans.known(self.record) or plans.keep(self.record, roll(self.graph))
+            vars(self).pop("graph", None)
         return self._plan
 
     @cached_property
@@ -172,11 +173,20 @@ class Path:
         if not self.possible:
             return False
         straight = self._seconds(n)
-        if straight < self._debt:
-            return True
+        return straight < self._debt or straight < self._rolled_seconds(n)
+
+    def goes_short_way(self) -> bool:
+        """Whether one example runs as straight-line code where neither arrays nor their checks are in between."""
+        if not self.possible:
+            return False
+        straight = self._seconds(1) - STRAIGHT
+        return straight < self._debt or straight < self._rolled_seconds(1)
+
+    def _rolled_seconds(self, n: int) -> float:
+        """How long n examples take as array operations, about."""
         instructions = len(self._plan.instructions) if self._plan else self.depth
         each = self._numbers * NUMBER + self._calls[1] * FUNCTION
-        return straight < n * each + instructions * INSTRUCTION + ROLLED
+        return n * each + instructions * INSTRUCTION + ROLLED
 
     def _seconds(self, n: int) -> float:
         """How long n examples take as straight-line code, about."""
@@ -370,6 +380,11 @@ class Path:
                 f"program: {x[tuple(place)]:.6g} is too large for {self.dtype}; trace with dtype=float64{at}"
             )
         return found
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self._plan is not None:
+            self._plan = plans.keep(self.record, self._plan)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: part for key, part in vars(self).items() if key not in ("possible", "prefixes")}

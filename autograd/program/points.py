@@ -12,16 +12,19 @@ from autograd.program.arguments import Slot
 from autograd.program.bind import Wanted
 from autograd.program.path import Path
 from autograd.program.record import Array
+from autograd.program.scalar import Gate
 
 __all__ = ["points_of"]
 
 FLOAT = -1
 
 
-def points_of(paths: Sequence[Path], description: tuple[Any, ...], theta: Array, wanted: Wanted) -> list[Any]:
+def points_of(
+    paths: Sequence[Path], description: tuple[Any, ...], theta: Array, gate: Gate, wanted: Wanted
+) -> list[Any]:
     """A Point of the C core for each path, each of which knows the others; none if one path cannot have any."""
     sizes = tuple([_size(part) for part in description])
-    if None in sizes or not all(path.is_straight(1) and path.machine(theta).is_certain for path in paths):
+    if None in sizes or not all(path.goes_short_way() and path.machine(theta).is_certain for path in paths):
         return []
     points = [path.machine(theta).point(wanted) for path in paths]
     ways: dict[int, Any] = {}
@@ -30,7 +33,7 @@ def points_of(paths: Sequence[Path], description: tuple[Any, ...], theta: Array,
             ways.setdefault(prefix, point)
     for point, path in zip(points, paths, strict=True):
         others = {place: ways.get(path.other_way(place)) for place in range(len(path.record.guards))}
-        point.lead(sizes, {place: other for place, other in others.items() if other is not None})
+        point.lead(sizes, {place: other for place, other in others.items() if other is not None}, gate, *wanted[:2])
     return points
 
 

@@ -26,6 +26,7 @@ from autograd.program.points import points_of
 from autograd.program.record import Array, same
 from autograd.program.reverse import reverse
 from autograd.program.running import Running
+from autograd.program.scalar import Gate
 from autograd.program.show import Equation, Stats, equations, text
 from autograd.program.steps import steps
 from autograd.program.transforms import Transforms
@@ -40,7 +41,8 @@ WANTED: dict[Any, Wanted] = {
 }
 
 
-POINTS = {"value": Wanted(), **{wrt: WANTED[wrt, "mean"] for wrt in ("parameters", "inputs", "both")}}
+VALUE = ("value", None)
+"""What the value alone is called where the gradients wanted have a name."""
 
 
 def trace(
@@ -80,7 +82,8 @@ _programs: weakref.WeakValueDictionary[int, Program] = weakref.WeakValueDictiona
 def _unlock() -> None:
     """In a process that was forked: the threads that held locks are not there."""
     for program in _programs.values():
-        program._lock = threading.RLock()
+        program._lock, program._gate = threading.RLock(), Gate()
+        program._points.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -119,6 +122,7 @@ class Program(Running, Transforms):
         self.width = sum(slot.size for slot in self.slots)
         self.paths: list[Path] = []
         self._points: Any = {}
+        self._gate = Gate()
         self._ways = {}
         self.tree: Any = None
         self._f: Callable[..., Any] | None = f
@@ -146,9 +150,8 @@ class Program(Running, Transforms):
         Where there are Values among the arguments, results are Values too, for `backward()` and derivatives of every
         order, by these and by the parameters.
         """
-        with self._lock:
-            point = self._points.get("value")
-            found = None if point is None else point.value(*batch)
+        point = self._points.get(VALUE)
+        found = None if point is None else point(*batch)
         return self._values_of(batch) if found is None else found
 
     def _values_of(self, batch: tuple[Any, ...]) -> Any:
@@ -161,16 +164,16 @@ class Program(Running, Transforms):
             with self._lock:
                 outputs, _, _ = self._run(given, n or 1, Wanted())
             if not n:
-                self._have_point("value")
+                self._have_point(VALUE, Wanted())
         return self._results(outputs, not n)
 
-    def _have_point(self, wrt: str) -> None:
+    def _have_point(self, key: tuple[str | None, str | None], wanted: Wanted) -> None:
         """One example was asked for, and may be again: have the shortest way for it, if there is one."""
-        if wrt in self._points or type(self._points) is not dict:
+        if key in self._points or type(self._points) is not dict:
             return
         starts = type(self.tree) is int and self.tree == 0
-        points = points_of(self.paths, self.description, self._theta, POINTS[wrt]) if starts else []
-        self._points[wrt] = points[0] if points else None
+        points = points_of(self.paths, self.description, self._theta, self._gate, wanted) if starts else []
+        self._points[key] = points[0] if points else None
 
     def value_and_grad(self, *batch: Any, wrt: str | None = None, reduce: str | None = "mean") -> tuple[Any, Any]:
         """What the function returns, for each example, and the gradient of it.
@@ -184,15 +187,8 @@ class Program(Running, Transforms):
         if there is one, else a tuple with one entry each, None for indices. An argument without a batch axis, beside
         others that have one, is the same for all examples; the gradient by it is there for each of them.
         """
-        if wrt is None:
-            wrt = "parameters" if len(self._theta) else "inputs"
-        wanted = WANTED.get((wrt, reduce))
-        if wanted is None:
-            self._wanted("value_and_grad", wrt, reduce)
-            raise AssertionError
-        with self._lock:
-            point = self._points.get(wrt)
-            found = None if point is None else point.slopes(wanted.by_parameters, wanted.by_inputs, batch)
+        point = self._points.get((wrt, reduce))
+        found = None if point is None else point(*batch)
         return self._slopes_of(batch, wrt, reduce) if found is None else found
 
     def _wanted(self, name: str, wrt: str | None, reduce: str | None) -> tuple[str, Wanted]:
@@ -213,14 +209,14 @@ class Program(Running, Transforms):
             )
         return wrt, wanted
 
-    def _slopes_of(self, batch: tuple[Any, ...], wrt: str, reduce: str | None) -> tuple[Any, Any]:
-        _, wanted = self._wanted("value_and_grad", wrt, reduce)
+    def _slopes_of(self, batch: tuple[Any, ...], given_wrt: str | None, reduce: str | None) -> tuple[Any, Any]:
+        wrt, wanted = self._wanted("value_and_grad", given_wrt, reduce)
         given, n, _ = self._given(batch, "value_and_grad")
         mean = 1.0 / n if reduce == "mean" and n else 1.0
         with self._lock:
             outputs, by_parameters, by_inputs = self._run(given, n or 1, wanted, mean if wrt == "parameters" else 1.0)
             if not n:
-                self._have_point(wrt)
+                self._have_point((given_wrt, reduce), wanted)
         found: Any = by_parameters
         if wanted.each and not n:
             found = by_parameters[0]
@@ -378,7 +374,8 @@ class Program(Running, Transforms):
     # ------------------------------------------------------------ as data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: part for key, part in vars(self).items() if key not in ("_lock", "row", "_transforms")} | {
+        left_out = ("_lock", "_gate", "row", "_transforms")
+        return {key: part for key, part in vars(self).items() if key not in left_out} | {
             "_f": None,
             "_snapshots": None,
             "_lent": nothing,
@@ -390,7 +387,7 @@ class Program(Running, Transforms):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=self._new_lock())
+        vars(self).update(state, _lock=self._new_lock(), _gate=Gate())
 
     def __copy__(self) -> Program:
         return copy.deepcopy(self)  # the buffers are not to be shared

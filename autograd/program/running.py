@@ -47,30 +47,37 @@ class Running(Branches):
         found = self._run_on_last(given, n, asked)
         return found or self._put_together(given, n, most, asked)
 
-    def run_into(self, rows: Array, asked: Asked, into: Found) -> None:
-        """Write outputs and gradients of examples that are rows of numbers into arrays; what is not wanted is left."""
+    def run_into(self, rows: Array, asked: Asked, into: Found, usual: Scalar | None) -> Scalar | None:
+        """Write outputs and gradients of examples that are rows of numbers into arrays; what is not wanted is left.
+
+        usual: what this returned for as many examples the last time, None at first.
+        """
         with self._lock:
-            asked = replace(asked, theta=self._theta)
-            path = self._last or self.paths[0]
-            if path.record.guards or self._is_one_way:
-                self._check_bounds(rows, 0)
-                bound = path.bound(len(rows), asked.wanted, asked.theta) if path.is_straight(len(rows)) else None
-                if isinstance(bound, Scalar) and bound.run_into(rows, asked.scale, into):
-                    return
+            if usual is None or usual.theta is not self._theta:
+                usual = self._scalar_for(len(rows), asked.wanted)
+            self._check_bounds(rows, 0)
+            if usual is not None and usual.run_into(rows, asked.scale, into):
+                return usual
             found = self.run_rows(rows, asked.wanted, asked.scale)
             for to, of, wanted in zip(into, found, (True, *asked.wanted[:2]), strict=True):
                 if wanted:
                     np.copyto(to, of)
+            return None
+
+    def _scalar_for(self, n: int, wanted: Wanted) -> Scalar | None:
+        """The scalar machine for n examples that take the usual path, if it is to run them and sees who does not."""
+        path = self._last or self.paths[0]
+        if not (path.record.guards or self._is_one_way) or not path.is_straight(n):
+            return None
+        bound = path.bound(n, wanted, self._theta)
+        return bound if isinstance(bound, Scalar) else None
 
     def _run_on_last(self, given: list[Array], n: int, asked: Asked) -> Found | None:
         """The same where all examples take the path that all took the last time; None where that is not so, or not
         known. The scalar machine asks the guards on its way, so this costs no more than a path without any.
         """
-        path = self._last
-        if path is None or not path.record.guards or not path.is_straight(n):
-            return None
-        bound = path.bound(n, asked.wanted, asked.theta)
-        if not isinstance(bound, Scalar):
+        bound = self._scalar_for(n, asked.wanted) if self._last is not None else None
+        if bound is None:
             return None
         self._fill(bound.rows, given)
         self._check_bounds(bound.rows, 0)

@@ -24,6 +24,13 @@ from autograd.program.loops import aligned
 from autograd.program.record import SIGNS, Array, Guard, Record
 from autograd.value import evaluate
 
+
+class Gate:  # type: ignore[no-redef, unused-ignore]
+    """Where there is no C: see there."""
+
+    closed = 0
+
+
 KINDS: dict[str, int] = {}  # what there is C for, and its number there
 if engine() == "native":
     with contextlib.suppress(ImportError):  # loops.py says so
@@ -32,13 +39,14 @@ if engine() == "native":
             KINDS,
             NOTHING,
             Code,
+            Gate,
             Lanes,
             Point,
         )
 
 __all__ = [
-    "QUICK", "TAKES", "UNKNOWN", "Follower", "Machine", "Scalar", "best_lanes", "follows", "is_possible", "leaves_at",
-    "replay", "walk",
+    "QUICK", "TAKES", "UNKNOWN", "Follower", "Gate", "Machine", "Scalar", "best_lanes", "follows", "is_possible",
+    "leaves_at", "replay", "walk",
 ]  # fmt: skip
 
 # Rows that are arithmetic and choices; all others call a function of C, such as exp.
@@ -298,7 +306,8 @@ class Scalar:
 
     def all_take_it(self) -> bool:
         """Whether all examples of the last run passed all guards: where some did not, its results lack these."""
-        return bool((self._passed == len(self.machine.record.guards)).all())
+        guards = self.machine.record.guards
+        return not guards or bool((self._passed == len(guards)).all())
 
     def strange(self) -> Array:
         """For which examples something is not finite: a bool each."""
