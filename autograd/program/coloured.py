@@ -35,8 +35,8 @@ def transformed(program: Program, kind: str, wrt: str | None, argnums: Argnums =
     chosen = argnums if argnums is None or isinstance(argnums, int) else tuple(argnums)
     known = vars(program).setdefault("_transforms", {})
     key = kind, wrt, chosen, sparse
-    if key not in known:
-        with program.alone():
+    with program.alone():
+        if key not in known:
             try:
                 known[key] = Derived(program, kind, wrt, chosen, sparse)
             except TooLong:
@@ -115,6 +115,10 @@ class Coloured(Derived):
         """As of the program, for plain numbers only."""
         self._given(batch, self.transform.kind)  # which refuses Values
         return super().__call__(*batch)
+
+    def profile(self, *batch: Any, repeat: int = 20) -> str:
+        """Refused: TypeError."""
+        raise TypeError(f"{self._title()}: is not written out; profile program.{self.inner.transform.kind}()")
 
     def value_and_grad(self, *batch: Any, **how: Any) -> Any:
         """Refused: TypeError."""

@@ -63,9 +63,15 @@ class DerivedPath(Path):
     """A derivative along one path. Where something is not finite, the eager engine is asked."""
 
     def __init__(
-        self, source: Path, derivation: Derivation, transform: Transform, entries: Entries, width: int
+        self,
+        source: Path,
+        derivation: Derivation,
+        transform: Transform,
+        entries: Entries,
+        width: int,
+        is_first: bool,
     ) -> None:
-        super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None)
+        super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None, is_first)
         self.source, self.transform, self.entries = source, transform, entries
         self.follower = Follower(source)  # type: ignore[assignment]
         self.hides, self.is_only_way = source.hides, source.is_only_way
@@ -259,7 +265,7 @@ class Derived(Program):
         self._arrange(entries)
         width = max(len(derivation.kept) for derivation in made)
         self.paths = [
-            DerivedPath(path, derivation, self.transform, entries, width)
+            DerivedPath(path, derivation, self.transform, entries, width, path is sources[0])
             for path, derivation in zip(sources, made, strict=True)
         ]
         # With other paths, the pattern may grow, and all of them are written out again.
