@@ -206,6 +206,32 @@ def test_errors_that_a_function_catches():
     near(program.hessian()([2.0, -1.0, 4.0]), [0.5, 2.0, 0.25])
 
 
+def test_a_path_that_is_found_by_an_error_has_a_pattern_of_its_own(monkeypatch):
+    def f(x):
+        try:
+            return autograd.log(x[0]) * x[1]
+        except ValueError:
+            return x[1] ** 2 * x[2] ** 2
+
+    monkeypatch.setattr(derivatives, "SHORT", 0)
+    monkeypatch.setattr(derivatives, "TIMES", 1)
+    batch = [[2.0, 3.0, 4.0], [-1.0, 3.0, 4.0]]
+    for sparse in (False, True):
+        found = trace(f, [2.0, 3.0, 4.0]).hessian(sparse=sparse)
+        assert "vectors" in repr(found)
+        found = found(batch).toarray() if sparse else found(batch)
+        near(found, [hessian(f)(row) for row in batch])
+
+
+def test_paths_that_are_known_are_kept():
+    program = trace(lambda x: x * x if x > 0.0 else 3.0 * x * x, 1.0)
+    found = program.hessian()
+    found(1.0)
+    before = found.paths[0]
+    assert found([-1.0, 2.0]).tolist() == [6.0, 2.0]
+    assert found.paths[0] is before
+
+
 def test_by_parameters():
     a, b = Value(0.5), Value(-1.5)
     program = trace(lambda x: autograd.exp(a * x) * b, 0.0)

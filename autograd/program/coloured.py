@@ -89,7 +89,10 @@ class Coloured(Derived):
         outputs = np.zeros((len(self._numbers) + 1, n), self.dtype)  # the last is 0
         for part, found in self._products(flat, n):
             outputs[:-1, part] = found[self._numbers, :, self._colours]
-        return outputs, None, None
+        if len(self.source.paths) == len(self._made):
+            return outputs, None, None
+        self._follow_source()  # an error turned out to be caught: that path has a pattern of its own
+        return self._run(given, n, wanted, scale)
 
     def _products(self, flat: list[Array], n: int) -> Iterator[tuple[slice, Array]]:
         """Parts of a batch, with the products: (number, example, vector)."""

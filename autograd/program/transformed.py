@@ -106,7 +106,9 @@ class DerivedPath(Path):
 
 @dataclass(frozen=True)
 class By:
-    """What is differentiated by, as a user sees it. slots: None by parameters. starts: the column of a slot's first
+    """What is differentiated by, as a user sees it.
+
+    description: of the arguments chosen; None by parameters. n: how many numbers. starts: the column of a slot's first
     number, by the start of the slot.
     """
 
@@ -173,6 +175,8 @@ class Derived(Program):
         self._lends, self._named = False, True
         self._made: list[tuple[Path, Derivation | None]] = []
         self.paths = []
+        self._asked: Entries | None = None
+        self._extra = 0  # outputs beside what is asked for
         self._follow_source()
 
     def __getattr__(self, name: str) -> Any:
@@ -261,11 +265,15 @@ class Derived(Program):
             return
         known = {id(path): derivation for path, derivation in self._made}
         made = [known.get(id(path)) or derived(path.record, self.transform) for path in sources]
-        entries = self._entries(made)
-        self._arrange(entries)
-        width = max(len(derivation.kept) for derivation in made)
+        entries, width = self._entries(made), max(self._extra, *(len(derivation.kept) for derivation in made))
+        ready: dict[int, Path] = {}
+        if (entries, width) == (self._asked, self._extra):
+            ready = {id(path): own for (path, _), own in zip(self._made, self.paths, strict=True)}
+        else:
+            self._asked, self._extra = entries, width
+            self._arrange(entries)
         self.paths = [
-            DerivedPath(path, derivation, self.transform, entries, width, path is sources[0])
+            ready.get(id(path)) or DerivedPath(path, derivation, self.transform, entries, width, path is sources[0])
             for path, derivation in zip(sources, made, strict=True)
         ]
         # With other paths, the pattern may grow, and all of them are written out again.
