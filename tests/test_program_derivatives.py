@@ -223,6 +223,17 @@ def test_a_path_that_is_found_by_an_error_has_a_pattern_of_its_own(monkeypatch):
         near(found, [hessian(f)(row) for row in batch])
 
 
+def test_a_path_that_is_much_longer_than_the_first(monkeypatch):
+    monkeypatch.setattr(derivatives, "SHORT", 0)
+    monkeypatch.setattr(derivatives, "TIMES", 1)
+
+    def f(x):
+        return autograd.sum(x) if x[0] > 0.0 else autograd.dot(x, x) ** 2
+
+    found = trace(f, [1.0, 2.0, 3.0]).hessian()
+    near(found([[1.0, 2.0, 3.0], [-1.0, 2.0, 3.0]])[1], hessian(f)([-1.0, 2.0, 3.0]))
+
+
 def test_paths_that_are_known_are_kept():
     program = trace(lambda x: x * x if x > 0.0 else 3.0 * x * x, 1.0)
     found = program.hessian()

@@ -17,7 +17,7 @@ from autograd.program.record import Array, Record, narrow, replay
 from autograd.program.roll import Plan, roll
 from autograd.program.straight import QUICK, Follower, Straight, best_lanes, is_possible
 
-__all__ = ["Path", "fitting"]
+__all__ = ["SAFE", "Path", "fitting"]
 
 # Seconds, about, with gradients. Straight-line code: for an argument, of one example, and beside it for each run of its
 # steps, which many examples share; for a function such as exp; and for a run of it. Array operations, as loops: for a

@@ -264,7 +264,9 @@ class Derived(Program):
         if len(sources) == len(self._made) and all(a is b for a, (b, _) in zip(sources, self._made, strict=True)):
             return
         known = {id(path): derivation for path, derivation in self._made}
-        made = [known.get(id(path)) or derived(path.record, self.transform) for path in sources]
+        # Whether it is to be written out was decided with the first path.
+        limited = not self._made
+        made = [known.get(id(path)) or derived(path.record, self.transform, limited) for path in sources]
         entries, width = self._entries(made), max(self._extra, *(len(derivation.kept) for derivation in made))
         ready: dict[int, Path] = {}
         if (entries, width) == (self._asked, self._extra):
