@@ -11,9 +11,8 @@ from programs.derivatives import check_derivatives, check_products
 
 import autograd
 from autograd import Program, TraceError, Value, hessian, hvp, jacobian, jvp, trace, vjp
-from autograd.program import derivatives
+from autograd.program import Sparse, derivatives
 from autograd.program.builder import NoFormula
-from autograd.program.sparse import Sparse
 
 
 def rosenbrock(x):
