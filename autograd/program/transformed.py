@@ -26,7 +26,7 @@ from autograd.tree import map_leaves
 
 __all__ = ["Derived"]
 
-LINKED = ("_theta", "_leaves", "_catches", "_f", "_lock", "moment", "max_paths", "dtype")
+LINKED = ("_leaves", "_catches", "_f", "moment", "max_paths", "dtype")
 """What a derivative shares with its program."""
 
 
@@ -74,11 +74,21 @@ class DerivedPath(Path):
         super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None, is_first)
         self.source, self.transform, self.entries = source, transform, entries
         self.follower = Follower(source)  # type: ignore[assignment]
+        self._straight: dict[tuple[int, bool], bool] = {}
         self.hides, self.is_only_way = source.hides, source.is_only_way
         self.leaves, self.frozen = source.leaves, source.frozen
 
     def load(self) -> None:
         """The path of the function does."""
+
+    def is_straight(self, n: int) -> bool:
+        """As of any path; asked at each call, so that it is worth remembering."""
+        if self._debt > 0.0:
+            return super().is_straight(n)
+        key = n, self._plan is None
+        if key not in self._straight:
+            self._straight[key] = super().is_straight(n)
+        return self._straight[key]
 
     def _seconds(self, n: int) -> float:
         return super()._seconds(n) - NO_SWEEP
@@ -183,6 +193,14 @@ class Derived(Program):
         if name in LINKED and "source" in vars(self):
             return getattr(self.source, name)
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    @property
+    def _theta(self) -> Array:  # type: ignore[override]  # there is no setting it here
+        return self.source._theta
+
+    @property
+    def _lock(self) -> Any:
+        return self.source._lock
 
     # ------------------------------------------------------------ what goes in and comes out
 
