@@ -7,19 +7,12 @@ import random
 
 import numpy as np
 import pytest
-from programs.arguments import draw, example_of
-from programs.generator import random_program
+from programs.derivatives import check_derivatives, check_products
 
 import autograd
 from autograd import Program, TraceError, Value, hessian, hvp, jacobian, jvp, trace, vjp
-from autograd.program import coloured, derivatives
-from autograd.program.bind import Wanted
+from autograd.program import Sparse, derivatives
 from autograd.program.builder import NoFormula
-from autograd.program.eagerly import eagerly
-from autograd.program.path import Path
-from autograd.program.sparse import Sparse
-
-KINDS = ("jacobian", "hessian", "hvp", "jvp", "vjp")
 
 
 def rosenbrock(x):
@@ -42,42 +35,13 @@ def near(found, wanted, tolerance=1e-12):
 
 @pytest.mark.parametrize("seed", range(24))
 @pytest.mark.parametrize("straight", [False, True])
-def test_random_programs(seed, straight, monkeypatch):
-    monkeypatch.setattr(Path, "is_straight", lambda self, n: straight and self.possible)
-    case, rng = random_program(seed, branches=seed % 3 == 2), random.Random(seed)
-    program = trace(case.f, *case.recipe.example, parameters=case.parameters, max_paths=1000)
-    for kind in KINDS:
-        for wrt in ("inputs", "parameters")[: 1 + bool(len(program.parameters))]:
-            sparse = kind in KINDS[:2] and rng.random() < 0.3
-            if wrt == "inputs" and all(slot.whole or not slot.size for slot in program.slots):
-                continue
-            if kind in ("hessian", "hvp") and not isinstance(program.tree, int):
-                continue
-            found = program.transformed(kind, wrt, None, sparse)
-            same_as_eager(found, [row_of(case, program, rng) for _ in range(rng.choice([1, 3, 9]))], rng)
+def test_random_programs(seed, straight):
+    check_derivatives(seed, branches=seed % 3 == 2, straight=straight)
 
 
-def row_of(case, program, rng):
-    example = [example_of(spec, draw(spec, rng, case.recipe.numbers)) for spec in case.recipe.specs]
-    return np.concatenate([np.zeros(0), *(array.ravel() for array in program._given(example)[0])])
-
-
-def same_as_eager(found, rows, rng):
-    """All numbers of a derivative for some examples: near those of sweeps of the engine along the function's record."""
-    program = found.source
-    seeds = [[rng.uniform(-1.0, 1.0) for _ in range(found.width - program.width)] for _ in rows]
-    batch = np.array([[*row, *seed] for row, seed in zip(rows, seeds, strict=True)])
-    given = [batch[:, slot.place].reshape(len(batch), *slot.shape) for slot in found.slots]
-    outputs = found._run(given, len(batch), Wanted())[0]
-    for k, row in enumerate(batch):
-        path = program.path_of(row[: program.width])
-        entries = next(own.entries for own in found.paths if own.source is path)
-        theta = np.concatenate([program.parameters, path.frozen])
-        wanted = eagerly(path.record, found.transform, theta, row)
-        numbers = [wanted.pop(entry, 0.0) for entry in entries]
-        assert not any(wanted.values()), "numbers that the pattern lacks"
-        scale = np.abs(numbers).max(initial=1e-3)
-        np.testing.assert_allclose(outputs[: len(entries), k], numbers, rtol=1e-9, atol=1e-10 * scale)
+@pytest.mark.parametrize("seed", range(0, 36, 3))
+def test_by_vectors_as_written_out(seed):
+    check_products(seed, branches=seed % 2 == 1)
 
 
 def test_structures_are_those_of_the_transforms():
@@ -188,30 +152,6 @@ def test_the_pattern_of_branches_is_their_union():
     assert program.hessian()([-1.0, 2.0]).tolist() == [[0.0, 0.0], [0.0, 2.0]]
 
 
-@pytest.mark.parametrize("seed", range(0, 36, 3))
-def test_by_vectors_as_written_out(seed, monkeypatch):
-    """Matrices that are too long to be written out: products with as many vectors as there are colours."""
-    case, rng = random_program(seed, branches=seed % 2 == 1), random.Random(seed)
-    program, other = (trace(case.f, *case.recipe.example, parameters=case.parameters, max_paths=1000) for _ in range(2))
-    batch = np.array([row_of(case, program, rng) for _ in range(7)]).reshape(7, -1)
-    given = [batch[:, slot.place].reshape(7, *slot.shape) for slot in program.slots]
-    for kind in ("jacobian", "hessian"):
-        for wrt in ("inputs", "parameters")[: 1 + bool(len(program.parameters))]:
-            if (wrt == "inputs" and all(slot.whole for slot in program.slots)) or (
-                kind == "hessian" and not isinstance(program.tree, int)
-            ):
-                continue
-            written = program.transformed(kind, wrt, None, True)
-            with monkeypatch.context() as patch:
-                patch.setattr(derivatives, "SHORT", 0)
-                patch.setattr(derivatives, "TIMES", 0)
-                patch.setattr(coloured, "ROWS", 5)
-                products = other.transformed(kind, wrt, None, True)
-                found = products._results(products._run(given, 7, Wanted())[0], False).toarray()
-            wanted = written._results(written._run(given, 7, Wanted())[0], False).toarray()
-            near(found, wanted, 1e-9 * np.abs(wanted).max(initial=1.0))
-
-
 def test_few_vectors(monkeypatch):
     monkeypatch.setattr(derivatives, "SHORT", 0)
     monkeypatch.setattr(derivatives, "TIMES", 1.1)
@@ -263,6 +203,43 @@ def test_errors_that_a_function_catches():
 
     program = trace(f, 2.0)
     near(program.hessian()([2.0, -1.0, 4.0]), [0.5, 2.0, 0.25])
+
+
+def test_a_path_that_is_found_by_an_error_has_a_pattern_of_its_own(monkeypatch):
+    def f(x):
+        try:
+            return autograd.log(x[0]) * x[1]
+        except ValueError:
+            return x[1] ** 2 * x[2] ** 2
+
+    monkeypatch.setattr(derivatives, "SHORT", 0)
+    monkeypatch.setattr(derivatives, "TIMES", 1)
+    batch = [[2.0, 3.0, 4.0], [-1.0, 3.0, 4.0]]
+    for sparse in (False, True):
+        found = trace(f, [2.0, 3.0, 4.0]).hessian(sparse=sparse)
+        assert "vectors" in repr(found)
+        found = found(batch).toarray() if sparse else found(batch)
+        near(found, [hessian(f)(row) for row in batch])
+
+
+def test_a_path_that_is_much_longer_than_the_first(monkeypatch):
+    monkeypatch.setattr(derivatives, "SHORT", 0)
+    monkeypatch.setattr(derivatives, "TIMES", 1)
+
+    def f(x):
+        return autograd.sum(x) if x[0] > 0.0 else autograd.dot(x, x) ** 2
+
+    found = trace(f, [1.0, 2.0, 3.0]).hessian()
+    near(found([[1.0, 2.0, 3.0], [-1.0, 2.0, 3.0]])[1], hessian(f)([-1.0, 2.0, 3.0]))
+
+
+def test_paths_that_are_known_are_kept():
+    program = trace(lambda x: x * x if x > 0.0 else 3.0 * x * x, 1.0)
+    found = program.hessian()
+    found(1.0)
+    before = found.paths[0]
+    assert found([-1.0, 2.0]).tolist() == [6.0, 2.0]
+    assert found.paths[0] is before
 
 
 def test_by_parameters():

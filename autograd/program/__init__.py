@@ -3,5 +3,6 @@
 from autograd.program.lists import one_hot, take
 from autograd.program.recorder import Index, TraceError
 from autograd.program.run import Program, trace
+from autograd.program.sparse import Sparse
 
-__all__ = ["Index", "Program", "TraceError", "one_hot", "take", "trace"]
+__all__ = ["Index", "Program", "Sparse", "TraceError", "one_hot", "take", "trace"]

@@ -35,8 +35,8 @@ def transformed(program: Program, kind: str, wrt: str | None, argnums: Argnums =
     chosen = argnums if argnums is None or isinstance(argnums, int) else tuple(argnums)
     known = vars(program).setdefault("_transforms", {})
     key = kind, wrt, chosen, sparse
-    if key not in known:
-        with program.alone():
+    with program.alone():
+        if key not in known:
             try:
                 known[key] = Derived(program, kind, wrt, chosen, sparse)
             except TooLong:
@@ -89,7 +89,10 @@ class Coloured(Derived):
         outputs = np.zeros((len(self._numbers) + 1, n), self.dtype)  # the last is 0
         for part, found in self._products(flat, n):
             outputs[:-1, part] = found[self._numbers, :, self._colours]
-        return outputs, None, None
+        if len(self.source.paths) == len(self._made):
+            return outputs, None, None
+        self._follow_source()  # an error turned out to be caught: that path has a pattern of its own
+        return self._run(given, n, wanted, scale)
 
     def _products(self, flat: list[Array], n: int) -> Iterator[tuple[slice, Array]]:
         """Parts of a batch, with the products: (number, example, vector)."""
@@ -115,6 +118,10 @@ class Coloured(Derived):
         """As of the program, for plain numbers only."""
         self._given(batch, self.transform.kind)  # which refuses Values
         return super().__call__(*batch)
+
+    def profile(self, *batch: Any, repeat: int = 20) -> str:
+        """Refused: TypeError."""
+        raise TypeError(f"{self._title()}: is not written out; profile program.{self.inner.transform.kind}()")
 
     def value_and_grad(self, *batch: Any, **how: Any) -> Any:
         """Refused: TypeError."""

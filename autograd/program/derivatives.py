@@ -11,14 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import primitives as table
 from autograd.program.builder import Builder, TooLong
+from autograd.program.path import SAFE
 from autograd.program.record import Array, Record
 
 __all__ = ["Derivation", "Transform", "derived", "pattern_of"]
-
-SAFE = {table.mul, table.abs, table.sum, table.mean, table.dot}
-"""Rows that have a value everywhere, beside those that are linear or choose."""
 
 SHORT, TIMES = 50_000, 4
 """A matrix is written out as long as it takes no more operations than these, and so many times those of its vector."""
@@ -67,45 +64,38 @@ class Derivation:
         return self.builder.record([*outputs, *self.kept, *[zero] * (width - len(self.kept))])
 
 
-def derived(record: Record, transform: Transform) -> Derivation:
+def derived(record: Record, transform: Transform, limited: bool = True) -> Derivation:
     """A derivative of a record. Inputs that it has beside those of the record are tangents, or cotangents.
 
-    Raises NoFormula or TooLong.
+    limited: whether a matrix may only be so long that writing it out is worth it. Raises NoFormula or TooLong.
     """
-    variables = transform.variables(record)
-    seeds = 0
-    if transform.kind in ("jvp", "hvp"):
-        seeds = len(variables)
-    elif transform.kind == "vjp":
-        seeds = len(record.outputs)
+    kind, variables = transform.kind, transform.variables(record)
+    seeds = {"jvp": len(variables), "hvp": len(variables), "vjp": len(record.outputs)}.get(kind, 0)
     builder = Builder(record, seeds)
     given = range(builder.n_leaves - seeds, builder.n_leaves)
+    ys = builder.outputs if kind not in ("hessian", "hvp") else _gradient(builder, variables)
     base = len(builder.ops)
-    ys: Sequence[int] = builder.outputs
-    rows: Slopes
-    if transform.kind == "jacobian":
+    if limited and not seeds:
         _limit(builder)
-    if transform.kind == "vjp":
-        rows = _pulled_back(builder, _sums(builder, ys, given), variables)
-        found = {(i, 0): x for i, v in enumerate(variables) for x in rows.get(v, {}).values()}
-    elif transform.kind in ("hessian", "hvp"):
-        gradient = _pulled_back(builder, {ys[0]: {0: 1.0}}, variables)
-        slopes = [builder.place(gradient.get(v, {}).get(0, 0.0)) for v in variables]
-        base = len(builder.ops)
-        if transform.kind == "hessian":
-            _limit(builder)
-        found = _forwards(builder, slopes, variables, given)
-        if transform.kind == "hessian" and _is_smooth(builder, slopes):
-            found = {(i, j): found.get((max(i, j), min(i, j)), x) for (i, j), x in found.items()}
-    elif transform.kind == "jvp" or len(ys) >= len(variables):
-        found = _forwards(builder, ys, variables, given)
-        if transform.kind == "jvp":
-            found = {(len(ys) + i, 0): x for (i, _), x in found.items()}
-            found |= {(i, 0): builder.node(y) for i, y in enumerate(ys)}
-    else:
+    if kind == "vjp":
+        found = _combined(builder, ys, variables, given)
+    elif kind == "jacobian" and len(ys) < len(variables):
         found = _backwards(builder, ys, variables)
+    else:
+        found = _forwards(builder, ys, variables, given)
+    if kind == "jvp":
+        found = {(len(ys) + i, 0): x for (i, _), x in found.items()}
+        found |= {(i, 0): builder.node(y) for i, y in enumerate(ys)}
+    elif kind == "hessian" and _is_smooth(builder, ys):
+        found = {(i, j): found.get((max(i, j), min(i, j)), x) for (i, j), x in found.items()}
     matrix = {entry: builder.place(x) for entry, x in found.items()}
     return Derivation(builder, matrix, _kept(builder, list(matrix.values()), base))
+
+
+def _gradient(builder: Builder, variables: Sequence[int]) -> list[int]:
+    """The derivatives of the first output by the variables."""
+    cotangents = _pulled_back(builder, {builder.outputs[0]: {0: 1.0}}, variables)
+    return [builder.place(cotangents.get(v, {}).get(0, 0.0)) for v in variables]
 
 
 def _limit(builder: Builder) -> None:
@@ -121,10 +111,7 @@ def pattern_of(record: Record, transform: Transform) -> list[list[int]]:
     Raises NoFormula, or TooLong where the pattern has too many places to be of use.
     """
     builder, variables = Builder(record), transform.variables(record)
-    ys: Sequence[int] = builder.outputs
-    if transform.kind == "hessian":
-        gradient = _pulled_back(builder, {ys[0]: {0: 1.0}}, variables)
-        ys = [builder.place(gradient.get(v, {}).get(0, 0.0)) for v in variables]
+    ys = _gradient(builder, variables) if transform.kind == "hessian" else builder.outputs
     n = builder.n_leaves
     nothing: frozenset[int] = frozenset()
     reached: dict[int, frozenset[int]] = {v: frozenset((j,)) for j, v in enumerate(variables)}
@@ -145,15 +132,20 @@ def pattern_of(record: Record, transform: Transform) -> list[list[int]]:
     return [sorted(reached.get(y, nothing)) for y in ys]
 
 
-def _sums(builder: Builder, ys: Sequence[int], cotangents: Iterable[int]) -> Slopes:
-    """The cotangents of outputs, some of which may be one node."""
-    found: Slopes = {}
+def _combined(
+    builder: Builder, ys: Sequence[int], variables: Sequence[int], cotangents: Sequence[int]
+) -> dict[tuple[int, int], Any]:
+    """The derivatives of the sum of ys, each times its cotangent."""
+    seeds: Slopes = {}
     for y, c in zip(ys, cotangents, strict=True):
-        _add(found.setdefault(y, {}), 0, builder.node(c))
-    return found
+        _add(seeds.setdefault(y, {}), 0, builder.node(c))
+    rows = _pulled_back(builder, seeds, variables)
+    return {(i, 0): x for i, v in enumerate(variables) for x in rows.get(v, {}).values()}
 
 
-def _forwards(builder: Builder, ys: Sequence[int], variables: Sequence[int], seeds: Sequence[int]) -> dict[Any, Any]:
+def _forwards(
+    builder: Builder, ys: Sequence[int], variables: Sequence[int], seeds: Sequence[int]
+) -> dict[tuple[int, int], Any]:
     """The derivatives of ys by each variable; or, if there are seeds, their sum with the variables moving so."""
     if seeds:
         start = {v: {0: builder.node(seed)} for v, seed in zip(variables, seeds, strict=True)}
@@ -163,7 +155,7 @@ def _forwards(builder: Builder, ys: Sequence[int], variables: Sequence[int], see
     return {(i, j): x for i, y in enumerate(ys) for j, x in columns.get(y, {}).items()}
 
 
-def _backwards(builder: Builder, ys: Sequence[int], variables: Sequence[int]) -> dict[Any, Any]:
+def _backwards(builder: Builder, ys: Sequence[int], variables: Sequence[int]) -> dict[tuple[int, int], Any]:
     """The derivatives of each of ys by the variables."""
     seeds: Slopes = {}
     for i, y in enumerate(ys):

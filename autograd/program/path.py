@@ -21,7 +21,7 @@ from autograd.program.record import Array, Record, narrow
 from autograd.program.roll import Plan, roll
 from autograd.program.scalar import QUICK, TAKES, Follower, Machine, Scalar, best_lanes, is_possible, replay
 
-__all__ = ["Asked", "Found", "Path", "fitting"]
+__all__ = ["SAFE", "Asked", "Found", "Path", "fitting"]
 
 # Seconds, about, with gradients. Straight-line code: for an argument, of one example, and beside it for each run of its
 # steps, which many examples share; for a function such as exp; and for a run of it. Array operations, as loops: for a

@@ -27,7 +27,7 @@ from autograd.tree import map_leaves
 
 __all__ = ["Derived"]
 
-LINKED = ("_theta", "_leaves", "_catches", "_f", "_lock", "moment", "max_paths", "dtype")
+LINKED = ("_leaves", "_catches", "_f", "moment", "max_paths", "dtype")
 """What a derivative shares with its program."""
 
 
@@ -68,16 +68,32 @@ class DerivedPath(Path):
     """A derivative along one path. Where something is not finite, the eager engine is asked."""
 
     def __init__(
-        self, source: Path, derivation: Derivation, transform: Transform, entries: Entries, width: int
+        self,
+        source: Path,
+        derivation: Derivation,
+        transform: Transform,
+        entries: Entries,
+        width: int,
+        is_first: bool,
     ) -> None:
-        super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None)
+        super().__init__(derivation.record([*entries, ZERO], width), [], source.dtype, None, is_first)
         self.source, self.transform, self.entries = source, transform, entries
         self.follower = Follower(source)  # type: ignore[assignment]
+        self._straight: dict[tuple[int, bool], bool] = {}
         self.hides, self.is_only_way = source.hides, source.is_only_way
         self.leaves, self.frozen = source.leaves, source.frozen
 
     def load(self) -> None:
         """The path of the function does."""
+
+    def is_straight(self, n: int) -> bool:
+        """As of any path; asked at each call, so that it is worth remembering."""
+        if self._debt > 0.0:
+            return super().is_straight(n)
+        key = n, self._plan is None
+        if key not in self._straight:
+            self._straight[key] = super().is_straight(n)
+        return self._straight[key]
 
     def _seconds(self, n: int) -> float:
         return super()._seconds(n) - NO_SWEEP
@@ -103,7 +119,9 @@ class DerivedPath(Path):
 
 @dataclass(frozen=True)
 class By:
-    """What is differentiated by, as a user sees it. slots: None by parameters. starts: the column of a slot's first
+    """What is differentiated by, as a user sees it.
+
+    description: of the arguments chosen; None by parameters. n: how many numbers. starts: the column of a slot's first
     number, by the start of the slot.
     """
 
@@ -170,12 +188,22 @@ class Derived(Program):
         self._lends, self._named = False, True
         self._made: list[tuple[Path, Derivation | None]] = []
         self.paths = []
+        self._asked: Entries | None = None
+        self._extra = 0  # outputs beside what is asked for
         self._follow_source()
 
     def __getattr__(self, name: str) -> Any:
         if name in LINKED and "source" in vars(self):
             return getattr(self.source, name)
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    @property
+    def _theta(self) -> Array:  # type: ignore[override]  # there is no setting it here
+        return self.source._theta
+
+    @property
+    def _lock(self) -> Any:
+        return self.source._lock
 
     # ------------------------------------------------------------ what goes in and comes out
 
@@ -257,12 +285,18 @@ class Derived(Program):
         if len(sources) == len(self._made) and all(a is b for a, (b, _) in zip(sources, self._made, strict=True)):
             return
         known = {id(path): derivation for path, derivation in self._made}
-        made = [known.get(id(path)) or derived(path.record, self.transform) for path in sources]
-        entries = self._entries(made)
-        self._arrange(entries)
-        width = max(len(derivation.kept) for derivation in made)
+        # Whether it is to be written out was decided with the first path.
+        limited = not self._made
+        made = [known.get(id(path)) or derived(path.record, self.transform, limited) for path in sources]
+        entries, width = self._entries(made), max(self._extra, *(len(derivation.kept) for derivation in made))
+        ready: dict[int, Path] = {}
+        if (entries, width) == (self._asked, self._extra):
+            ready = {id(path): own for (path, _), own in zip(self._made, self.paths, strict=True)}
+        else:
+            self._asked, self._extra = entries, width
+            self._arrange(entries)
         self.paths = [
-            DerivedPath(path, derivation, self.transform, entries, width)
+            ready.get(id(path)) or DerivedPath(path, derivation, self.transform, entries, width, path is sources[0])
             for path, derivation in zip(sources, made, strict=True)
         ]
         # With other paths, the pattern may grow, and all of them are written out again.

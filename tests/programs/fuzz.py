@@ -3,6 +3,7 @@
 import argparse
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from programs.check import FLOAT32, NAN, THOROUGH, failure, quick
+from programs.derivatives import check_derivatives, check_products
 from programs.generator import random_program, shrunk
 from programs.hard import check_exact
 from programs.schedules import checked_schedules
@@ -22,9 +24,12 @@ def main() -> int:
     parser.add_argument("--stop", action="store_true", help="at the first that goes wrong")
     parser.add_argument("--quick", action="store_true", help="look at a part of each")
     parser.add_argument("--hard", action="store_true", help="programs that plain floats can run, on hard numbers")
+    parser.add_argument("--derivatives", action="store_true", help="programs of their derivatives")
     chosen = parser.parse_args()
     if chosen.hard:
-        return hard(chosen.first, chosen.count)
+        return each(check_exact, chosen.first, chosen.count)
+    if chosen.derivatives:
+        return each(derivatives, chosen.first, chosen.count)
     np.seterr(all="raise", under="ignore")
     wrong = []
     for seed in range(chosen.first, chosen.first + chosen.count):
@@ -46,14 +51,20 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def hard(first: int, count: int) -> int:
+def derivatives(seed: int) -> None:
+    """Written out, and as products with vectors."""
+    check_derivatives(seed, branches=seed % 3 == 2, straight=seed % 2 == 1)
+    check_products(seed, branches=seed % 3 == 2)
+
+
+def each(check: Callable[[int], None], first: int, count: int) -> int:
     wrong = []
     for seed in range(first, first + count):
         try:
-            check_exact(seed)
-        except AssertionError as error:
+            check(seed)
+        except Exception as error:
             wrong.append(seed)
-            print(f"\n{error}\n", flush=True)
+            print(f"\n{seed}: {error!r}\n{error}\n", flush=True)
     print(f"{count} programs, {len(wrong)} wrong: {wrong[:100]}")
     return 1 if wrong else 0
 
