@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd.program.graph import BATCHED, INPUT, PARAMETER
 from autograd.program.interpret import RAISED, STRANGE, all_finite
-from autograd.program.loops import Runner, aligned, is_loop, runners
+from autograd.program.loops import Runner, aligned, runners
 from autograd.program.record import Array
 from autograd.program.reverse import COTANGENT, SEED, Wanted, reverse
 from autograd.program.roll import Plan
@@ -94,7 +94,6 @@ class Bound:
         self.steps = lowered.steps
         self.buffers = self._allocated(lowered.sizes)
         self._runners = runners(self.steps, self.buffers)
-        self._by_numpy = not all(is_loop(runner) for runner in self._runners)
         self._results = [(places, self._values(space), rows) for places, space, rows in _grouped(plan.outputs)]
         by_parameters = self._values(COTANGENT + PARAMETER)[: len(theta)].T
         self._by_parameters = by_parameters if wanted.each or not wanted.by_parameters else by_parameters[0]
@@ -147,11 +146,18 @@ class Bound:
         there is anything that plain arithmetic on finite numbers does not explain. lend: the gradients may be arrays
         that the next run writes to.
         """
+        self._told = 0
+        with np.errstate(divide="call", over="call", invalid="call", under="ignore", call=self._note):
+            return self._run(seed, strict, lend)
+
+    def _run(self, seed: Any, strict: bool, lend: bool) -> tuple[Array, Any, Any]:
         for target, source in self._copies:
             target[...] = source
         self.buffers[SEED][...] = seed
         running, gradient = (self._runners, None) if lend else self._next_turn()
-        told = self._told_by(running)
+        for step in running:
+            told = step() or 0  # meanwhile NumPy may note something
+            self._told |= told
         outputs, slopes = self._outputs.fresh(), None
         for places, values, rows in self._results:
             outputs[places] = values[rows]
@@ -160,23 +166,10 @@ class Bound:
         if self.wanted.by_inputs:
             slopes = self._by_inputs if lend else self._slopes.copy(self._by_inputs)
         # What came in so shows in the outputs.
-        looked_at = (outputs, gradient, slopes) if told & RAISED else (outputs,)
-        if strict and (told & STRANGE or not all(x is None or all_finite(x) for x in looked_at)):
+        looked_at = (outputs, gradient, slopes) if self._told & RAISED else (outputs,)
+        if strict and (self._told & STRANGE or not all(x is None or all_finite(x) for x in looked_at)):
             raise NotFinite
         return outputs, gradient, slopes
-
-    def _told_by(self, running: Sequence[Runner]) -> int:
-        """Run them: RAISED and STRANGE, as bits, or 0."""
-        self._told = 0
-        if not self._by_numpy:
-            for step in running:
-                self._told |= step() or 0
-            return self._told
-        with np.errstate(divide="call", over="call", invalid="call", under="ignore", call=self._note):
-            for step in running:
-                told = step() or 0  # meanwhile NumPy may note something
-                self._told |= told
-        return self._told
 
     def _note(self, what: str, flag: int) -> None:
         """Called by NumPy where it divides by 0, overflows, or has no value."""

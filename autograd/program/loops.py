@@ -38,7 +38,7 @@ if engine() == "native":
     except ImportError as error:
         warnings.warn(f"{error}: programs run, but slower. Build it again: pip install -e .", stacklevel=2)
 
-__all__ = ["Runner", "aligned", "is_loop", "runners"]
+__all__ = ["Runner", "aligned", "runners"]
 
 Runner = Callable[[], int | None]
 """Runs some steps; returns RAISED and STRANGE, or nothing."""
@@ -74,11 +74,6 @@ def runners(steps: Sequence[Step], buffers: Sequence[Array]) -> list[Runner]:
         else:
             found += [Interpreted(step, buffers).runner() for step in mine]
     return found
-
-
-def is_loop(runner: Runner) -> bool:
-    """Whether it runs in C alone."""
-    return bool(ROWS) and isinstance(runner, Loops)
 
 
 def _looks(step: Step) -> bool:
