@@ -31,7 +31,7 @@ import autograd  # noqa: E402
 import nn  # noqa: E402
 import visualize  # noqa: E402
 from autograd import Value  # noqa: E402
-from benchmarks import moons, programs  # noqa: E402
+from benchmarks import branches, moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
 from benchmarks.measure import Options, Row, ask, paired, python_of, seconds  # noqa: E402
 
@@ -292,6 +292,8 @@ GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "import": import_rows,
     "gpt": gpt_rows,
     "pictures": picture_rows,
+    "calls": branches.call_rows,
+    "branches": branches.branch_rows,
     **programs.GROUPS,
 }
 
