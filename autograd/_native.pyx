@@ -20,8 +20,8 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
-from libc.math cimport INFINITY, exp, isfinite, log1p, signbit
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.math cimport INFINITY, isfinite, signbit
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset, strcmp
 
 import numbers
@@ -173,82 +173,3 @@ include "native/bulk.pxi"         # arrays of numbers in and out, graphs as plai
 VALUES.add(Value)
 primitive_module.one_by_one = one_by_one
 
-# ---------------------------------------------------------------- straight-line code
-
-def follow_straight(
-    const uint8_t[::1] op, const int32_t[::1] first, const int32_t[::1] second, const int64_t[::1] start,
-    const int32_t[::1] args, double[::1] values, size_t n_leaves, size_t first_input, const double[:, ::1] rows,
-    const int32_t[:, ::1] guards, size_t end, uint8_t[::1] found,
-):
-    """For each example, a row, whether the guards of a record come out as they did: 1 or 0; 2 if C cannot tell.
-
-    op: rows by their number here. first, second: the arguments of those that have no list of them. values: of all nodes,
-    with those of constants and parameters in it. guards: rows of how many operations come before it, which comparison,
-    of which two nodes, and the outcome. end: how many operations are asked for a value at least.
-    """
-    cdef size_t i, j, k, n = rows.shape[0], width = rows.shape[1], n_guards = guards.shape[0]
-    cdef int o
-    cdef double y, x1, x2
-    cdef double *v = &values[0]
-    cdef bint holds
-    for i in range(n):
-        for j in range(width):
-            v[first_input + j] = rows[i, j]
-        found[i] = 1
-        k = 0
-        for j in range(n_guards + 1):
-            while k < (<size_t>guards[j, 0] if j < n_guards else end):
-                o, x1, x2 = op[k], v[first[k]], v[second[k]]
-                if ARITY[o] == 1 or ARITY[o] == 2:
-                    y = rule_value(o, x1, x2)
-                else:
-                    y = value_of_many(o, &args[start[k]], start[k + 1] - start[k], v)
-                if not isfinite(y):
-                    found[i] = 2
-                    break
-                v[n_leaves + k] = y
-                k += 1
-            if found[i] == 2 or j == n_guards:
-                break
-            x1, x2 = v[guards[j, 2]], v[guards[j, 3]]
-            if guards[j, 1] == 0:
-                holds = x1 < x2
-            elif guards[j, 1] == 1:
-                holds = x1 <= x2
-            elif guards[j, 1] == 2:
-                holds = x1 > x2
-            elif guards[j, 1] == 3:
-                holds = x1 >= x2
-            elif guards[j, 1] == 4:
-                holds = x1 == x2
-            else:
-                holds = x1 != x2
-            if holds != guards[j, 4]:
-                found[i] = 0
-                break
-
-
-cdef double value_of_many(int op, const int32_t *a, size_t n, const double *v) noexcept:
-    cdef size_t i, place = 0
-    cdef double y = 0.0, largest
-    cdef double short[8]
-    if op == OP_sum or op == OP_mean:
-        for i in range(n):
-            y += v[a[i]]
-        return y / n if op == OP_mean else y
-    if op == OP_dot:
-        for i in range(n // 2):
-            y += v[a[i]] * v[a[n // 2 + i]]
-        return y
-    if op == OP_logsumexp:
-        largest = v[a[0]]
-        for i in range(1, n):
-            if v[a[i]] > largest:
-                largest, place = v[a[i]], i
-        for i in range(n):
-            if i != place:
-                y += exp(v[a[i]] - largest)
-        return largest + log1p(y)
-    for i in range(n):
-        short[i] = v[a[i]]
-    return rule_value_of_many(op, short)

@@ -35,7 +35,7 @@ import autograd  # noqa: E402
 import nn  # noqa: E402
 import visualize  # noqa: E402
 from autograd import Value  # noqa: E402
-from benchmarks import contests, moons, programs  # noqa: E402
+from benchmarks import branches, contests, moons, programs  # noqa: E402
 from benchmarks import rosenbrock as banana  # noqa: E402
 from benchmarks.measure import PEERS, Options, Row, ask, paired, python_of, seconds  # noqa: E402
 
@@ -300,6 +300,8 @@ GROUPS: dict[str, Callable[[Options], list[Row]]] = {
     "import": import_rows,
     "gpt": gpt_rows,
     "pictures": picture_rows,
+    "calls": branches.call_rows,
+    "branches": branches.branch_rows,
     **programs.GROUPS,
     **contests.GROUPS,
 }

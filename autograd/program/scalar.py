@@ -185,7 +185,7 @@ def is_possible(record: Record, dtype: Any) -> bool:
 
 def _has_code(record: Record) -> bool:
     rows = [*record.primitives, *(guard.primitive for guard in record.guards if guard.primitive is not None)]
-    return all(row.name in KINDS and row.name in _BUILT_IN for row in rows)
+    return bool(KINDS) and all(row.name in KINDS and row.name in _BUILT_IN for row in rows)
 
 
 class Machine:
