@@ -18,6 +18,7 @@ from autograd.program.derivatives import pattern_of
 from autograd.program.record import Array
 from autograd.program.run import Program
 from autograd.program.transformed import Derived
+from autograd.program.transforms import Transforms
 from autograd.transforms import Argnums, check_argnums
 
 __all__ = ["Coloured", "transformed"]
@@ -129,3 +130,6 @@ class Coloured(Derived):
 
     def _title(self) -> str:
         return f"{self.transform.kind}, {len(self.vectors)} vectors for each example, by {self.inner._title()}"
+
+
+Transforms._derive = transformed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from autograd.program.builder import NoFormula, TooLong
 from autograd.transforms import Argnums
 
 if TYPE_CHECKING:
     from autograd.program.run import Program
+    from autograd.program.transformed import Derived
 
 __all__ = ["Transforms"]
 
@@ -21,6 +24,8 @@ class Transforms:
     argnums: which arguments to differentiate by: the place of one, a tuple of places, or None for all.
     Raises TypeError for a program of a row whose partial derivatives are not written in autograd's own functions.
     """
+
+    _derive: Callable[..., Derived]  # coloured.py puts it here: it is made of programs itself
 
     def jacobian(self, wrt: str | None = None, *, argnums: Argnums = None, sparse: bool = False) -> Program:
         """All first derivatives of what the program returns, example by example: takes its arguments, and returns its
@@ -58,8 +63,16 @@ class Transforms:
         """
         return self.transformed("vjp", wrt)
 
-    def transformed(self, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Program:
+    def transformed(self, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Derived:
         """The one of these that is called `kind`."""
-        from autograd.program.coloured import transformed  # it is made of programs itself
+        return self._derive(kind, wrt, argnums, sparse)
 
-        return transformed(self, kind, wrt, argnums, sparse)  # type: ignore[arg-type]
+    def derivative_at(self, kind: str, args: tuple[Any, ...], argnums: Argnums, sparse: bool) -> Program | None:
+        """The one by inputs, if it is meant for these arguments; None where it cannot be written down, or is too long
+        for that.
+        """
+        try:
+            program = self.transformed(kind, "inputs", argnums, sparse)
+        except (NoFormula, TooLong):
+            return None
+        return program if program.is_meant_for(args) else None
