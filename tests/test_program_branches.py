@@ -295,6 +295,23 @@ def test_a_bound_program_writes_into_arrays_that_are_given():
         program.bind(0)
 
 
+def test_a_bound_program_returns_lists_and_tuples_anew():
+    program = trace(lambda x, y: (x * y, [x + y, x], {"y": y}), 1.0, 2.0)
+    out = (np.zeros(2), np.zeros((2, 2)), {"y": np.zeros(2)}), (np.zeros(2), np.zeros(2))
+    bound = program.bind(2, out=out)
+    kept = bound.values[1]
+    for batch in ([1.0, 2.0], [3.0, 4.0]), ([5.0, 6.0], [7.0, 8.0]):
+        for inputs, x in zip(bound.inputs, batch, strict=True):
+            inputs[:] = x
+        bound()
+        product, several, named = program(*batch)
+        for values in (bound.values, out[0]):
+            np.testing.assert_array_equal(values[0], product)
+            np.testing.assert_array_equal(values[1], several)
+            np.testing.assert_array_equal(values[2]["y"], named["y"])
+    assert bound.values[1] is kept
+
+
 def test_a_bound_program_raises_the_errors_of_the_program():
     bound = trace(lambda x: autograd.log(x), 1.0).bind(3)
     bound.inputs[:] = [1.0, -2.0, 3.0]

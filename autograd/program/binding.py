@@ -38,6 +38,8 @@ class Binding:
         self._usual: Scalar | None = None
         self.inputs: Any = _of_slots(program.description, self._rows, lambda fixed: fixed.what)
         self.values: Any = program.results(self._outputs)
+        # Lists of numbers that do not lie side by side among the outputs are arrays of their own.
+        self._is_apart = not all(np.shares_memory(part, self._outputs) for part in _arrays_in(self.values))
         self.gradient: Any = None
         by_parameters = self._total if wanted.each else self._total[0]
         if wanted.by_inputs:
@@ -48,11 +50,19 @@ class Binding:
             self.gradient = by_parameters
         self._copies = [] if out is None else _pairs((self.values, self.gradient), out)
 
+    def __repr__(self) -> str:
+        return f"<{self._program!r:.200} for {len(self._rows)}: fill .inputs, call it, read .values and .gradient>"
+
     def __call__(self) -> None:
         """Compute values and gradient of what is in `inputs`. Raises what the program itself would."""
         self._usual = self._program.run_into(self._rows, self._asked, self._found, self._usual)
         if self._mean != 1.0:
             self._total *= self._mean
+        if self._is_apart:
+            for to, found in zip(
+                _arrays_in(self.values), _arrays_in(self._program.results(self._outputs)), strict=True
+            ):
+                np.copyto(to, found)
         for to, found in self._copies:
             np.copyto(to, found)
 
@@ -67,10 +77,7 @@ def _of_slots(description: tuple[Any, ...], rows: Array, of_fixed: Any) -> Any:
 
 def _pairs(found: Any, out: Any) -> list[tuple[Array, Array]]:
     """The arrays in `out` with those whose numbers they are to get. ValueError if they do not fit."""
-    theirs: list[Any] = []
-    mine: list[Any] = []
-    map_leaves(theirs.append, out, _is_array)
-    map_leaves(mine.append, found, _is_array)
+    theirs, mine = _leaves_in(out), _leaves_in(found)
     pairs = [(to, of) for to, of in zip(theirs, mine, strict=False) if of is not None]
     if len(theirs) != len(mine) or not all(_fits(to, of) for to, of in pairs):
         shapes = [part.shape for part in mine if part is not None]
@@ -79,6 +86,16 @@ def _pairs(found: Any, out: Any) -> list[tuple[Array, Array]]:
             f"returns them, got {out!r:.200}"
         )
     return pairs
+
+
+def _leaves_in(tree: Any) -> list[Any]:
+    found: list[Any] = []
+    map_leaves(found.append, tree, _is_array)
+    return found
+
+
+def _arrays_in(tree: Any) -> list[Array]:
+    return [part for part in _leaves_in(tree) if part is not None]
 
 
 def _is_array(part: Any) -> bool:
