@@ -307,3 +307,19 @@ def test_parameters_are_numbers(wrong):
     with pytest.raises((TypeError, ValueError)):
         program.parameters = wrong
     assert program.parameters.tolist() == [1.0]
+
+
+def test_an_index_makes_constants():
+    """A factor 0 of `one_hot` carries nothing, as the function itself has it: not 0 times what is no number."""
+    w, x = Value(2.0), math.nan
+
+    def f(x, i):
+        return w * x * autograd.one_hot(i, 2)[1] + w
+
+    y = f(Value(x), 0)
+    y.backward()
+    program = trace(f, 1.0, 1)
+    _, gradient = program.value_and_grad(x, 0)
+    assert w.grad == gradient[0] == 1.0
+    _, each = program.value_and_grad([1.0, x], [1, 0], reduce=None)
+    assert each.tolist() == [[2.0], [1.0]]

@@ -51,7 +51,7 @@ class Binding:
         self._copies = [] if out is None else _pairs((self.values, self.gradient), out)
 
     def __repr__(self) -> str:
-        return f"<{self._program!r:.200} for {len(self._rows)}: fill .inputs, call it, read .values and .gradient>"
+        return f"<{self._program!r:.200}, bound to {len(self._rows)}: fill .inputs, call, read .values and .gradient>"
 
     def __call__(self) -> None:
         """Compute values and gradient of what is in `inputs`. Raises what the program itself would."""

@@ -18,7 +18,7 @@ from autograd import primitives as table
 from autograd.engine import Value, engine, gradients
 from autograd.engine import record as make
 from autograd.modes import mode_of_this_thread
-from autograd.primitive import _BUILT_IN, DomainError
+from autograd.primitive import _BUILT_IN, DomainError, Primitive
 from autograd.program.bind import NotFinite, Wanted
 from autograd.program.loops import aligned
 from autograd.program.record import SIGNS, Array, Guard, Record
@@ -113,20 +113,27 @@ def replay(
     Returns the outputs, and the gradient of the first one by parameters and by inputs, times the seed. Raises
     DomainError where the function itself would; `place` says there which example it was.
     """
-    leaves = [Value(x) for x in [*parameters.tolist(), *inputs.tolist()]]
+    # What comes of an index is a constant to the function: a factor 0 among it carries nothing.
+    indices = {record.n_parameters + place for place, _ in record.bounds}
+    numbers = [*parameters.tolist(), *inputs.tolist()]
+    leaves: list[Any] = [x if i in indices else Value(x) for i, x in enumerate(numbers)]
     slopes = [0.0] * len(leaves)
     try:
         with mode_of_this_thread(None):
-            nodes = walk(record, leaves, make)
+            nodes = walk(record, leaves, _made)
             outputs = [nodes[i] for i in record.outputs.tolist()]
             if seed is not None and isinstance(outputs[0], Value):
-                by = [i for i in range(len(leaves)) if wanted[i >= record.n_parameters]]
+                by = [i for i in range(len(leaves)) if wanted[i >= record.n_parameters] and i not in indices]
                 for i, slope in zip(by, gradients(outputs[0], [leaves[i] for i in by], seed), strict=True):
                     slopes[i] = slope
     except DomainError as error:
         raise type(error)(f"{error}{place}") from None
-    numbers = [y.data if isinstance(y, Value) else y for y in outputs]
-    return numbers, slopes[: record.n_parameters], slopes[record.n_parameters :]
+    results = [y.data if isinstance(y, Value) else y for y in outputs]
+    return results, slopes[: record.n_parameters], slopes[record.n_parameters :]
+
+
+def _made(primitive: Primitive, args: list[Any]) -> Any:
+    return make(primitive, args) if any(isinstance(x, Value) for x in args) else evaluate(primitive, args, args)
 
 
 class _Leaves(Exception):
