@@ -214,44 +214,41 @@ def test_long_steps_in_blocks_are_as_one_after_the_other(data: Any) -> None:
     memory = Memory()
     whole = memory.new(np.random.default_rng(0).random(4 * size), (1,)).buffer
     places = st.sampled_from([0, 1, 8, size, size + 1, 2 * size, 2 * size + 8, 3 * size - 1])
+    kinds = st.sampled_from(["add", "mul", "on", "products", "sum", "number", "columns", "short", "gaps"])
     steps = []
-    for kind in data.draw(
-        st.lists(
-            st.sampled_from(["add", "mul", "on", "products", "sum", "number", "columns", "short", "gaps"]),
-            min_size=2,
-            max_size=8,
-        )
-    ):
+    for kind in data.draw(st.lists(kinds, min_size=2, max_size=8)):
         out, x, y = (View(whole, data.draw(places), (1,)) for _ in range(3))
         shifted = any(0 < abs(out.offset - z.offset) < size for z in (x, y))
-        if shifted and kind in ("add", "mul", "on", "products", "columns"):
-            continue  # one step that writes what it is still to read
-        match kind:
-            case "add" | "mul":
-                steps.append(step_of("value", (size,), out, x, y, row=TABLE[kind]))
-            case "on":
-                steps.append(step_of("value", (size,), out, x, row=table.neg, how="+"))
-            case "products":
-                steps.append(step_of("value", (size,), out, x, y, row=table.mul, how="+"))
-            case "sum":
-                steps.append(step_of("copy", (size,), View(whole, 4 * size - 8, (0,)), x, how="+"))
-            case "number":
-                number = View(whole, 4 * size - 8, (0,))
-                steps.append(
-                    step_of("value", (size,), View(whole, 0, (1,)), View(whole, 0, (1,)), number, row=table.mul)
-                )
-            case "short":
-                steps.append(step_of("value", (100,), x, x, row=table.neg))
-            case "gaps":
-                steps.append(
-                    step_of("value", (size // 2,), View(whole, 0, (2,)), View(whole, 2 * size, (2,)), row=table.neg)
-                )
-            case _:
-                views = (replace(view, strides=(3, 1)) for view in (out, x))
-                steps.append(step_of("value", (size // 3, 3), *views, row=table.neg))
+        if not (shifted and kind in ("add", "mul", "on", "products", "columns")):  # else it writes what it is to read
+            steps.append(drawn_step(kind, size, out, x, y))
     if steps:
         found, expected = (memory.after(steps, run) for run in (loops.runners, one_by_one))
         np.testing.assert_allclose(found[whole], expected[whole], rtol=1e-12)
+
+
+def drawn_step(kind: str, size: int, out: View, x: View, y: View) -> Step:
+    """A step of that kind, on `size` numbers or fewer, in memory four times as long."""
+    whole = out.buffer
+    last = View(whole, 4 * size - 8, (0,))
+    start = View(whole, 0, (1,))
+    match kind:
+        case "add" | "mul":
+            return step_of("value", (size,), out, x, y, row=TABLE[kind])
+        case "on":
+            return step_of("value", (size,), out, x, row=table.neg, how="+")
+        case "products":
+            return step_of("value", (size,), out, x, y, row=table.mul, how="+")
+        case "sum":
+            return step_of("copy", (size,), last, x, how="+")
+        case "number":
+            return step_of("value", (size,), start, start, last, row=table.mul)
+        case "short":
+            return step_of("value", (100,), x, x, row=table.neg)
+        case "gaps":
+            views = View(whole, 0, (2,)), View(whole, 2 * size, (2,))
+            return step_of("value", (size // 2,), *views, row=table.neg)
+    columns = (replace(view, strides=(3, 1)) for view in (out, x))
+    return step_of("value", (size // 3, 3), *columns, row=table.neg)
 
 
 def one_by_one(steps: list[Step], buffers: list[Any]) -> list[Any]:
