@@ -280,7 +280,7 @@ def split(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
 
 def check_argnums(argnums: Argnums, name: str) -> None:
     """TypeError unless it is the place of an argument, several places, or None."""
-    chosen = () if argnums is None else (argnums,) if isinstance(argnums, int) else argnums
+    chosen = () if argnums is None else argnums if isinstance(argnums, Iterable) else (argnums,)
     if not all(isinstance(i, int) and not isinstance(i, bool) for i in chosen):
         raise TypeError(f"{name}: argnums must be the place of an argument or a tuple of places, got {argnums!r}")
 

@@ -334,3 +334,62 @@ def test_the_same_record_is_rolled_once(monkeypatch):
     assert again.paths[0].plan is programs[0].paths[0].plan
     assert len(rolled) == 2
     assert again(np.array([1.0, 2.0])).tolist() == [5.25, 12.5]
+
+
+# ---------------------------------------------------------------- other parameters than those of the trace
+
+
+def test_a_new_branch_where_the_traced_example_has_no_value_any_more():
+    w = Value(2.0)
+
+    def f(x):
+        y = x * 2.0 if x > 0.0 else x * 3.0
+        return y + autograd.log(w - x)
+
+    program = trace(f, 1.5, parameters=[w])
+    program.parameters = [1.0]
+    assert program(-0.5) == -1.5 + math.log(1.5)
+    assert program([0.5, -0.5]).tolist() == [1.0 + math.log(0.5), -1.5 + math.log(1.5)]
+
+
+def test_an_error_is_that_of_the_example_and_not_of_the_traced_one():
+    w = Value(1.0)
+    program = trace(lambda x: x / w, 2.5)
+    program.parameters = [0.0]
+    with pytest.raises(ZeroDivisionError, match=r"got 7\.0, 0\.0.*\(row 0 of the batch\)"):
+        program([7.0, 1.0])
+
+
+def test_a_caught_error_that_hangs_on_a_parameter():
+    w = Value(2.0)
+
+    def f(x):
+        try:
+            return autograd.log(w) * x
+        except autograd.DomainError:
+            return w * x
+
+    program = trace(f, 1.0, parameters=[w])
+    program.parameters = [-1.0]
+    assert program([1.0, 2.0]).tolist() == [-1.0, -2.0]
+    program.parameters = [2.0]
+    assert program(1.0) == math.log(2.0)
+
+
+@pytest.mark.skipif(autograd.engine() != "native", reason="without C, one example runs on NumPy's functions")
+@pytest.mark.parametrize("f", [autograd.tanh, autograd.exp, lambda x: autograd.tanh(x) if x > 0.0 else x])
+def test_one_example_has_the_bits_of_the_function_from_the_first_call_on(f):
+    for x in np.random.default_rng(0).uniform(0.1, 3.0, 40).tolist():
+        program = trace(f, 1.0)
+        assert program(x) == program(x) == f(x)
+
+
+def test_wrong_options_say_what_is_right():
+    program = trace(lambda x: x * x, 1.0)
+    with pytest.raises(ValueError, match=r"wrt must be .* got \['inputs'\]"):
+        program.value_and_grad(1.0, wrt=["inputs"])
+    with pytest.raises(ValueError, match=r"reduce must be .* got \[\]"):
+        program.value_and_grad(1.0, reduce=[])
+    with pytest.raises(ValueError, match="whole number, at least 1, got True"):
+        program.bind(True)
+    assert program.bind(np.int64(3)).values.shape == (3,)

@@ -417,3 +417,16 @@ def test_a_derivative_that_would_be_too_long(monkeypatch):
     with pytest.raises(builder.TooLong, match="hvp"):
         program.hessian()
     near(hessian(program)([0.1] * 9), hessian(rosenbrock)([0.1] * 9))  # by the eager engine
+
+
+def test_argnums_are_by_inputs_beside_parameters():
+    p = Value(2.0)
+    program = trace(lambda x, y: p * x * x * y, 1.0, 1.0)
+    assert program.hessian(argnums=0)(3.0, 4.0) == 16.0
+    assert program.jacobian(argnums=1)(3.0, 4.0) == 18.0
+    with pytest.raises(TypeError, match="argnums is 7"):
+        program.jacobian(argnums=7)
+    with pytest.raises(TypeError, match="by parameters, there are none"):
+        program.hessian("parameters", argnums=0)
+    with pytest.raises(TypeError, match="argnums must be the place"):
+        program.hessian(argnums=np.int64(0))

@@ -204,8 +204,8 @@ class Branches(HasParameters):
         """Raise TraceError if the function is no longer what it was when its first and its last path were traced."""
         for path in {id(path): path for path in (self.paths[0], self.paths[-1])}.values():
             example = path.example
-            if self._f is None or example is None or not path.takes(self._theta, example[None], self._catches)[0]:
-                continue  # with other parameters, it may go another way
+            if self._f is None or example is None or not path.takes(self._theta, example[None], True)[0]:
+                continue  # with other parameters, it may go another way, or have no value
             with self._world():
                 record, _, tree, _ = trace_once(self._f, Example(self.description, example), self._leaves or [])
             if record != path.record or not same(tree, self.tree):

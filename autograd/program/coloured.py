@@ -27,12 +27,14 @@ ROWS = 4096  # examples times vectors that run at once
 
 
 def transformed(program: Program, kind: str, wrt: str | None, argnums: Argnums = None, sparse: bool = False) -> Derived:
-    """A derivative of a program, made once. wrt: as of `Program.value_and_grad`."""
+    """A derivative of a program, made once. wrt: as of `Program.value_and_grad`, and by inputs if there are argnums."""
     if wrt is None:
-        wrt = "parameters" if len(program.parameters) else "inputs"
+        wrt = "parameters" if len(program.parameters) and argnums is None else "inputs"
     if wrt not in ("parameters", "inputs"):
         raise ValueError(f"{kind}: wrt must be 'parameters' or 'inputs', got {wrt!r}")
     check_argnums(argnums, kind)
+    if wrt == "parameters" and argnums is not None:
+        raise TypeError(f"{kind}: argnums are places of arguments, so it is by inputs; by parameters, there are none")
     chosen = argnums if argnums is None or isinstance(argnums, int) else tuple(argnums)
     known = vars(program).setdefault("_transforms", {})
     key = kind, wrt, chosen, sparse

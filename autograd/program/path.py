@@ -182,6 +182,10 @@ class Path:
         straight = self._seconds(1) - STRAIGHT
         return straight < self._debt or straight < self._rolled_seconds(1)
 
+    def runs_straight(self, n: int) -> bool:
+        """Whether n examples run so. One does where it may go the short way: its bits do not hang on whether it did."""
+        return self.is_straight(n) or (n == 1 and self.goes_short_way())
+
     def _rolled_seconds(self, n: int) -> float:
         """How long n examples take as array operations, about."""
         instructions = len(self._plan.instructions) if self._plan else self.depth
@@ -234,7 +238,7 @@ class Path:
         found = self._bound.get(key)
         if self._debt > 0.0:
             self._debt -= self._seconds(n)
-        if found is None or found.theta is not theta or (isinstance(found, Scalar) and not self.is_straight(n)):
+        if found is None or found.theta is not theta or (isinstance(found, Scalar) and not self.runs_straight(n)):
             self._bound[key] = found = self._runner(n, wanted, theta)
             if len(self._bound) > KEPT:
                 self._bound.popitem(last=False)
@@ -243,7 +247,7 @@ class Path:
         return found
 
     def _runner(self, n: int, wanted: Wanted, theta: Array) -> Runner:
-        if self.is_straight(n):
+        if self.runs_straight(n):
             return Scalar(self.machine(theta), n, wanted)
         try:
             return Bound(self.plan, n, self.dtype, theta, self.frozen, wanted)
@@ -344,7 +348,7 @@ class Path:
         to a power of two, so that there are few batch sizes to bind; the scalar machine takes any number at once.
         """
         n = len(rows)
-        bound = self.bound(n if self.is_straight(n) else 1 << (n - 1).bit_length(), asked.wanted, asked.theta)
+        bound = self.bound(n if self.runs_straight(n) else 1 << (n - 1).bit_length(), asked.wanted, asked.theta)
         bound.rows[:n] = rows
         bound.rows[n:] = rows[0]
         seed = np.zeros(len(bound.rows), self.dtype)

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,10 @@ class Program(Running, Transforms):
         if there is one, else a tuple with one entry each, None for indices. An argument without a batch axis, beside
         others that have one, is the same for all examples; the gradient by it is there for each of them.
         """
-        point = self._points.get((wrt, reduce))
+        try:
+            point = self._points.get((wrt, reduce))
+        except TypeError:  # a list, say, which is refused below
+            point = None
         found = None if point is None else point(*batch)
         return self._slopes_of(batch, wrt, reduce) if found is None else found
 
@@ -195,8 +199,8 @@ class Program(Running, Transforms):
         """What the arguments of a method ask for, checked."""
         if wrt is None:
             wrt = "parameters" if len(self._theta) else "inputs"
-        wanted = WANTED.get((wrt, reduce))
-        if wanted is None and reduce not in ("mean", "sum", None):
+        wanted = WANTED.get((wrt, reduce)) if isinstance(wrt, str) and isinstance(reduce, str | None) else None
+        if wanted is None and (not isinstance(reduce, str | None) or reduce not in ("mean", "sum", None)):
             raise ValueError(f"{name}: reduce must be 'mean', 'sum' or None, got {reduce!r}")
         if wanted is None:
             raise ValueError(f"{name}: wrt must be 'parameters', 'inputs' or 'both', got {wrt!r}")
@@ -240,8 +244,9 @@ class Program(Running, Transforms):
         >>> bound.values, bound.gradient
         (array([1., 4., 9.]), array([2., 4., 6.]))
         """
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"bind: n, how many examples there are, must be at least 1, got {n!r}")
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"bind: n, how many examples there are, must be a whole number, at least 1, got {n!r}")
+        n = int(n)
         wrt, wanted = self._wanted("bind", wrt, reduce)
         mean = 1.0 / n if reduce == "mean" and wrt != "inputs" else 1.0
         scale = mean if wrt == "parameters" else 1.0

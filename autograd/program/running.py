@@ -67,7 +67,7 @@ class Running(Branches):
     def _scalar_for(self, n: int, wanted: Wanted) -> Scalar | None:
         """The scalar machine for n examples that take the usual path, if it is to run them and sees who does not."""
         path = self._last or self.paths[0]
-        if not (path.record.guards or self._is_one_way) or not path.is_straight(n):
+        if not (path.record.guards or self._is_one_way) or not path.runs_straight(n):
             return None
         bound = path.bound(n, wanted, self._theta)
         return bound if isinstance(bound, Scalar) else None

@@ -21,7 +21,8 @@ class Transforms:
 
     wrt: "parameters" or "inputs"; None: by parameters if there are any, else by inputs. By inputs, results have the
     shape of the arguments, with None for indices and what is no number.
-    argnums: which arguments to differentiate by: the place of one, a tuple of places, or None for all.
+    argnums: which arguments to differentiate by, which is by inputs: the place of one, a tuple of places, or None for
+    all.
     Raises TypeError for a program of a row whose partial derivatives are not written in autograd's own functions.
     """
 
