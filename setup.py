@@ -54,11 +54,13 @@ else:
         ),
         Extension(
             "autograd.program._loops", ["autograd/program/_loops.pyx"],
-            depends=["autograd/program/_loops.h", "autograd/program/_rows.h"], extra_compile_args=FLAGS + QUIET,
+            depends=["autograd/program/_loops.h", "autograd/program/_rows.h", "autograd/program/_vectors.h"],
+            extra_compile_args=FLAGS + QUIET,
         ),
         Extension(
             "autograd.program._lanes", ["autograd/program/_lanes.pyx"],
-            depends=["autograd/program/_lanes.h", "autograd/program/_rows.h"], extra_compile_args=FLAGS + EXACT,
+            depends=["autograd/program/_lanes.h", "autograd/program/_rows.h", "autograd/program/_vectors.h"],
+            extra_compile_args=FLAGS + EXACT,
         ),
     ]  # fmt: skip
     setup(ext_modules=native, cmdclass={"build_ext": BuildNative})

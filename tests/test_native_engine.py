@@ -7,6 +7,7 @@ import threading
 import weakref
 
 import pytest
+from shared import in_threads
 
 import autograd
 from autograd import DomainError, Value, derivative, grad, primitive, topological, transforms, value_and_grad
@@ -190,14 +191,5 @@ def test_derivatives_in_many_threads_do_not_mix():
         f = value_and_grad(lambda x, y: x * y * k + derivative(lambda z: z * z * x)(1.0))
         wrong.extend(found for _ in range(300) if (found := f(2.0, 3.0)) != (6.0 * k + 4.0, (3.0 * k + 2.0, 2.0 * k)))
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(float(k),)) for k in range(1, 5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    in_threads(work, 4)
     assert (wrong, transforms._taken_by) == ([], {})

@@ -10,27 +10,9 @@ and there is no fused multiply-add, so that the results are those of one example
 #include <string.h>
 
 #include "_rows.h"
+#include "_vectors.h"
 
 #define EXCEPTIONS (FE_DIVBYZERO | FE_OVERFLOW | FE_INVALID)
-
-/* Where the loader can choose, there is code for wider vectors as well. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-#if defined(__clang__)
-#define VECTORS _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define VECTORS _Pragma("GCC ivdep")
-#else
-#define VECTORS
-#endif
-#ifdef __GNUC__
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
 
 /* STEP(name, how many numbers in the code after it, how many of them are written to, what is done in each lane), of
 places p1, p2, ... as a, b, ... Those that add: `_on`. A place that is written may be one that is read. */
