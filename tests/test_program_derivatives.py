@@ -430,3 +430,17 @@ def test_argnums_are_by_inputs_beside_parameters():
         program.hessian("parameters", argnums=0)
     with pytest.raises(TypeError, match="argnums must be the place"):
         program.hessian(argnums=np.int64(0))
+
+
+def test_an_empty_list_among_the_arguments_hides_none_that_follow():
+    def f(x, xs, y):
+        return sum(xs, x * x * y * y * y)
+
+    program = trace(f, 2.0, [], 3.0)
+    (xx, _, xy), empty, (yx, _, yy) = hessian(program)(2.0, [], 3.0)
+    assert (xx, xy, yx, yy) == (54.0, 108.0, 108.0, 72.0)
+    assert [np.size(part) for part in empty] == [0, 0, 0]
+    assert jacobian(program)(2.0, [], 3.0)[2] == 108.0
+    assert jvp(program, (2.0, [], 3.0), (1.0, [], 0.0)) == (108.0, 108.0)
+    assert hvp(program, (2.0, [], 3.0), (1.0, [], 0.0))[2] == 108.0
+    assert vjp(program, 2.0, [], 3.0)[1](1.0)[2] == 108.0

@@ -213,3 +213,11 @@ def test_a_program_can_be_rendered(tmp_path):
     program = trace(lambda x: x * x, 1.0)
     visualize.render(program, tmp_path / "p.svg", title="square")
     assert "square" in (tmp_path / "p.svg").read_text(encoding="utf-8")
+
+
+def test_steps_of_no_examples_or_of_no_path_are_refused():
+    program = trace(lambda x: x * x, 1.0)
+    with pytest.raises(ValueError, match="at least 1, got 'a'"):
+        program.steps("a")
+    with pytest.raises(ValueError, match="there are 1 paths, counted from 0, got 4"):
+        program.steps(3, path=4)

@@ -353,8 +353,10 @@ class Program(Running, Transforms):
         what. A place is a buffer and, in brackets, its first number: how far it is to the next one along each axis.
         `tanh'1` is the contribution to the first argument of tanh.
         """
-        if n < 1:
-            raise ValueError(f"Program.steps: n must be at least 1, got {n}")
+        if not isinstance(n, Integral) or n < 1:
+            raise ValueError(f"Program.steps: n, how many examples there are, must be at least 1, got {n!r}")
+        if path not in range(len(self.paths)):
+            raise ValueError(f"Program.steps: there are {len(self.paths)} paths, counted from 0, got {path!r}")
         chosen = self.paths[path]
         wanted = WANTED["parameters" if len(self._theta) else "inputs", "mean"]
         found = steps(reverse(chosen.plan, wanted, len(self._theta)), n, self.dtype.itemsize).steps

@@ -136,9 +136,9 @@ class By:
             return columns_of(np.arange(self.n), (self.n,))
 
         def of_slot(slot: Slot) -> Any:
-            if slot.start not in self.starts:
+            if slot.size and slot.start not in self.starts:
                 return None
-            first = self.starts[slot.start]
+            first = self.starts[slot.start] if slot.size else 0
             return columns_of(np.arange(first, first + slot.size), slot.shape)
 
         parts = [rebuild(part, of_slot, lambda _: None) for part in self.description]
@@ -160,7 +160,8 @@ def _by(program: Program, kind: str, wrt: str, argnums: Argnums) -> tuple[By, Ar
     starts: dict[int, int] = {}
     columns: list[int] = []
     for slot in slots_of(description):
-        if not slot.whole and slot.start not in starts:
+        # An empty list begins where what follows it does.
+        if slot.size and not slot.whole and slot.start not in starts:
             starts[slot.start] = len(columns)
             columns += range(slot.start, slot.start + slot.size)
     if not columns:
